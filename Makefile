@@ -1,0 +1,41 @@
+# Short names for what an engineer runs. `make run` is the first thing to try.
+VENV := .venv
+BIN := $(VENV)/bin
+# Commands run as `python …` find the project's own interpreter first, also inside the lab.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help run test check unit integration shell down setup venv requirements
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: setup ## start six real hosts, give them their pod routes, show before and after
+	@python -m lab demo
+
+test: setup check ## ruff, mypy, unit and integration tests
+	@python -m pytest
+
+check: venv
+	@ruff format --check --quiet . && ruff check --quiet . && mypy
+	@shellcheck tasks/templates/*.sh scripts/*.sh
+
+unit: venv ## unit tests alone; needs no root
+	@python -m pytest tests/unit
+
+integration: setup
+	@python -m pytest tests/integration
+
+shell: ## a shell in the running lab's operator namespace
+	@python -m lab shell
+
+down: ## take the lab down
+	@python -m lab down
+
+setup:
+	@scripts/setup.sh packages venv
+
+venv:
+	@scripts/setup.sh venv
+
+requirements: venv ## pin the newest releases that pyproject.toml allows
+	@scripts/pin.sh

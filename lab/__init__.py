@@ -1,0 +1,1 @@
+"""Real hosts on this computer, for a first run, tests and benchmarks."""

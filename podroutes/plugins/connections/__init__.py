@@ -1,0 +1,1 @@
+"""Connection plugins: how a task reaches a host."""

@@ -1,0 +1,1 @@
+"""Runner plugins: how tasks are spread over hosts."""

@@ -1,0 +1,76 @@
+#!/bin/sh
+# Installs what the project needs and is not there yet; does nothing when all is there.
+#   packages  Debian packages for the lab (root)
+#   venv      .venv from requirements.txt
+set -eu
+cd "$(dirname "$0")/.."
+
+EX_USAGE=64
+PACKAGES="systemd-container openssh-server iproute2 iputils-ping sudo dbus shellcheck"
+
+fail() {
+    echo "setup: $1" >&2
+    exit "$EX_USAGE"
+}
+
+missing_packages() {
+    for package in "$@"; do
+        state=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+        [ "$state" = installed ] || printf '%s ' "$package"
+    done
+}
+
+install_packages() {
+    missing=$(missing_packages "$@")
+    [ -n "$missing" ] || return 0
+    command -v apt-get >/dev/null || fail "these packages are missing and there is no apt-get: $missing"
+    [ "$(id -u)" = 0 ] || fail "these Debian packages are missing: $missing- run this as root, or install them first"
+    echo "setup: installing ${missing}(Debian packages)"
+    # No service may start on this computer: the lab starts its own, inside its hosts.
+    export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+    log=$(mktemp)
+    # shellcheck disable=SC2086  # a list of package names
+    if ! { apt-get update && apt-get install --yes --no-install-recommends $missing; } >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        fail "apt-get could not install: $missing(full output in $log)"
+    fi
+    rm -f "$log"
+}
+
+find_python() {
+    for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11 /usr/bin/python3; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+}
+
+make_venv() {
+    python=$(find_python)
+    if [ -z "$python" ]; then
+        install_packages python3
+        python=/usr/bin/python3
+    fi
+    "$python" -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
+    # The stamp says what the environment was made from; another Python or another pin makes it anew.
+    stamp=$({ "$python" -VV; pwd; cat requirements.txt pyproject.toml; } | sha256sum)
+    [ -f .venv/stamp ] && [ "$(cat .venv/stamp)" = "$stamp" ] && return 0
+    echo "setup: installing the Python packages of requirements.txt into .venv"
+    rm -rf .venv
+    "$python" -m venv .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+    printf '%s\n' "$stamp" >.venv/stamp
+}
+
+for step in "$@"; do
+    case $step in
+        packages)
+            [ "$(id -u)" = 0 ] || fail "the lab needs root: run this as root (the unit tests alone do not: make unit)"
+            # shellcheck disable=SC2086  # a list of package names
+            install_packages $PACKAGES
+            ;;
+        venv) make_venv ;;
+        *) fail "unknown step: $step (packages, venv)" ;;
+    esac
+done

@@ -1,0 +1,1 @@
+"""Nornir tasks, one capability a file."""
