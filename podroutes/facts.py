@@ -1,0 +1,331 @@
+"""Reading a host: one script that collects everything, and the parser of what it prints.
+
+The script frames each part with lines that hold a random word, so that whatever a login shell prints around them does
+not matter, and a part that is missing, or an answer that was cut off, is an error and never an empty result.
+"""
+
+import base64
+import binascii
+import re
+import stat
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_interface
+from typing import Annotated, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from podroutes.errors import FactsError
+from podroutes.host_state import (
+    BEFORE_PATH,
+    DATA_PATH,
+    REPLACED_SCRIPT_PATH,
+    REPLACED_UNIT_PATH,
+    SCRIPT_PATH,
+    SYSCTL_PATH,
+    UNIT_NAME,
+    UNIT_PATH,
+    FileState,
+    HostState,
+    InterfaceAddress,
+    Link,
+    SysctlSetting,
+    UnitState,
+)
+from podroutes.routes import parse_lookups, parse_routes
+from podroutes.values import Family, IPAddress, parse_interface_name
+
+FILE_PATHS: Final = (
+    SCRIPT_PATH,
+    UNIT_PATH,
+    DATA_PATH,
+    BEFORE_PATH,
+    SYSCTL_PATH,
+    REPLACED_SCRIPT_PATH,
+    REPLACED_UNIT_PATH,
+)
+UNITS: Final = (UNIT_NAME, "systemd-networkd.service", "NetworkManager.service", "networking.service")
+
+# The directories of sysctl.d(5), strongest first: a file hides those of the same name further down.
+_SYSCTL_DIRECTORIES: Final = (
+    "/etc/sysctl.d",
+    "/run/sysctl.d",
+    "/usr/local/lib/sysctl.d",
+    "/usr/lib/sysctl.d",
+    "/lib/sysctl.d",
+)
+
+_SCRIPT: Final = r"""
+export LC_ALL=C PATH="${PATH:-}:/usr/sbin:/usr/bin:/sbin:/bin"
+part() { printf '\n@@@NONCE@ %s\n' "$1"; }
+part host
+cat /proc/sys/kernel/hostname /proc/sys/kernel/random/boot_id /etc/machine-id
+part links
+ip -j address show
+part route_text
+ip route show
+@@ROUTES@
+part lookups
+ip -j -force -batch - 2>/dev/null <<'@@NONCE@'
+@@LOOKUPS@
+@@NONCE@
+part sysctls
+grep -s '' @@SYSCTLS@
+part sysctl_files
+printf '%s\n' @@SYSCTL_GLOBS@
+part boot_sysctls
+grep -sHE '^[[:space:]]*-?[[:space:]]*net[./]ipv[46][./](ip_forward|conf[./].*(forwarding|accept_ra))[[:space:]]*=' \
+    @@SYSCTL_GLOBS@
+part networkd
+grep -shE '^[[:space:]]*ManageForeignRoutes[[:space:]]*=' /usr/lib/systemd/networkd.conf.d/*.conf \
+    /etc/systemd/networkd.conf /etc/systemd/networkd.conf.d/*.conf /run/systemd/networkd.conf.d/*.conf
+part units
+systemctl show --property=Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths,Result @@UNITS@
+part files
+for path in @@FILES@; do
+    [ -e "$path" ] || [ -L "$path" ] || continue
+    printf '%s ' "$path"
+    stat --format='%f %u %g' "$path"
+    if [ -f "$path" ] && [ ! -L "$path" ]; then base64 --wrap=0 "$path"; fi
+    printf '\n'
+done
+part end
+exit 0
+"""
+
+
+def facts_script(nonce: str, *, families: Sequence[Family], probes: Iterable[IPAddress]) -> str:
+    """The script that reads everything about a host; it changes nothing.
+
+    Args:
+        nonce: A random word of letters and digits, new for each run.
+        families: The families whose routes matter.
+        probes: Addresses to ask the kernel about (`ip route get`).
+
+    Returns:
+        POSIX shell, for a user that may read everything.
+    """
+    sysctls = ["/proc/sys/net/ipv4/ip_forward"]
+    if 6 in families:
+        sysctls += ["/proc/sys/net/ipv6/conf/*/forwarding", "/proc/sys/net/ipv6/conf/*/accept_ra"]
+    routes = "\n".join(f"part route{family}\nip -j -N -{family} route show table main" for family in families)
+    texts = {
+        "ROUTES": routes,
+        "LOOKUPS": "\n".join(f"route get {address}" for address in probes),
+        "SYSCTLS": " ".join(["/dev/null", *sysctls]),
+        "SYSCTL_GLOBS": " ".join(f"{directory}/*.conf" for directory in _SYSCTL_DIRECTORIES),
+        "UNITS": " ".join(UNITS),
+        "FILES": " ".join(FILE_PATHS),
+        "NONCE": nonce,
+    }
+    script = _SCRIPT
+    for name, text in texts.items():
+        script = script.replace(f"@@{name}@", text)
+    return script.lstrip()
+
+
+def parse_facts(text: str, nonce: str, *, families: Sequence[Family]) -> HostState:
+    """Parse what the script printed.
+
+    Args:
+        text: Its standard output, with whatever a login shell added before.
+        nonce: The word that the script was made with.
+        families: The families that it was made with.
+
+    Returns:
+        The host's state.
+
+    Raises:
+        FactsError: A part is missing or is not what it should be.
+    """
+    parts = _split(text, nonce)
+    if "end" not in parts:
+        message = "the host's answer ends too early: the script that reads it did not reach its end"
+        raise FactsError(message)
+    needed = {"host", "links", "route_text", "units", "files", "sysctls", *(f"route{family}" for family in families)}
+    if missing := sorted(needed - parts.keys()):
+        message = f"the host's answer has no part {', '.join(missing)}"
+        raise FactsError(message)
+    identity = parts["host"].split("\n")
+    if len(identity) < 3 or not all(identity[:2]):
+        message = "the host did not tell its name, boot id and machine id"
+        raise FactsError(message)
+    return HostState(
+        host_name=identity[0].strip(),
+        boot_id=identity[1].strip(),
+        machine_id=identity[2].strip(),
+        links=parse_links(parts["links"]),
+        routes={family: parse_routes(parts[f"route{family}"], family) for family in families},
+        lookups={lookup.address: lookup for lookup in parse_lookups(parts.get("lookups", ""))},
+        route_text=parts["route_text"].strip("\n"),
+        sysctls=parse_sysctls(parts["sysctls"]),
+        boot_sysctls=parse_boot_sysctls(parts.get("sysctl_files", ""), parts.get("boot_sysctls", "")),
+        files=parse_files(parts["files"]),
+        units=parse_units(parts["units"]),
+        manages_foreign_routes=_last_boolean(parts.get("networkd", "")),
+    )
+
+
+def _split(text: str, nonce: str) -> dict[str, str]:
+    pieces = re.split(rf"^@{re.escape(nonce)} ([a-z0-9_]+)\n", text, flags=re.MULTILINE)
+    # What stands before the first frame is the login shell's; then names and texts alternate.
+    return {name: body.removesuffix("\n") for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+
+
+class _IpAddressInfo(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    family: str
+    local: str | None = None
+    prefixlen: Annotated[int, Field(ge=0, le=128)] = 0
+
+
+class _IpLink(BaseModel):
+    """One element of `ip -j address show`."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    ifname: Annotated[str, BeforeValidator(parse_interface_name)]
+    flags: list[str] = []
+    mtu: int = 0
+    addr_info: list[_IpAddressInfo] = []
+
+
+_LINKS = TypeAdapter(list[_IpLink])
+
+
+def parse_links(text: str) -> dict[str, Link]:
+    """Parse what `ip -j address show` prints.
+
+    Returns:
+        The interfaces by name.
+
+    Raises:
+        FactsError: It is not that.
+    """
+    try:
+        return {item.ifname: _link(item) for item in _LINKS.validate_json(text)}
+    except (ValidationError, ValueError) as error:
+        message = f"`ip -j address` printed what can't be understood: {str(error).splitlines()[0]}"
+        raise FactsError(message) from error
+
+
+def _link(item: _IpLink) -> Link:
+    addresses = []
+    for info in item.addr_info:
+        if info.family in ("inet", "inet6") and info.local is not None:
+            interface = ip_interface(f"{info.local}/{info.prefixlen}")
+            addresses.append(InterfaceAddress(interface.ip, interface.network))
+    return Link(item.ifname, "UP" in item.flags, "LOWER_UP" in item.flags, item.mtu, tuple(addresses))
+
+
+def parse_sysctls(text: str) -> dict[str, str]:
+    """Parse lines `/proc/sys/net/ipv4/ip_forward:1`.
+
+    Returns:
+        Values by key, in `net.ipv4.ip_forward`'s form. An interface's dots stay in its part of the key as slashes
+        (`net/ipv6/conf/eth0.7/accept_ra`), as sysctl.d(5) has it.
+    """
+    values = {}
+    for line in text.splitlines():
+        path, colon, value = line.partition(":")
+        if colon and path.startswith("/proc/sys/"):
+            values[sysctl_key(path.removeprefix("/proc/sys/"))] = value.strip()
+    return values
+
+
+def sysctl_key(name: str) -> str:
+    """The one form of a kernel parameter's name that this software uses: dots, or slashes where a part has dots.
+
+    sysctl.d(5): if the first separator is a slash, dots are part of names; if it is a dot, the two are exchanged.
+    """
+    first = re.search(r"[./]", name)
+    slashed = name if first is None or first[0] == "/" else name.translate(str.maketrans("./", "/."))
+    return slashed if "." in slashed else slashed.replace("/", ".")
+
+
+def parse_boot_sysctls(listing: str, lines: str) -> tuple[SysctlSetting, ...]:
+    """Find out what sysctl.d files set at boot, and in which order (sysctl.d(5)).
+
+    Args:
+        listing: Paths of all files, one a line; a pattern that matched nothing stands for itself.
+        lines: Lines `PATH:KEY = VALUE` of those that matter.
+
+    Returns:
+        The settings in the order in which they are applied: by file name, whatever its directory.
+    """
+    chosen: dict[str, str] = {}
+    for path in listing.splitlines():
+        directory, _, name = path.rpartition("/")
+        if "*" not in name and directory in _SYSCTL_DIRECTORIES:
+            known = chosen.get(name)
+            if known is None or _rank(directory) < _rank(known.rpartition("/")[0]):
+                chosen[name] = path
+    settings = []
+    for line in lines.splitlines():
+        path, _, assignment = line.partition(":")
+        key, _, value = assignment.partition("=")
+        if chosen.get(path.rpartition("/")[2]) == path:
+            settings.append(SysctlSetting(path, sysctl_key(key.strip().removeprefix("-").strip()), value.strip()))
+    return tuple(sorted(settings, key=lambda setting: setting.path.rpartition("/")[2]))
+
+
+def _rank(directory: str) -> int:
+    return _SYSCTL_DIRECTORIES.index(directory)
+
+
+def parse_units(text: str) -> dict[str, UnitState]:
+    """Parse what `systemctl show` prints for several units: blocks of `Property=value`, an empty line between.
+
+    Returns:
+        The units by name.
+
+    Raises:
+        FactsError: A block has no Id or no LoadState.
+    """
+    units = {}
+    for block in re.split(r"\n{2,}", text.strip("\n")):
+        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if "Id" not in values or "LoadState" not in values:
+            message = "`systemctl show` printed a unit without its Id and LoadState; does this host run systemd?"
+            raise FactsError(message)
+        units[values["Id"]] = UnitState(
+            load=values["LoadState"],
+            active=values.get("ActiveState", ""),
+            enabled=values.get("UnitFileState", ""),
+            needs_reload=values.get("NeedDaemonReload") == "yes",
+            drop_ins=values.get("DropInPaths", ""),
+            result=values.get("Result", ""),
+        )
+    return units
+
+
+def parse_files(text: str) -> dict[str, FileState]:
+    """Parse pairs of lines: path, mode in hex, owner, group; then the content in base64.
+
+    Returns:
+        The files by path.
+
+    Raises:
+        FactsError: It is not that.
+    """
+    files = {}
+    lines = text.split("\n")
+    try:
+        for head, body in zip(lines[::2], lines[1::2], strict=False):
+            path, mode, uid, gid = head.split(" ")
+            if path not in FILE_PATHS:
+                raise ValueError(path)
+            number = int(mode, 16)
+            content = base64.b64decode(body, validate=True).decode(errors="surrogateescape")
+            files[path] = FileState(content, stat.S_IMODE(number), int(uid), int(gid), stat.S_ISREG(number))
+    except (ValueError, binascii.Error) as error:
+        message = "the host's answer about its files can't be understood"
+        raise FactsError(message) from error
+    return files
+
+
+def _last_boolean(text: str) -> bool | None:
+    lines = text.split()
+    if not lines:
+        return None
+    return lines[-1].rpartition("=")[2].lower() in ("yes", "true", "1", "on")

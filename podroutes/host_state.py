@@ -1,0 +1,145 @@
+"""What one host really has, typed: everything that planning looks at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from podroutes.routes import Lookup, Route
+from podroutes.values import Family, IPAddress, IPNetwork
+
+# What is installed on hosts (the seed's names, and what it lacked).
+SCRIPT_PATH: Final = "/usr/local/sbin/basic-kubernetes-routes.sh"
+UNIT_NAME: Final = "routes.service"
+UNIT_PATH: Final = f"/etc/systemd/system/{UNIT_NAME}"
+DATA_DIRECTORY: Final = "/etc/kubernetes-routes"
+DATA_PATH: Final = f"{DATA_DIRECTORY}/routes"
+BEFORE_PATH: Final = f"{DATA_DIRECTORY}/forwarding.before"
+REPLACED_DIRECTORY: Final = f"{DATA_DIRECTORY}/replaced"
+REPLACED_SCRIPT_PATH: Final = f"{REPLACED_DIRECTORY}/basic-kubernetes-routes.sh"
+REPLACED_UNIT_PATH: Final = f"{REPLACED_DIRECTORY}/{UNIT_NAME}"
+SYSCTL_PATH: Final = "/etc/sysctl.d/90-kubernetes-pod-routes.conf"
+
+# Stands in every file that is ours; a file without it was somebody else's.
+MARKER: Final = "Managed by pod-routes"
+
+
+@dataclass(frozen=True)
+class InterfaceAddress:
+    """An address on an interface, with the network that is on its link."""
+
+    ip: IPAddress
+    network: IPNetwork
+
+
+@dataclass(frozen=True)
+class Link:
+    """A network interface.
+
+    Attributes:
+        name: Its name.
+        up: Whether it is set up (`UP`); a link that is down holds no routes.
+        carrier: Whether it has carrier (`LOWER_UP`).
+        mtu: Maximum transmission unit in bytes.
+        addresses: Its addresses.
+    """
+
+    name: str
+    up: bool
+    carrier: bool
+    mtu: int
+    addresses: tuple[InterfaceAddress, ...]
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A file on the host.
+
+    Attributes:
+        content: Its bytes as text, UTF-8 with surrogate escapes; empty for what is no regular file.
+        mode: Permission bits, 0o644 say.
+        uid: Owner.
+        gid: Group.
+        regular: Whether it is a regular file rather than a link, a directory or a device.
+    """
+
+    content: str
+    mode: int
+    uid: int
+    gid: int
+    regular: bool = True
+
+    @property
+    def ours(self) -> bool:
+        """Whether this software wrote it."""
+        return self.regular and MARKER in self.content
+
+
+@dataclass(frozen=True)
+class UnitState:
+    """A systemd unit, as `systemctl show` gives it.
+
+    Attributes:
+        load: LoadState: loaded, not-found, masked, bad-setting, error.
+        active: ActiveState: active, inactive, failed, activating, …
+        enabled: UnitFileState: enabled, disabled, masked, static, or empty where there is no file.
+        needs_reload: NeedDaemonReload: its file is newer than what systemd has loaded.
+        drop_ins: DropInPaths, separated by spaces.
+        result: Result of the last run: success, exit-code, …
+    """
+
+    load: str
+    active: str
+    enabled: str
+    needs_reload: bool
+    drop_ins: str = ""
+    result: str = ""
+
+
+@dataclass(frozen=True)
+class SysctlSetting:
+    """A line of a sysctl.d file, in the order in which systemd-sysctl applies them at boot."""
+
+    path: str
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
+class HostState:
+    """Everything that was read from a host in one remote command.
+
+    Attributes:
+        host_name: Its own name for itself.
+        boot_id: Changes at every boot.
+        machine_id: The same at every boot; two inventory hosts with the same one are one machine.
+        links: Interfaces by name.
+        routes: Routes of the main table by family.
+        lookups: What the kernel does with a packet to each address that was asked for.
+        route_text: What `ip route` prints, for people.
+        sysctls: Values of kernel parameters by key, in `net.ipv4.ip_forward`'s form.
+        boot_sysctls: What sysctl.d files set at boot, in order; the last of a key wins.
+        files: The files of ours that are there, by path.
+        units: Units by name.
+        manages_foreign_routes: systemd-networkd's ManageForeignRoutes=; None where it is not set.
+    """
+
+    host_name: str
+    boot_id: str
+    machine_id: str
+    links: Mapping[str, Link]
+    routes: Mapping[Family, tuple[Route, ...]]
+    lookups: Mapping[IPAddress, Lookup]
+    route_text: str
+    sysctls: Mapping[str, str]
+    boot_sysctls: tuple[SysctlSetting, ...]
+    files: Mapping[str, FileState]
+    units: Mapping[str, UnitState]
+    manages_foreign_routes: bool | None = None
+
+    def link_with(self, ip: IPAddress) -> Link | None:
+        """The interface that has an address."""
+        return next((link for link in self.links.values() if any(ip == own.ip for own in link.addresses)), None)
+
+    def boot_value(self, key: str) -> SysctlSetting | None:
+        """What a kernel parameter is set to at boot, and by which file; None where no file sets it."""
+        return next((setting for setting in reversed(self.boot_sysctls) if setting.key == key), None)

@@ -1,0 +1,139 @@
+"""The cluster's network as it should be: who the machines are, and which pod CIDR is behind which of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Literal
+
+from podroutes.values import (
+    Family,
+    IPAddress,
+    IPNetwork,
+    contains,
+    family_of,
+    sort_key,
+)
+
+Role = Literal["controller", "worker"]
+
+
+@dataclass(frozen=True)
+class PodRoute:
+    """A route that machines should have: a worker's pod CIDR through that worker.
+
+    Attributes:
+        destination: The pod CIDR.
+        next_hop: The worker's internal IP of the same family.
+        worker: The worker's name.
+    """
+
+    destination: IPNetwork
+    next_hop: IPAddress
+    worker: str
+
+    @property
+    def family(self) -> Family:
+        """4 or 6."""
+        return family_of(self.destination)
+
+    @property
+    def probe(self) -> IPAddress:
+        """An address inside the pod CIDR, the first usable one, to ask the kernel about."""
+        return self.destination[1] if self.destination.num_addresses > 1 else self.destination[0]
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of the cluster.
+
+    Attributes:
+        name: The inventory's name.
+        role: What it is.
+        address: Where it is reached: an address, or a name that ssh can resolve.
+        internal_ips: Its addresses in the node network, at most one a family; a controller's may be unknown.
+        pod_cidrs: A worker's pod CIDRs, one for each family of the cluster; none for a controller.
+        interface: The device that routes use, if the inventory overrides it.
+        manage_routes: Whether this machine is connected to at all.
+        routes_service: Whether it gets `routes.service`.
+    """
+
+    name: str
+    role: Role
+    address: str
+    internal_ips: tuple[IPAddress, ...]
+    pod_cidrs: tuple[IPNetwork, ...]
+    interface: str | None = None
+    manage_routes: bool = True
+    routes_service: bool = True
+
+    def internal_ip(self, family: Family) -> IPAddress | None:
+        """The internal IP of a family, if it is known."""
+        return next((ip for ip in self.internal_ips if ip.version == family), None)
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """The whole cluster's network, checked.
+
+    Attributes:
+        cluster_cidrs: The ranges that pod CIDRs are cut from, one a family.
+        node_networks: The networks of the internal IPs, one a family.
+        nodes: The machines by name, in the inventory's order.
+    """
+
+    cluster_cidrs: tuple[IPNetwork, ...]
+    node_networks: tuple[IPNetwork, ...]
+    nodes: Mapping[str, Node]
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The families that pods have addresses of."""
+        return tuple(family_of(cidr) for cidr in self.cluster_cidrs)
+
+    @property
+    def workers(self) -> tuple[Node, ...]:
+        """The workers, in the inventory's order."""
+        return tuple(node for node in self.nodes.values() if node.role == "worker")
+
+    @cached_property
+    def pod_routes(self) -> tuple[PodRoute, ...]:
+        """A route for each pod CIDR, sorted by destination."""
+        routes = (
+            PodRoute(cidr, next_hop, worker.name)
+            for worker in self.workers
+            for cidr in worker.pod_cidrs
+            if (next_hop := worker.internal_ip(family_of(cidr))) is not None
+        )
+        return tuple(sorted(routes, key=lambda route: sort_key(route.destination)))
+
+    def routes_for(self, node: Node) -> tuple[PodRoute, ...]:
+        """The routes that one machine should have: every pod CIDR but its own.
+
+        A worker's own pod CIDR is the bridge's: a route to it would make its own pods unreachable.
+        """
+        return tuple(route for route in self.pod_routes if route.worker != node.name)
+
+    def owns(self, destination: IPNetwork) -> bool:
+        """Whether a destination lies in the range in which routes of our protocol number are ours."""
+        return any(contains(cidr, destination) for cidr in self.cluster_cidrs)
+
+
+def subnet(network: IPNetwork, mask_size: int, index: int) -> IPNetwork:
+    """The subnet with a given number, by arithmetic (seed: index X of `10.200.X.0/24`).
+
+    Args:
+        network: The network to cut.
+        mask_size: Prefix length of the subnets, in bits; at least the network's.
+        index: Number of the subnet, from 0.
+
+    Raises:
+        ValueError: There is no subnet with that number.
+    """
+    if not 0 <= index < 2 ** (mask_size - network.prefixlen):
+        message = f"{network} has no /{mask_size} network with number {index}"
+        raise ValueError(message)
+    start = int(network.network_address) + (index << (network.max_prefixlen - mask_size))
+    if isinstance(network, IPv4Network):
+        return IPv4Network((IPv4Address(start), mask_size))
+    return IPv6Network((IPv6Address(start), mask_size))

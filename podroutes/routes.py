@@ -1,0 +1,225 @@
+"""The kernel's routes: the model, and the parsers of what `ip -j` prints."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from podroutes.errors import FactsError
+from podroutes.values import (
+    Family,
+    IPAddress,
+    IPNetwork,
+    parse_address,
+    parse_interface_name,
+    parse_network,
+)
+
+# The protocol number that our routes carry; with the cluster's range it says which routes are ours.
+PROTOCOL: Final = 201
+
+# Names from iproute2's rt_protos (and linux/rtnetlink.h), for hosts whose `ip` ignores -N here.
+_PROTOCOLS: Final[Mapping[str, int]] = {
+    "unspec": 0,
+    "redirect": 1,
+    "kernel": 2,
+    "boot": 3,
+    "static": 4,
+    "ra": 9,
+    "dhcp": 16,
+}
+KERNEL: Final = 2
+BOOT: Final = 3
+RA: Final = 9
+DHCP: Final = 16
+_UNICAST: Final = ("unicast", "1")
+# RTA_PRIORITY that the kernel gives a route without a metric: 0 for IPv4, IP6_RT_PRIO_USER for IPv6.
+DEFAULT_METRIC: Final[Mapping[Family, int]] = {4: 0, 6: 1024}
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route of the kernel's main table.
+
+    Attributes:
+        destination: Where it leads.
+        via: Next hop; None where the destination is on the link, or where there are several next hops.
+        dev: Device; None where the route has none or several.
+        protocol: Number of who made it (rtm_protocol): 2 the kernel, 3 boot, 16 DHCP, 201 this software.
+        metric: Priority; the lowest wins.
+        kind: Type as iproute2 names or numbers it; `unicast` for an ordinary one.
+        tos: Type of service it is limited to, as iproute2 prints it; empty for all.
+        linkdown: Whether its device has no carrier.
+    """
+
+    destination: IPNetwork
+    via: IPAddress | None
+    dev: str | None
+    protocol: int
+    metric: int
+    kind: str = "unicast"
+    tos: str = ""
+    linkdown: bool = False
+
+    def leads(self, via: IPAddress, dev: str) -> bool:
+        """Whether it sends packets to this next hop on this device, whoever made it and with whatever metric."""
+        return self.kind == "unicast" and self.via == via and self.dev == dev
+
+    def __str__(self) -> str:
+        """As `ip route` writes it, and as `ip route del` takes it; every part from a typed value."""
+        parts = [] if self.kind == "unicast" else [self.kind]
+        parts.append(str(self.destination))
+        if self.tos:
+            parts += ["tos", self.tos]
+        if self.via is not None:
+            parts += ["via", str(self.via)]
+        if self.dev is not None:
+            parts += ["dev", self.dev]
+        parts += ["proto", PROTOCOL_NAMES.get(self.protocol, str(self.protocol))]
+        if self.metric != 0:
+            parts += ["metric", str(self.metric)]
+        return " ".join(parts)
+
+
+PROTOCOL_NAMES: Final = {number: name for name, number in _PROTOCOLS.items()}
+
+
+def _destination(value: object, family: Family) -> IPNetwork:
+    text = str(value)
+    if text == "default":
+        text = "0.0.0.0/0" if family == 4 else "::/0"
+    if "/" not in text:
+        text += "/32" if family == 4 else "/128"
+    return parse_network(text)
+
+
+def _protocol(value: object) -> int:
+    text = str(value)
+    number = _PROTOCOLS.get(text)
+    if number is None:
+        number = int(text) if text.isdigit() else 0
+    return number
+
+
+_Via = Annotated[IPAddress | None, BeforeValidator(lambda value: None if value is None else parse_address(value))]
+_Dev = Annotated[str | None, BeforeValidator(lambda value: None if value is None else parse_interface_name(value))]
+
+
+class _IpRoute(BaseModel):
+    """One element of `ip -j -N route show`."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    dst: str
+    type: str = "unicast"
+    gateway: _Via = None
+    dev: _Dev = None
+    protocol: Annotated[int, BeforeValidator(_protocol)] = BOOT
+    metric: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    tos: Annotated[str, Field(pattern=r"^(0x[0-9a-f]{1,2}|[a-z0-9]*)$")] = ""
+    flags: list[str] = []
+    via: dict[str, Any] | None = None
+    nexthops: list[dict[str, Any]] = []
+
+
+_ROUTES = TypeAdapter(list[_IpRoute])
+
+
+def parse_routes(text: str, family: Family) -> tuple[Route, ...]:
+    """Parse what `ip -j -N -4|-6 route show table main` prints.
+
+    Args:
+        text: JSON: a list of objects; old versions print nothing at all for an empty table.
+        family: Which of -4 and -6 it was.
+
+    Returns:
+        The routes in the kernel's order.
+
+    Raises:
+        FactsError: It is not that.
+    """
+    try:
+        items = _ROUTES.validate_json(text if text.strip() else "[]")
+        return tuple(_route(item, family) for item in items)
+    except (ValidationError, ValueError) as error:
+        message = f"`ip -j route` printed what can't be understood: {_first_line(error)}"
+        raise FactsError(message) from error
+
+
+def _route(item: _IpRoute, family: Family) -> Route:
+    several = bool(item.nexthops)
+    kind = "unicast" if item.type in _UNICAST else item.type
+    if several:
+        kind = "multipath"
+    elif item.via is not None:
+        kind = "via-other-family"
+    return Route(
+        destination=_destination(item.dst, family),
+        via=item.gateway,
+        dev=item.dev,
+        protocol=item.protocol,
+        metric=item.metric,
+        kind=kind,
+        tos=item.tos,
+        linkdown="linkdown" in item.flags,
+    )
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What the kernel would do with a packet (`ip route get`).
+
+    Attributes:
+        address: Where the packet goes.
+        via: Next hop; None where the address is on the link or the host's own.
+        dev: Device.
+    """
+
+    address: IPAddress
+    via: IPAddress | None
+    dev: str | None
+
+
+class _IpLookup(BaseModel):
+    """One element of `ip -j route get`."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    dst: Annotated[IPAddress, BeforeValidator(parse_address)]
+    gateway: _Via = None
+    dev: _Dev = None
+
+
+_LOOKUPS = TypeAdapter(list[_IpLookup])
+
+
+def parse_lookups(text: str) -> tuple[Lookup, ...]:
+    """Parse what `ip -j -force -batch -` prints for several `route get`.
+
+    Args:
+        text: One JSON list after another; nothing at all for an address that no route leads to.
+
+    Returns:
+        A lookup for each address that a route leads to.
+
+    Raises:
+        FactsError: It is not that.
+    """
+    decoder = json.JSONDecoder()
+    lookups: list[Lookup] = []
+    rest = text.strip()
+    try:
+        while rest:
+            items, end = decoder.raw_decode(rest)
+            lookups += [Lookup(item.dst, item.gateway, item.dev) for item in _LOOKUPS.validate_python(items)]
+            rest = rest[end:].strip()
+    except (ValidationError, ValueError) as error:
+        message = f"`ip -j route get` printed what can't be understood: {_first_line(error)}"
+        raise FactsError(message) from error
+    return tuple(lookups)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
