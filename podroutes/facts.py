@@ -233,6 +233,20 @@ def parse_sysctls(text: str) -> dict[str, str]:
     return values
 
 
+def parse_sysctl_lines(text: str) -> dict[str, str]:
+    """Parse lines `net.ipv4.ip_forward = 1` of a sysctl.d file; comments and other lines are left out.
+
+    Returns:
+        Values by key.
+    """
+    values = {}
+    for line in text.splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not line.lstrip().startswith(("#", ";")):
+            values[sysctl_key(key.strip().removeprefix("-").strip())] = value.strip()
+    return values
+
+
 def sysctl_key(name: str) -> str:
     """The one form of a kernel parameter's name that this software uses: dots, or slashes where a part has dots.
 

@@ -12,6 +12,7 @@ from podroutes.values import (
     Family,
     IPAddress,
     IPNetwork,
+    family_of,
     parse_address,
     parse_interface_name,
     parse_network,
@@ -30,11 +31,22 @@ _PROTOCOLS: Final[Mapping[str, int]] = {
     "ra": 9,
     "dhcp": 16,
 }
+_PROTOCOL_NAMES: Final = {number: name for name, number in _PROTOCOLS.items()}
 KERNEL: Final = 2
 BOOT: Final = 3
 RA: Final = 9
 DHCP: Final = 16
-_UNICAST: Final = ("unicast", "1")
+# Route types (linux/rtnetlink.h) that -N makes numbers of.
+_KINDS: Final[Mapping[str, str]] = {
+    "1": "unicast",
+    "2": "local",
+    "3": "broadcast",
+    "6": "blackhole",
+    "7": "unreachable",
+    "8": "prohibit",
+    "9": "throw",
+}
+MULTIPATH: Final = "multipath"
 # RTA_PRIORITY that the kernel gives a route without a metric: 0 for IPv4, IP6_RT_PRIO_USER for IPv6.
 DEFAULT_METRIC: Final[Mapping[Family, int]] = {4: 0, 6: 1024}
 
@@ -49,7 +61,7 @@ class Route:
         dev: Device; None where the route has none or several.
         protocol: Number of who made it (rtm_protocol): 2 the kernel, 3 boot, 16 DHCP, 201 this software.
         metric: Priority; the lowest wins.
-        kind: Type as iproute2 names or numbers it; `unicast` for an ordinary one.
+        kind: Type as iproute2 names it, `unicast` for an ordinary one; `multipath` for one with several next hops.
         tos: Type of service it is limited to, as iproute2 prints it; empty for all.
         linkdown: Whether its device has no carrier.
     """
@@ -67,9 +79,10 @@ class Route:
         """Whether it sends packets to this next hop on this device, whoever made it and with whatever metric."""
         return self.kind == "unicast" and self.via == via and self.dev == dev
 
-    def __str__(self) -> str:
-        """As `ip route` writes it, and as `ip route del` takes it; every part from a typed value."""
-        parts = [] if self.kind == "unicast" else [self.kind]
+    @property
+    def selector(self) -> str:
+        """The route as `ip route del` and `ip route add` take it; every part comes from a typed value."""
+        parts = [] if self.kind in ("unicast", MULTIPATH) else [self.kind]
         parts.append(str(self.destination))
         if self.tos:
             parts += ["tos", self.tos]
@@ -77,13 +90,14 @@ class Route:
             parts += ["via", str(self.via)]
         if self.dev is not None:
             parts += ["dev", self.dev]
-        parts += ["proto", PROTOCOL_NAMES.get(self.protocol, str(self.protocol))]
-        if self.metric != 0:
+        parts += ["proto", _PROTOCOL_NAMES.get(self.protocol, str(self.protocol))]
+        if self.metric != DEFAULT_METRIC[family_of(self.destination)]:
             parts += ["metric", str(self.metric)]
         return " ".join(parts)
 
-
-PROTOCOL_NAMES: Final = {number: name for name, number in _PROTOCOLS.items()}
+    def __str__(self) -> str:
+        """As a person reads it."""
+        return f"{self.selector} (several next hops)" if self.kind == MULTIPATH else self.selector
 
 
 def _destination(value: object, family: Family) -> IPNetwork:
@@ -113,7 +127,7 @@ class _IpRoute(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     dst: str
-    type: str = "unicast"
+    type: Annotated[str, Field(pattern=r"^[a-z0-9]+$")] = "unicast"
     gateway: _Via = None
     dev: _Dev = None
     protocol: Annotated[int, BeforeValidator(_protocol)] = BOOT
@@ -149,12 +163,7 @@ def parse_routes(text: str, family: Family) -> tuple[Route, ...]:
 
 
 def _route(item: _IpRoute, family: Family) -> Route:
-    several = bool(item.nexthops)
-    kind = "unicast" if item.type in _UNICAST else item.type
-    if several:
-        kind = "multipath"
-    elif item.via is not None:
-        kind = "via-other-family"
+    kind = MULTIPATH if item.nexthops or item.via is not None else _KINDS.get(item.type, item.type)
     return Route(
         destination=_destination(item.dst, family),
         via=item.gateway,

@@ -1,0 +1,125 @@
+"""A change to a host: what differs, why it is changed, and the steps that change it."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Layer = Literal["forwarding", "routes", "routes_service"]
+Action = Literal["add", "replace", "remove", "set", "write", "enable", "disable", "start", "reload", "restore"]
+
+
+@dataclass(frozen=True)
+class WriteFile:
+    """Write a whole file: temporary file, owner root, mode, rename.
+
+    Attributes:
+        path: Absolute path.
+        mode: Permission bits.
+        content: Text, ending in a newline.
+    """
+
+    path: str
+    mode: int
+    content: str
+
+
+@dataclass(frozen=True)
+class KeepCopy:
+    """Keep a copy of a file that was there before, with its owner and mode; never over an earlier copy."""
+
+    path: str
+    copy: str
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """Put a kept copy back in its place, with its owner and mode."""
+
+    copy: str
+    path: str
+
+
+@dataclass(frozen=True)
+class RemoveFile:
+    """Remove a file, and its folder if that is empty then and is one of ours."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class SetSysctl:
+    """Set a kernel parameter now.
+
+    Attributes:
+        key: In `net.ipv4.ip_forward`'s form, or with slashes.
+        value: What to set it to.
+    """
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
+class RouteCommand:
+    """One line of an `ip -batch`, and the line that takes it back."""
+
+    do: str
+    undo: str
+
+
+@dataclass(frozen=True)
+class Systemctl:
+    """One call of `systemctl`."""
+
+    arguments: tuple[str, ...]
+
+
+Step = WriteFile | KeepCopy | PutBack | RemoveFile | SetSysctl | RouteCommand | Systemctl
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference between what a host has and what it should have.
+
+    Attributes:
+        layer: Which capability it belongs to.
+        action: What is done.
+        subject: What it is done to: a destination, a kernel parameter, a path, a unit.
+        before: What is there now; empty if nothing.
+        after: What will be there; empty if nothing.
+        reason: Why, in a few words.
+        steps: How, in order.
+    """
+
+    layer: Layer
+    action: Action
+    subject: str
+    before: str
+    after: str
+    reason: str
+    steps: tuple[Step, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """What a host needs.
+
+    Attributes:
+        changes: In the order in which they are made.
+        conflicts: What on the host contradicts the plan and is not ours to change; nothing is changed then.
+        unmet: What stays wrong although every change is made; the host has failed then, with the changes made.
+        notes: What a person should know, and is no failure.
+    """
+
+    changes: tuple[Change, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    unmet: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __add__(self, other: "HostPlan") -> "HostPlan":
+        """Both plans, this one's changes first."""
+        return HostPlan(
+            self.changes + other.changes,
+            self.conflicts + other.conflicts,
+            self.unmet + other.unmet,
+            self.notes + other.notes,
+        )

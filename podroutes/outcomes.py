@@ -1,0 +1,145 @@
+"""What became of each host, and of a whole run. A host that was asked for always has exactly one outcome."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from podroutes.changes import Change
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_DRIFT: Final = 2
+# sysexits.h
+EXIT_USAGE: Final = 64
+EXIT_LOCKED: Final = 75
+
+SCHEMA_VERSION: Final = 1
+
+
+class Outcome(StrEnum):
+    """What became of a host."""
+
+    OK = "ok"
+    CHANGED = "changed"
+    DRIFT = "drift"
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"
+    SKIPPED = "skipped"
+
+
+FAILURES: Final = frozenset({Outcome.FAILED, Outcome.UNREACHABLE, Outcome.SKIPPED})
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChangeRecord(_Record):
+    """A change, as a report tells it."""
+
+    layer: str
+    action: str
+    subject: str
+    before: str
+    after: str
+    reason: str
+
+    @classmethod
+    def of(cls, change: Change) -> "ChangeRecord":
+        """The record of a planned or made change."""
+        return cls(
+            layer=change.layer,
+            action=change.action,
+            subject=change.subject,
+            before=change.before,
+            after=change.after,
+            reason=change.reason,
+        )
+
+
+class HostOutcome(_Record):
+    """What became of one host."""
+
+    host: str
+    outcome: Outcome
+    reason: Annotated[str, Field(description="One line: why it is not ok; empty where it is.")] = ""
+    error: Annotated[str, Field(description="Name of the error's class; empty where there was none.")] = ""
+    changes: Annotated[
+        tuple[ChangeRecord, ...], Field(description="Made; under dry_run, that would be made; where failed, attempted.")
+    ] = ()
+    notes: Annotated[tuple[str, ...], Field(description="What a person should know and is no failure.")] = ()
+    commands: Annotated[int, Field(description="Remote commands that were run.", ge=0)] = 0
+    seconds: Annotated[float, Field(description="Time that the host took, in seconds.", ge=0)] = 0.0
+
+
+class RunReport(_Record):
+    """A whole run. Reports of parts of a cluster merge into one of the whole."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    runbook: str
+    dry_run: bool
+    started: datetime
+    seconds: Annotated[float, Field(ge=0)]
+    interrupted: bool = False
+    hosts: tuple[HostOutcome, ...]
+
+    @property
+    def counts(self) -> Mapping[Outcome, int]:
+        """Number of hosts of each outcome, in the outcomes' order; their sum is the number of hosts asked for."""
+        counter = Counter(host.outcome for host in self.hosts)
+        return {outcome: counter[outcome] for outcome in Outcome}
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code: a failure outranks drift, and no hosts at all are a failure."""
+        outcomes = {host.outcome for host in self.hosts}
+        if self.interrupted or not outcomes or outcomes & FAILURES:
+            return EXIT_FAILED
+        return EXIT_DRIFT if Outcome.DRIFT in outcomes else EXIT_OK
+
+    def merge(self, other: "RunReport") -> "RunReport":
+        """One report of both runs' hosts, of the same runbook.
+
+        Raises:
+            ValueError: A host is in both, or they are of different kinds.
+        """
+        if (self.runbook, self.dry_run) != (other.runbook, other.dry_run):
+            message = "only reports of the same runbook and mode merge"
+            raise ValueError(message)
+        if twice := {host.host for host in self.hosts} & {host.host for host in other.hosts}:
+            message = f"in both reports: {', '.join(sorted(twice))}"
+            raise ValueError(message)
+        ends = (self.started.timestamp() + self.seconds, other.started.timestamp() + other.seconds)
+        started = min(self.started, other.started)
+        return self.model_copy(
+            update={
+                "started": started,
+                "seconds": max(ends) - started.timestamp(),
+                "interrupted": self.interrupted or other.interrupted,
+                "hosts": self.hosts + other.hosts,
+            }
+        )
+
+
+def complete(asked: Sequence[str], outcomes: Iterable[HostOutcome], *, reason: str) -> tuple[HostOutcome, ...]:
+    """One outcome for each host that was asked for, in that order; the missing ones are skipped.
+
+    Args:
+        asked: Names of the hosts that were asked for.
+        outcomes: What there is.
+        reason: Why some are missing, for those.
+
+    Raises:
+        ValueError: An outcome is of a host that was not asked for, or a host has two.
+    """
+    known: dict[str, HostOutcome] = {}
+    for outcome in outcomes:
+        if outcome.host not in asked or outcome.host in known:
+            message = f"unexpected outcome of {outcome.host}"
+            raise ValueError(message)
+        known[outcome.host] = outcome
+    return tuple(known.get(name) or HostOutcome(host=name, outcome=Outcome.SKIPPED, reason=reason) for name in asked)

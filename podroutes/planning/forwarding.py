@@ -1,0 +1,143 @@
+"""IP forwarding: on now, and on after a reboot.
+
+Linux `ip-sysctl`: forwarding of IPv6 stops an interface from accepting router advertisements unless its `accept_ra`
+is 2, so interfaces that live from them get that first.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from podroutes.changes import Change, HostPlan, RemoveFile, SetSysctl, Step, WriteFile
+from podroutes.facts import parse_sysctl_lines, sysctl_key
+from podroutes.host_state import BEFORE_PATH, MARKER, SYSCTL_PATH, HostState
+from podroutes.network_plan import NetworkPlan
+from podroutes.planning.files import is_wanted_file
+from podroutes.routes import RA
+
+IPV4_FORWARD: Final = "net.ipv4.ip_forward"
+IPV6_FORWARD: Final = "net.ipv6.conf.all.forwarding"
+# Writing the one is writing the other (net/ipv4/devinet.c).
+_ALIASES: Final[Mapping[str, str]] = {"net.ipv4.conf.all.forwarding": IPV4_FORWARD}
+
+_HEADER: Final = f"# {MARKER}; changes to this file are overwritten.\n"
+_BEFORE_HEADER: Final = f"# {MARKER}: what these kernel parameters were before, to put them back.\n"
+
+
+def wanted_sysctls(plan: NetworkPlan, state: HostState) -> dict[str, str]:
+    """The kernel parameters that a host should have, in the order in which to set them."""
+    wanted = {}
+    if 6 in plan.families:
+        wanted = dict.fromkeys(_accept_ra_keys(state), "2")
+        wanted[IPV6_FORWARD] = "1"
+    if 4 in plan.families:
+        wanted[IPV4_FORWARD] = "1"
+    return wanted
+
+
+def _accept_ra_keys(state: HostState) -> list[str]:
+    """`accept_ra` of each interface that has routes from router advertisements, or was given it before."""
+    own = state.files.get(SYSCTL_PATH)
+    kept = parse_sysctl_lines(own.content) if own is not None and own.ours else {}
+    advertised = {route.dev for route in state.routes.get(6, ()) if route.protocol == RA}
+    keys = []
+    for name in sorted(state.links):
+        key = sysctl_key(f"net/ipv6/conf/{name}/accept_ra")
+        # 0 means that the kernel leaves advertisements to somebody else, systemd-networkd say.
+        if key in state.sysctls and (key in kept or (name in advertised and state.sysctls[key] == "1")):
+            keys.append(key)
+    return keys
+
+
+def plan_forwarding(plan: NetworkPlan, state: HostState) -> HostPlan:
+    """Plan IP forwarding of the cluster's families on one host."""
+    wanted = wanted_sysctls(plan, state)
+    content = _HEADER + "".join(f"{key} = {value}\n" for key, value in wanted.items())
+    changes: list[Change] = []
+    for key, value in wanted.items():
+        now = state.sysctls.get(key, "")
+        if now != value:
+            changes.append(Change("forwarding", "set", key, now, value, _why(key), (SetSysctl(key, value),)))
+    own = state.files.get(SYSCTL_PATH)
+    if not is_wanted_file(own, 0o644, content):
+        changes.append(
+            Change(
+                "forwarding",
+                "write",
+                SYSCTL_PATH,
+                own.content if own is not None else "",
+                content,
+                "forwarding has to stay on after a reboot",
+                (WriteFile(SYSCTL_PATH, 0o644, content),),
+            )
+        )
+    return HostPlan(tuple(_remember(changes, wanted, state)), unmet=tuple(_overruled(wanted, state)))
+
+
+def _why(key: str) -> str:
+    if key.endswith("accept_ra"):
+        return "a forwarding host accepts router advertisements only with 2"
+    return "a machine forwards packets to and from pods only with 1"
+
+
+def _remember(changes: list[Change], wanted: Mapping[str, str], state: HostState) -> list[Change]:
+    """Note down what was there before the very first change, so that it can be put back."""
+    if not changes or BEFORE_PATH in state.files:
+        return changes
+    content = _BEFORE_HEADER + "".join(f"{key} = {state.sysctls[key]}\n" for key in wanted if key in state.sysctls)
+    note = Change(
+        "forwarding",
+        "write",
+        BEFORE_PATH,
+        "",
+        content,
+        "to put forwarding back when it is deprovisioned",
+        (WriteFile(BEFORE_PATH, 0o644, content),),
+    )
+    return [note, *changes]
+
+
+def _overruled(wanted: Mapping[str, str], state: HostState) -> list[str]:
+    """Files that sort after ours and set something else at boot."""
+    name = SYSCTL_PATH.rpartition("/")[2]
+    last: dict[str, tuple[str, str]] = {}
+    for setting in state.boot_sysctls:
+        key = _ALIASES.get(setting.key, setting.key)
+        if setting.path.rpartition("/")[2] > name and key in wanted:
+            last[key] = (setting.path, setting.value)
+    return [
+        f"{path} sets {key} = {value} at boot, after {SYSCTL_PATH}: remove that line there"
+        for key, (path, value) in last.items()
+        if value != wanted[key]
+    ]
+
+
+def plan_forwarding_removal(state: HostState) -> HostPlan:
+    """Plan to put forwarding back to what it was; only where this software turned it on, and nobody else wants it."""
+    own, before = state.files.get(SYSCTL_PATH), state.files.get(BEFORE_PATH)
+    changes: list[Change] = []
+    if own is not None and own.ours:
+        changes.append(_removal(SYSCTL_PATH, own.content))
+    notes: list[str] = []
+    if before is not None and before.ours:
+        elsewhere = {
+            _ALIASES.get(setting.key, setting.key): setting
+            for setting in state.boot_sysctls
+            if setting.path != SYSCTL_PATH
+        }
+        was = parse_sysctl_lines(before.content)
+        # Forwarding goes off before accept_ra goes back, the other way round than it came on.
+        for key, value in reversed(was.items()):
+            now = state.sysctls.get(key)
+            if now is None or now == value:
+                continue
+            if key in elsewhere and elsewhere[key].value == now:
+                notes.append(f"{key} stays {now}: {elsewhere[key].path} sets it at boot")
+                continue
+            changes.append(Change("forwarding", "set", key, now, value, "it was so before", (SetSysctl(key, value),)))
+        changes.append(_removal(BEFORE_PATH, before.content))
+    return HostPlan(tuple(changes), notes=tuple(notes))
+
+
+def _removal(path: str, content: str) -> Change:
+    step: Step = RemoveFile(path)
+    return Change("forwarding", "remove", path, content, "", "this software put it there", (step,))

@@ -1,0 +1,152 @@
+"""`routes.service`: the unit, its script and its data file, so that the routes are there after a reboot."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from podroutes.changes import Change, HostPlan, KeepCopy, PutBack, RemoveFile, Step, Systemctl, WriteFile
+from podroutes.host_state import (
+    DATA_PATH,
+    MARKER,
+    REPLACED_SCRIPT_PATH,
+    REPLACED_UNIT_PATH,
+    SCRIPT_PATH,
+    UNIT_NAME,
+    UNIT_PATH,
+    HostState,
+    UnitState,
+)
+from podroutes.network_plan import NetworkPlan, Node
+from podroutes.planning.files import is_wanted_file
+from podroutes.planning.routes import wanted_routes
+from podroutes.routes import Route
+
+_LAYER: Final = "routes_service"
+_KEPT: Final = {SCRIPT_PATH: REPLACED_SCRIPT_PATH, UNIT_PATH: REPLACED_UNIT_PATH}
+_ABSENT: Final = UnitState("not-found", "inactive", "", needs_reload=False)
+
+
+@dataclass(frozen=True)
+class ServiceFiles:
+    """The files that are the same on every host.
+
+    Attributes:
+        script: Text of `basic-kubernetes-routes.sh`.
+        unit: Text of `routes.service`.
+    """
+
+    script: str
+    unit: str
+
+
+def render_data(plan: NetworkPlan, routes: tuple[Route, ...]) -> str:
+    """The script's data file: the ranges in which routes are ours, and this host's routes."""
+    lines = [f"# {MARKER}; changes to this file are overwritten."]
+    lines += [f"cluster {cidr}" for cidr in plan.cluster_cidrs]
+    lines += [f"route {route.destination} via {route.via} dev {route.dev}" for route in routes]
+    return "\n".join(lines) + "\n"
+
+
+def plan_routes_service(plan: NetworkPlan, node: Node, state: HostState, files: ServiceFiles) -> HostPlan:
+    """Plan the unit of one host: its files, whether it is enabled, whether it is active."""
+    if not node.routes_service:
+        return plan_routes_service_removal(state)
+    routes, problems = wanted_routes(plan, node, state)
+    if problems:
+        return HostPlan()  # the routes' own plan reports them
+    unit = state.units.get(UNIT_NAME, _ABSENT)
+    if unit.enabled == "masked-runtime":
+        return HostPlan(conflicts=(f"{UNIT_NAME} is masked in /run: systemctl unmask --runtime {UNIT_NAME}",))
+    written = list(
+        _file_changes(
+            state,
+            [
+                (DATA_PATH, 0o644, render_data(plan, routes)),
+                (SCRIPT_PATH, 0o755, files.script),
+                (UNIT_PATH, 0o644, files.unit),
+            ],
+        )
+    )
+    changes = [*written, *_unit_changes(unit, {change.subject for change in written})]
+    notes: tuple[str, ...] = ()
+    if unit.drop_ins:
+        notes = (f"{UNIT_NAME} has drop-ins that are not ours: {unit.drop_ins}",)
+    return HostPlan(tuple(changes), notes=notes)
+
+
+def _file_changes(state: HostState, wanted: list[tuple[str, int, str]]) -> Iterator[Change]:
+    for path, mode, content in wanted:
+        file = state.files.get(path)
+        if is_wanted_file(file, mode, content):
+            continue
+        steps: list[Step] = [WriteFile(path, mode, content)]
+        if file is None:
+            reason = "missing"
+        elif not file.ours and path in _KEPT:
+            reason = f"taken over; what was there is kept as {_KEPT[path]}"
+            steps.insert(0, KeepCopy(path, _KEPT[path]))
+        elif file.content != content:
+            reason = "its content differs"
+        elif not file.regular:
+            reason = "it is no regular file"
+        else:
+            reason = f"its mode or owner differs: {file.mode:04o} {file.uid}:{file.gid}"
+        before = file.content if file is not None else ""
+        yield Change(_LAYER, "write", path, before, content, reason, tuple(steps))
+
+
+def _unit_changes(unit: UnitState, written: set[str]) -> Iterator[Change]:
+    """Reload systemd once if the unit's file changed, then enable it, then have it run what is new."""
+    steps: list[Step] = []
+    # What systemd has never loaded it reads when it is first asked for.
+    if (UNIT_PATH in written and unit.load != "not-found") or unit.needs_reload:
+        steps.append(Systemctl(("daemon-reload",)))
+    if unit.enabled != "enabled":
+        steps.append(Systemctl(("enable", "--no-reload", "--quiet", UNIT_NAME)))
+        yield Change(
+            _LAYER, "enable", UNIT_NAME, unit.enabled or "absent", "enabled", "it has to start at boot", tuple(steps)
+        )
+        steps = []
+    run = Systemctl(("reload-or-restart", UNIT_NAME))
+    if unit.active != "active":
+        yield Change(_LAYER, "start", UNIT_NAME, unit.active, "active", "it is not active", (*steps, run))
+    elif written or steps:
+        # Reload keeps the routes while it changes them; a restart would take them all away for a moment.
+        yield Change(_LAYER, "reload", UNIT_NAME, "active", "active", "its files changed", (*steps, run))
+
+
+def plan_routes_service_removal(state: HostState) -> HostPlan:
+    """Plan to remove the unit and its files where they are ours, and to put back what they had replaced."""
+    changes: list[Change] = []
+    notes: list[str] = []
+    own = [path for path in (UNIT_PATH, SCRIPT_PATH, DATA_PATH) if path in state.files and state.files[path].ours]
+    unit = state.units.get(UNIT_NAME, _ABSENT)
+    if UNIT_PATH in own and (unit.enabled == "enabled" or unit.active not in ("inactive", "")):
+        now = Systemctl(("disable", "--now", "--quiet", UNIT_NAME))
+        changes.append(
+            Change(_LAYER, "disable", UNIT_NAME, f"{unit.enabled}, {unit.active}", "disabled, inactive", _OURS, (now,))
+        )
+    for path in own:
+        kept = _KEPT.get(path)
+        if kept is not None and kept in state.files:
+            step: Step = PutBack(kept, path)
+            after = state.files[kept].content
+            changes.append(
+                Change(_LAYER, "restore", path, state.files[path].content, after, "it was there before", (step,))
+            )
+            if path == UNIT_PATH:
+                notes.append(
+                    f"the {UNIT_NAME} that was there before is back, and disabled: systemctl enable --now {UNIT_NAME}"
+                )
+        else:
+            changes.append(Change(_LAYER, "remove", path, state.files[path].content, "", _OURS, (RemoveFile(path),)))
+    if UNIT_PATH in own:
+        last = changes[-1]
+        reload = Systemctl(("daemon-reload",))
+        changes[-1] = Change(
+            last.layer, last.action, last.subject, last.before, last.after, last.reason, (*last.steps, reload)
+        )
+    return HostPlan(tuple(changes), notes=tuple(notes))
+
+
+_OURS: Final = "this software put it there"

@@ -1,0 +1,142 @@
+"""Turning a plan's steps into one shell script that makes the changes and then reads the host anew."""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Final
+
+from podroutes.changes import (
+    Change,
+    KeepCopy,
+    PutBack,
+    RemoveFile,
+    RouteCommand,
+    SetSysctl,
+    Step,
+    Systemctl,
+    WriteFile,
+)
+from podroutes.facts import sysctl_key
+from podroutes.host_state import DATA_DIRECTORY, REPLACED_DIRECTORY
+
+# sysexits.h EX_TEMPFAIL: another run is changing this host.
+LOCKED_STATUS: Final = 75
+
+_HEAD: Final = r"""
+main() {
+printf '\n@@@NONCE@ apply\n'
+(
+set -eu
+umask 022
+export LC_ALL=C PATH="${PATH:-}:/usr/sbin:/usr/bin:/sbin:/bin"
+# A connection that breaks now must not leave the host half changed.
+trap '' HUP PIPE
+exec 9>/run/lock/pod-routes.lock 2>/dev/null || exec 9>/tmp/pod-routes.lock
+flock --nonblock 9 || exit @LOCKED@
+scratch=$(mktemp --directory)
+trap 'rm -rf "$scratch"' EXIT
+put() {
+    mkdir --parents "${1%/*}"
+    temporary=$(mktemp "${1%/*}/.${1##*/}.XXXXXX")
+    cat >"$temporary"
+    chmod "$2" "$temporary"
+    chown 0:0 "$temporary"
+    mv --force --no-target-directory "$temporary" "$1"
+}
+keep() {
+    [ ! -e "$2" ] || return 0
+    mkdir --parents "${2%/*}"
+    cp --archive "$1" "$2.new"
+    mv --force --no-target-directory "$2.new" "$2"
+}
+remove() {
+    rm --force "$1"
+    rmdir --ignore-fail-on-non-empty @FOLDERS@ 2>/dev/null || true
+}
+route_batch() {
+    ip -batch "$scratch/do" 2>"$scratch/error" && return 0
+    head -n 1 "$scratch/error"
+    ip -force -batch "$scratch/undo" >/dev/null 2>&1 || true
+    printf '%s\n' 'none of the route changes was kept'
+    exit 1
+}
+""".lstrip()
+
+_TAIL: Final = r"""
+) 2>&1
+printf '\n@@@NONCE@ status\n%s\n' "$?"
+@FACTS@
+}
+main
+"""
+
+
+def apply_script(nonce: str, changes: Sequence[Change], facts: str) -> str:
+    """The script that makes changes and then reads the host.
+
+    It stops at the first step that fails; routes change all or none. The shell reads all of it before it runs any, so
+    a connection that breaks while it is sent changes nothing.
+
+    Args:
+        nonce: The word that frames the parts, the same as in `facts`.
+        changes: In the order in which they are to be made.
+        facts: The script that reads the host.
+
+    Returns:
+        POSIX shell, for root. Its answer has the parts `apply` (what the commands said) and `status` in front of the
+        facts'.
+    """
+    head = _HEAD.replace("@FOLDERS@", f"{REPLACED_DIRECTORY} {DATA_DIRECTORY}").replace("@LOCKED@", str(LOCKED_STATUS))
+    lines = [head]
+    steps = [(change, step) for change in changes for step in change.steps]
+    for is_route, group in groupby(steps, key=lambda pair: isinstance(pair[1], RouteCommand)):
+        if is_route:
+            lines.append(_route_batch([step for _, step in group if isinstance(step, RouteCommand)], nonce))
+        else:
+            for change, step in group:
+                lines.append(f"printf '%s\\n' {shlex.quote(f'> {change.action} {change.subject}')}")
+                lines.append(_render(step, nonce))
+    text = "\n".join(lines) + _TAIL
+    return text.replace("@@NONCE@", nonce).replace("@FACTS@", facts.removesuffix("exit 0\n"))
+
+
+def _route_batch(commands: Iterable[RouteCommand], nonce: str) -> str:
+    commands = list(commands)
+    return "\n".join(
+        [
+            f"printf '%s\\n' '> change {len(commands)} routes'",
+            _heredoc('cat >"$scratch/do"', "".join(f"{command.do}\n" for command in commands), nonce),
+            _heredoc('cat >"$scratch/undo"', "".join(f"{command.undo}\n" for command in reversed(commands)), nonce),
+            "route_batch",
+        ]
+    )
+
+
+def _render(step: Step, nonce: str) -> str:
+    match step:
+        case WriteFile(path, mode, content):
+            return _heredoc(f"put {shlex.quote(path)} {mode:04o}", content, nonce)
+        case KeepCopy(path, copy):
+            return f"keep {shlex.quote(path)} {shlex.quote(copy)}"
+        case PutBack(copy, path):
+            return (
+                f"mv --force --no-target-directory {shlex.quote(copy)} {shlex.quote(path)}\nremove {shlex.quote(copy)}"
+            )
+        case RemoveFile(path):
+            return f"remove {shlex.quote(path)}"
+        case SetSysctl(key, value):
+            path = "/proc/sys/" + (key if "/" in key else sysctl_key(key).replace(".", "/"))
+            return f"printf '%s\\n' {shlex.quote(value)} >{shlex.quote(path)}"
+        case Systemctl(arguments):
+            return shlex.join(["systemctl", *arguments])
+        case RouteCommand():
+            message = "routes are changed in one batch"
+            raise TypeError(message)
+
+
+def _heredoc(command: str, content: str, nonce: str) -> str:
+    end = f"{nonce}END"
+    if end in content.split("\n"):
+        message = "a file's content holds the script's own random word"
+        raise ValueError(message)
+    return f"{command} <<'{end}'\n{content}{'' if content.endswith(chr(10)) else chr(10)}{end}"
