@@ -1,0 +1,186 @@
+"""The command line: `python -m lab COMMAND`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lab.defaults import DEFAULT_NAME, DEFAULT_NODE_NETWORK, DEFAULT_SIZE, check_name
+from lab.errors import LabError
+from lab.paths import LabPaths
+
+EX_NO_LAB = 1
+_EX_NOT_FOUND = 127
+_EX_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: The arguments; those of the process by default.
+
+    Returns:
+        Exit status: 0 done; 64 the user has to act; 1 the lab failed, is not there or not all of it runs; that of the
+        command for `exec`.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        options = parse(words)
+        return int(options.run(options))
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        print("lab: interrupted: `python -m lab up` goes on, `python -m lab down` removes it", file=sys.stderr)
+        return _EX_INTERRUPTED
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Read the command line.
+
+    Args:
+        words: The arguments.
+
+    Returns:
+        Options; `run` is the function for the command, `command` what follows `--`.
+
+    Raises:
+        LabError: It is wrong.
+        SystemExit: Help was asked for.
+    """
+    own, command = list(words), None
+    if "--" in own:
+        # What follows is somebody else's command line and is not looked at.
+        split = own.index("--")
+        own, command = own[:split], own[split + 1 :]
+    options = _parser().parse_args(own)
+    if command is not None and options.subcommand not in ("exec", "break"):
+        raise LabError(f"{options.subcommand} takes no command: leave out what follows `--`")
+    options.command = command
+    check_name(options.name)
+    return options
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line and with the status that all of this project uses."""
+
+    def error(self, message: str) -> Any:  # noqa: ANN401 - never returns; argparse's own signature is NoReturn
+        raise LabError(f"{message} (see {self.prog} --help)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m lab", description="Real hosts on this computer.")
+    parser.add_argument("--name", default=DEFAULT_NAME, metavar="NAME", help=f"the lab's name (default {DEFAULT_NAME})")
+    # After the subcommand too, where its default must not override what stood before.
+    common = _Parser(add_help=False)
+    common.add_argument("--name", default=argparse.SUPPRESS, metavar="NAME", help=argparse.SUPPRESS)
+    size = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    size.add_argument("--controllers", type=int, metavar="N", help=f"how many (default {DEFAULT_SIZE})")
+    size.add_argument("--workers", type=int, metavar="N", help=f"how many (default {DEFAULT_SIZE})")
+    size.add_argument("--node-network", metavar="CIDR", help=f"default {DEFAULT_NODE_NETWORK}")
+    size.add_argument("--ipv6", action="store_true", help="IPv6 addresses too")
+    commands = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    up = commands.add_parser("up", parents=[common, size], help="start the lab, mend it, or add hosts to it")
+    up.add_argument(
+        "--pods",
+        action=argparse.BooleanOptionalAction,
+        default=argparse.SUPPRESS,
+        help="a pod on each worker (default)",
+    )
+    up.set_defaults(run=_up)
+    down = commands.add_parser("down", parents=[common], help="remove every trace of it")
+    down.set_defaults(run=_down)
+    status = commands.add_parser("status", parents=[common], help="how each host is; exit status 0 if all run")
+    status.set_defaults(run=_status)
+    execute = commands.add_parser(
+        "exec",
+        parents=[common],
+        usage="python -m lab exec [HOST] -- COMMAND…",
+        help="run a command on a host, or as the operator",
+    )
+    execute.add_argument("host", nargs="?")
+    execute.set_defaults(run=_exec)
+    inventory = commands.add_parser("inventory", parents=[common, size], help="write an inventory that matches the lab")
+    inventory.add_argument("folder", metavar="DIR", type=Path)
+    inventory.set_defaults(run=_inventory)
+    return parser
+
+
+def _lab(options: argparse.Namespace) -> Any:  # noqa: ANN401 - Lab, which is imported late
+    from lab.machines import Lab  # noqa: PLC0415 - `exec` does without
+
+    return Lab(options.name, say=lambda line: print(f"lab: {line}", flush=True))
+
+
+def _size(options: argparse.Namespace) -> dict[str, Any]:
+    keys = ("controllers", "workers", "node_network", "ipv6", "pods")
+    return {key: getattr(options, key) for key in keys if hasattr(options, key)}
+
+
+def _up(options: argparse.Namespace) -> int:
+    _lab(options).up(**_size(options))
+    return 0
+
+
+def _down(options: argparse.Namespace) -> int:
+    _lab(options).down()
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    lab = _lab(options)
+    if not lab.exists:
+        print(f"there is no lab {options.name}: start one with `python -m lab up`")
+        return EX_NO_LAB
+    states = lab.status()
+    rows = [("HOST", "ADDRESS", "STATE", "POD", "PID")]
+    for one in states:
+        pods = [str(address) for address in one.host.pod_addresses] if lab.layout.pods else []
+        addresses = [str(address.ip) for address in one.host.addresses]
+        pid = "-" if one.pid is None else str(one.pid)
+        rows.append((one.host.name, ",".join(addresses), one.state, ",".join(pods) or "-", pid))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0 if all(one.state == "running" for one in states) else EX_NO_LAB
+
+
+def _exec(options: argparse.Namespace) -> int:
+    if not options.command:
+        raise LabError("exec needs a command: python -m lab exec [HOST] -- COMMAND…")
+    from lab import enter  # noqa: PLC0415 - not for the others
+
+    paths = LabPaths(options.name)
+    # The layout takes long to load and is needed only to say what is wrong.
+    if not paths.layout.exists() or (options.host is not None and not paths.host(options.host).dir.is_dir()):
+        _layout(paths).host(options.host)
+    if options.host is None:
+        argv = enter.operator_argv(paths, options.command)
+        environment = enter.operator_environment(paths)
+    else:
+        argv = enter.host_argv(paths.host(options.host), options.command)
+        environment = enter.host_environment()
+    os.execvpe(argv[0], argv, environment)  # noqa: S606 - no shell is the point
+
+
+def _layout(paths: LabPaths) -> Any:  # noqa: ANN401 - Layout, which is imported late
+    from lab.state import read_layout  # noqa: PLC0415 - `exec` does without
+
+    return read_layout(paths)
+
+
+def _inventory(options: argparse.Namespace) -> int:
+    from lab.inventory import write_inventory  # noqa: PLC0415 - not for the others
+    from lab.layout import Layout  # noqa: PLC0415
+    from lab.state import read_layout  # noqa: PLC0415
+
+    size = _size(options)
+    paths = LabPaths(options.name)
+    layout = read_layout(paths) if paths.layout.exists() and not size else Layout(**size)
+    for path in write_inventory(layout, options.folder):
+        print(path)
+    return 0

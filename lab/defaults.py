@@ -1,0 +1,28 @@
+"""What a lab is when nothing else is asked for."""
+
+import re
+
+from lab.errors import LabError
+
+DEFAULT_NAME = "podroutes"
+DEFAULT_SIZE = 3
+DEFAULT_NODE_NETWORK = "10.240.0.0/24"
+
+_LAB_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+
+
+def check_name(name: str) -> str:
+    """Check a lab's name: it becomes part of names of namespaces, control groups and files.
+
+    Args:
+        name: What the user gave.
+
+    Returns:
+        The same.
+
+    Raises:
+        LabError: It has other characters than these names may have.
+    """
+    if _LAB_NAME.fullmatch(name) is None:
+        raise LabError(f"--name {name!r}: use 1 to 31 small letters, digits and hyphens, the first of them a letter")
+    return name

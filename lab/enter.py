@@ -1,0 +1,113 @@
+"""The commands that run something on a host or in the operator's place. Imports little: `exec` must be quick."""
+
+import os
+import pwd
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.paths import NETNS, HostPaths, LabPaths
+from lab.proc import start_time
+
+INSIDE = "PODROUTES_LAB"
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# Shows the lab's keys and names in place of the computer's own, to this command and what it starts alone.
+_AS_OPERATOR = 'mount --bind "$1" "$2" && mount --bind "$3" /etc/hosts || exit 64; shift 3; exec "$@"'
+_AS_ROOT = 'cd /root; exec "$@"'
+
+
+def operator_argv(paths: LabPaths, argv: Sequence[str]) -> list[str]:
+    """The command that runs another in the operator's namespace.
+
+    Args:
+        paths: The lab's.
+        argv: What to run.
+
+    Returns:
+        A command that ends with the other's status. Its environment must be that of `operator_environment`.
+    """
+    return [
+        "nsenter",
+        f"--net={NETNS / paths.operator_netns}",
+        "unshare",
+        "--mount",
+        "--propagation",
+        "slave",
+        "sh",
+        "-c",
+        _AS_OPERATOR,
+        "sh",
+        str(paths.operator / "ssh"),
+        str(ssh_folder()),
+        str(paths.operator / "hosts"),
+        *argv,
+    ]
+
+
+def operator_environment(paths: LabPaths) -> dict[str, str]:
+    """The caller's environment, with the project's own programs first.
+
+    Args:
+        paths: The lab's.
+    """
+    programs = Path(__file__).resolve().parent.parent / ".venv" / "bin"
+    return os.environ | {
+        "PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}",
+        "HOME": str(ssh_folder().parent),
+        INSIDE: paths.name,
+    }
+
+
+def host_argv(of: HostPaths, argv: Sequence[str]) -> list[str]:
+    """The command that runs another on a host, as root.
+
+    Args:
+        of: The host's paths.
+        argv: What to run.
+
+    Returns:
+        A command that ends with the other's status. Its environment must be that of `host_environment`.
+
+    Raises:
+        LabError: The host does not run.
+    """
+    pid = host_pid(of)
+    if pid is None:
+        raise LabError(f"{of.host} is not running: python -m lab mend {of.host}")
+    namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
+    return ["nsenter", f"--target={pid}", *namespaces, "sh", "-c", _AS_ROOT, "sh", *argv]
+
+
+def host_environment() -> dict[str, str]:
+    """What a login as root on a host would have."""
+    environment = {
+        "PATH": _SYSTEM_PATH,
+        "HOME": "/root",
+        "USER": "root",
+        "LOGNAME": "root",
+        "SHELL": "/bin/sh",
+        "LANG": "C.UTF-8",
+    }
+    return environment | {name: os.environ[name] for name in ("TERM",) if name in os.environ}
+
+
+def host_pid(of: HostPaths) -> int | None:
+    """The process that is the host's PID 1.
+
+    Args:
+        of: The host's paths.
+
+    Returns:
+        Its id as this computer sees it; None if the host does not run.
+    """
+    try:
+        pid, started = (int(word) for word in of.pid.read_text().split())
+    except (OSError, ValueError):
+        return None
+    return pid if start_time(pid) == started else None
+
+
+def ssh_folder() -> Path:
+    """Root's own folder of SSH keys, over which the lab's is shown."""
+    return Path(pwd.getpwuid(0).pw_dir) / ".ssh"

@@ -1,0 +1,53 @@
+"""One `up`, `down`, `reboot` or `break` of a lab at a time."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.paths import STATE
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Hold a lock; wait for it if another process holds it.
+
+    The kernel lets go of it when the holder dies. The file goes with the last one who needs it.
+
+    Args:
+        name: The lab's name, or `.computer` for what all labs share.
+    """
+    path = STATE / f"{name}.lock"
+    while True:
+        STATE.mkdir(mode=0o755, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue  # another `down` has just removed the folder
+        try:
+            _wait(descriptor, name)
+            # While we waited its holder may have removed the file: then what we hold guards nothing.
+            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
+                yield
+                return
+        finally:
+            os.close(descriptor)
+
+
+def remove_lock_file(name: str) -> None:
+    """Remove the file of a lock that this process holds.
+
+    Args:
+        name: As given to `locked`.
+    """
+    Path(STATE / f"{name}.lock").unlink(missing_ok=True)
+
+
+def _wait(descriptor: int, name: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if not name.startswith("."):
+            print(f"lab: waiting for another command of the lab {name}", flush=True)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,0 +1,117 @@
+"""Where a lab keeps its state, and what its parts are called. All names derive from the lab's name."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+STATE = Path("/run/podroutes-lab")
+NETNS = Path("/run/netns")
+
+
+class LabPaths(NamedTuple):
+    """Names and paths of one lab.
+
+    Attributes:
+        name: The lab's name; it has no dot, so the names of two labs never meet.
+    """
+
+    name: str
+
+    @property
+    def root(self) -> Path:
+        """The lab's own tmpfs; all its files are here."""
+        return STATE / self.name
+
+    @property
+    def layout(self) -> Path:
+        """The lab's size, as JSON."""
+        return self.root / "lab.json"
+
+    @property
+    def template(self) -> Path:
+        """The file system layer that all hosts share, above the computer's root."""
+        return self.root / "template"
+
+    @property
+    def operator(self) -> Path:
+        """What the operator's commands see: `ssh/` and `hosts`."""
+        return self.root / "operator"
+
+    @property
+    def operator_netns(self) -> str:
+        """Name of the operator's network namespace."""
+        return f"{self.name}.operator"
+
+    @property
+    def cgroup(self) -> str:
+        """Name of the control group that holds a group for each host."""
+        return f"podroutes-lab.{self.name}"
+
+    def host(self, host: str) -> "HostPaths":
+        """Names and paths of one host.
+
+        Args:
+            host: The host's name.
+        """
+        return HostPaths(self, host)
+
+
+class HostPaths(NamedTuple):
+    """Names and paths of one host of a lab."""
+
+    lab: LabPaths
+    host: str
+
+    @property
+    def dir(self) -> Path:
+        """All of the host's files."""
+        return self.lab.root / "hosts" / self.host
+
+    @property
+    def upper(self) -> Path:
+        """What the host has written: the top layer of its root file system."""
+        return self.dir / "upper"
+
+    @property
+    def work(self) -> Path:
+        """Overlayfs' working folder."""
+        return self.dir / "work"
+
+    @property
+    def mountpoint(self) -> Path:
+        """Where the root file system is mounted, in the host's own mount namespace alone."""
+        return self.dir / "root"
+
+    @property
+    def identity(self) -> Path:
+        """SSH host keys and machine id: they stay the same when a host starts afresh."""
+        return self.dir / "identity"
+
+    @property
+    def console(self) -> Path:
+        """What the host prints while it boots."""
+        return self.dir / "console.log"
+
+    @property
+    def pid(self) -> Path:
+        """Process ids: of the supervisor, and of the host's PID 1 as this computer sees it."""
+        return self.dir / "pid"
+
+    @property
+    def netns(self) -> str:
+        """Name of the host's network namespace."""
+        return f"{self.lab.name}.{self.host}"
+
+    @property
+    def pod_netns(self) -> str:
+        """Name of the network namespace of the worker's pod."""
+        return f"{self.lab.name}.{self.host}.pod"
+
+    @property
+    def machine(self) -> str:
+        """Name that is unique on the computer, for systemd-nspawn's locks."""
+        return f"{self.lab.name}.{self.host}"
+
+    @property
+    def cgroup(self) -> str:
+        """The host's control group, below the mount point of the unified hierarchy."""
+        return f"{self.lab.cgroup}/{self.host}"

@@ -1,0 +1,47 @@
+"""Telling whether a process still runs, from /proc."""
+
+import os
+from pathlib import Path
+
+
+def start_time(pid: int) -> int | None:
+    """When a process started, which tells it from a later one with the same id.
+
+    Args:
+        pid: Process id.
+
+    Returns:
+        Clock ticks since the computer's boot; None if it does not run (a zombie does not).
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    # The second field is the name in parentheses, which may hold anything; the state follows it.
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def children(pid: int) -> list[int]:
+    """Ids of the children of a process, the oldest first; empty if it is gone.
+
+    Args:
+        pid: Process id.
+    """
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def send_signal(pid: int, signal: int) -> None:
+    """Send a signal; a process that is gone is not an error.
+
+    Args:
+        pid: Process id.
+        signal: Its number.
+    """
+    try:
+        os.kill(pid, signal)
+    except ProcessLookupError:
+        return

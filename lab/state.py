@@ -1,0 +1,36 @@
+"""What a running lab has written down about itself."""
+
+import json
+
+from lab.defaults import DEFAULT_NAME
+from lab.errors import LabError
+from lab.layout import Layout
+from lab.paths import LabPaths
+
+
+def read_layout(paths: LabPaths) -> Layout:
+    """The size of a lab.
+
+    Args:
+        paths: The lab's.
+
+    Raises:
+        LabError: There is no such lab.
+    """
+    try:
+        return Layout(**json.loads(paths.layout.read_text()))
+    except FileNotFoundError as error:
+        option = "" if paths.name == DEFAULT_NAME else f" --name {paths.name}"
+        raise LabError(f"there is no lab {paths.name!r}: start one with `python -m lab{option} up`") from error
+
+
+def write_layout(paths: LabPaths, layout: Layout) -> None:
+    """Write the size of a lab, whole or not at all.
+
+    Args:
+        paths: The lab's.
+        layout: Its size.
+    """
+    new = paths.layout.with_suffix(".new")
+    new.write_text(json.dumps(layout.as_dict()))
+    new.rename(paths.layout)
