@@ -1,0 +1,4 @@
+"""SSH without a terminal: who to reach and how, the connection, and one script over it.
+
+Reads the user's own `ssh_config`, `known_hosts`, keys and agent, as `ssh` does.
+"""

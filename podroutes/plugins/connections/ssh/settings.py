@@ -1,0 +1,75 @@
+"""What may be set under `connection_options.linux_exec.extras`, under Netmiko's own names."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from podroutes.errors import UsageError
+
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+
+
+class SshSettings(BaseModel):
+    """Settings of one connection; every one has a default that is right for most hosts.
+
+    Attributes:
+        conn_timeout: Seconds for the TCP connection; `ConnectTimeout` of ssh_config, else 10, where not given.
+        banner_timeout: Seconds until the server has named itself, and again until keys are exchanged.
+        auth_timeout: Seconds for the server's answer to each key, and for the agent's.
+        connect_attempts: How often to try in all where the network failed; never again after a refused key.
+        sudo: Become root with `sudo -n`; not needed, and not done, where the user is root.
+        use_keys: Offer the keys of ssh_config and the usual ones in `~/.ssh`.
+        allow_agent: Offer the keys that the SSH agent holds.
+        key_file: The one private key to offer first; then no others than the agent's.
+        passphrase: Of private key files.
+        ssh_strict: Refuse hosts whose key is not known. Leave it on.
+        system_host_keys: Read the known_hosts files that `ssh` reads.
+        alt_host_keys: Read `alt_key_file` as well.
+        alt_key_file: One more known_hosts file.
+        disabled_algorithms: Paramiko's argument of that name.
+        keepalive: Seconds between keepalive packets while nothing else is sent; 0 for none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    conn_timeout: Seconds | None = None
+    banner_timeout: Seconds = 15.0
+    auth_timeout: Seconds = 15.0
+    connect_attempts: Annotated[int, Field(ge=1, le=10)] = 2
+    sudo: bool = True
+    use_keys: bool = True
+    allow_agent: bool = True
+    key_file: Annotated[str, Field(min_length=1)] | None = None
+    passphrase: SecretStr | None = None
+    ssh_strict: bool = True
+    system_host_keys: bool = True
+    alt_host_keys: bool = False
+    alt_key_file: str = ""
+    disabled_algorithms: dict[str, list[str]] = Field(default_factory=dict)
+    keepalive: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.0
+
+
+def parse_settings(extras: Mapping[str, Any]) -> SshSettings:
+    """Validate the extras of a host.
+
+    Args:
+        extras: What the inventory holds under `connection_options.linux_exec.extras`.
+
+    Returns:
+        The settings.
+
+    Raises:
+        UsageError: One line that names every setting that is unknown or has a wrong value.
+    """
+    try:
+        return SshSettings.model_validate(dict(extras))
+    except ValidationError as error:
+        known = ", ".join(SshSettings.model_fields)
+        problems = []
+        for detail in error.errors(include_url=False, include_input=False):
+            name = ".".join(str(part) for part in detail["loc"])
+            unknown = detail["type"] == "extra_forbidden"
+            problems.append(f"{name}: unknown (known: {known})" if unknown else f"{name}: {detail['msg']}")
+        message = f"connection_options.linux_exec.extras: {'; '.join(problems)}"
+        raise UsageError(message) from error

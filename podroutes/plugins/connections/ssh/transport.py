@@ -1,0 +1,118 @@
+"""Paramiko's transport, with its waits bounded and its round trips saved.
+
+All use of what paramiko keeps to itself stands in this file and in `channel.py`.
+"""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+import paramiko
+from paramiko.auth_handler import AuthHandler, AuthOnlyHandler
+from paramiko.common import cMSG_SERVICE_REQUEST, cMSG_USERAUTH_REQUEST
+from paramiko.transport import ServiceRequestingTransport
+
+LOGGER = "podroutes.ssh"
+JOIN_SECONDS = 1.0
+
+
+class HandshakeTimeoutError(Exception):
+    """The server did not go on in time."""
+
+
+class _AuthHandler(AuthOnlyHandler):
+    def send_auth_request(
+        self, username: str, method: str, finish_message: Callable[[paramiko.Message], None] | None = None
+    ) -> list[str]:
+        """Send a request and wait; the event is there before the request, so that no answer is missed."""
+        self.auth_method = method
+        self.username = username
+        self.auth_event = threading.Event()
+        message = paramiko.Message()
+        message.add_byte(cMSG_USERAUTH_REQUEST)
+        for word in (username, "ssh-connection", method):
+            message.add_string(word)
+        if finish_message is not None:
+            finish_message(message)
+        with self.transport.lock:
+            self.transport._send_message(message)  # type: ignore[attr-defined]
+        if not self.auth_event.wait(self.transport.auth_timeout):
+            raise HandshakeTimeoutError
+        return self.wait_for_response(self.auth_event)
+
+
+class SshTransport(ServiceRequestingTransport):
+    """An SSH connection without a shell.
+
+    Args:
+        sock: The connected socket; belongs to the transport from now on.
+        disabled_algorithms: Paramiko's argument.
+
+    Attributes:
+        disconnect_reason: What the server said when it closed the connection, as one line.
+    """
+
+    auth_handler: AuthHandler | None
+    _send_message: Callable[[paramiko.Message], None]
+    _send_user_message: Callable[[paramiko.Message], None]
+
+    def __init__(self, sock: socket.socket, disabled_algorithms: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(sock, disabled_algorithms=disabled_algorithms)
+        self._socket = sock
+        self.disconnect_reason = ""
+        # Paramiko logs whole tracebacks for what is an ordinary error here.
+        logger = logging.getLogger(LOGGER)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.CRITICAL)
+        self.set_log_channel(LOGGER)
+
+    def handshake(self, timeout: float) -> None:
+        """Exchange names and keys.
+
+        Args:
+            timeout: Seconds for the names, and again for the keys.
+
+        Raises:
+            HandshakeTimeoutError: It took longer.
+            Exception: Whatever paramiko found wrong.
+        """
+        self.banner_timeout = timeout
+        self.handshake_timeout = timeout
+        done = threading.Event()
+        self.start_client(event=done)
+        if not done.wait(2 * timeout):
+            raise HandshakeTimeoutError
+        if not self.is_active():
+            error = self.get_exception() or EOFError()
+            # Paramiko wraps whatever happened before the server's first line, and names it in words alone.
+            cause = error.__context__ if self.remote_version == "" else None
+            if isinstance(cause, TimeoutError):
+                raise HandshakeTimeoutError from error
+            raise cause if isinstance(cause, OSError | EOFError) else error
+
+    def ensure_session(self) -> None:
+        """Ask for authentication to begin, and go on without waiting: the answer to the first key says it as well."""
+        if self.auth_handler is None:
+            message = paramiko.Message()
+            message.add_byte(cMSG_SERVICE_REQUEST)
+            message.add_string("ssh-userauth")
+            self._send_message(message)
+            self.auth_handler = _AuthHandler(self)
+
+    def _parse_disconnect(self, message: paramiko.Message) -> None:
+        message.get_int()
+        self.disconnect_reason = "".join(c for c in message.get_text() if c.isprintable())[:200]
+
+    def close(self) -> None:
+        """Close the connection at once; never raises, and takes no longer than its thread needs to notice."""
+        # The thread sleeps in recv(): only this wakes it.
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        # A handshake that was cut short leaves a timer that would keep the interpreter alive.
+        self.packetizer.complete_handshake()
+        super().close()
+        if self.is_alive() and self is not threading.current_thread():
+            self.join(JOIN_SECONDS)
+        self._socket.close()

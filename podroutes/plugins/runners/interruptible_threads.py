@@ -1,0 +1,165 @@
+"""A runner for many hosts that closes connections as it goes and survives Ctrl-C."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from nornir.core.inventory import Host
+from nornir.core.task import AggregatedResult, MultiResult, Result, Task
+
+logger = logging.getLogger(__name__)
+
+
+class InterruptibleResult(AggregatedResult):
+    """Results in the order of the hosts.
+
+    Attributes:
+        interrupted: Whether Ctrl-C ended the run; then hosts may be missing, and those were not finished.
+    """
+
+    interrupted: bool = False
+
+
+class InterruptibleThreads:
+    """Runs a task over all hosts, each host in one thread.
+
+    At Ctrl-C no further host is started; those that are running may finish; at a second Ctrl-C they are left behind.
+    Whatever has finished is in the result, so a host that is missing from it was not finished.
+
+    Args:
+        num_workers: How many hosts at once, at most.
+        close_connections: Close a host's connections as soon as its task has ended, so that thousands of hosts do not
+            exhaust file descriptors. False keeps them for a next task; then the caller closes them.
+        grace: Seconds that running hosts have after the first Ctrl-C.
+
+    Attributes:
+        interrupted: Whether Ctrl-C ended the last run.
+
+    Raises:
+        ValueError: There would be no worker, or the grace is negative.
+    """
+
+    def __init__(self, num_workers: int = 50, *, close_connections: bool = True, grace: float = 30.0) -> None:
+        if num_workers < 1 or not grace >= 0:
+            message = f"num_workers must be at least 1 and grace at least 0, not {num_workers} and {grace}"
+            raise ValueError(message)
+        self.num_workers = num_workers
+        self.close_connections = close_connections
+        self.grace = grace
+        self.interrupted = False
+
+    def run(self, task: Task, hosts: Sequence[Host]) -> InterruptibleResult:
+        """Run the task.
+
+        Args:
+            task: For one host; each gets a copy.
+            hosts: All of them.
+
+        Returns:
+            A result for each host that was finished.
+        """
+        self.interrupted = False
+        work = _Work(task, hosts, close_connections=self.close_connections)
+        try:
+            work.start(min(self.num_workers, len(hosts)))
+            work.wait(None)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            logger.warning(
+                "interrupted: no further host is started; waiting %.0f s for those that are running", self.grace
+            )
+            try:
+                work.stop()
+                work.wait(self.grace)
+            except KeyboardInterrupt:
+                logger.warning("interrupted again: hosts that are still running are left behind")
+        result = work.result()
+        result.interrupted = self.interrupted
+        return result
+
+
+class _Work:
+    """The hosts of one run: waiting, running, finished."""
+
+    def __init__(self, task: Task, hosts: Sequence[Host], *, close_connections: bool) -> None:
+        self._task = task
+        self._hosts = hosts
+        self._close_connections = close_connections
+        self._waiting = deque(hosts)
+        self._finished: dict[str, MultiResult] = {}
+        self._running = 0
+        self._change = threading.Condition()
+
+    def start(self, workers: int) -> None:
+        for number in range(workers):
+            # Daemons: after a second Ctrl-C the interpreter must be able to end without them.
+            thread = threading.Thread(target=self._work, name=f"podroutes-host-{number}", daemon=True)
+            with self._change:
+                self._running += 1
+            thread.start()
+
+    def wait(self, seconds: float | None) -> None:
+        deadline = None if seconds is None else time.monotonic() + seconds
+        with self._change:
+            self._change.wait_for(lambda: self._running == 0, None if deadline is None else deadline - time.monotonic())
+
+    def stop(self) -> None:
+        self._waiting.clear()
+
+    def result(self) -> InterruptibleResult:
+        with self._change:
+            finished = dict(self._finished)
+        result = InterruptibleResult(self._task.name)
+        for host in self._hosts:
+            if host.name in finished:
+                result[host.name] = finished[host.name]
+        return result
+
+    def _work(self) -> None:
+        try:
+            while True:
+                try:
+                    host = self._waiting.popleft()
+                except IndexError:
+                    return
+                outcome = self._run(host)
+                with self._change:
+                    self._finished[host.name] = outcome
+        finally:
+            with self._change:
+                self._running -= 1
+                self._change.notify_all()
+
+    def _run(self, host: Host) -> MultiResult:
+        task = self._task.copy()
+        try:
+            return task.start(host)
+        except BaseException as error:  # a processor's, or SystemExit from a library
+            logger.debug("host %s: an error outside of its task", host.name, exc_info=True)
+            outcome = MultiResult(task.name)
+            failure = Result(
+                host,
+                result=f"{type(error).__name__}: {error}",
+                failed=True,
+                exception=error,
+                severity_level=logging.ERROR,
+            )
+            failure.name = task.name  # type: ignore[assignment]  # Nornir sets it so itself
+            outcome.append(failure)
+            # What the task itself had to say is kept behind it.
+            outcome.extend(task.results)
+            return outcome
+        finally:
+            if self._close_connections:
+                _close(host)
+
+
+def _close(host: Host) -> None:
+    """Close each of a host's connections, also where closing one fails."""
+    for name in list(host.connections):
+        try:
+            host.close_connection(name)
+        except Exception:  # plugins of others may raise; the host's result is what counts
+            logger.debug("host %s: connection %s could not be closed", host.name, name, exc_info=True)
