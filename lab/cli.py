@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,7 +58,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         split = own.index("--")
         own, command = own[:split], own[split + 1 :]
     options = _parser().parse_args(own)
-    if command is not None and options.subcommand not in ("exec", "break"):
+    if command is not None and options.subcommand != "exec":
         raise LabError(f"{options.subcommand} takes no command: leave out what follows `--`")
     options.command = command
     check_name(options.name)
@@ -104,6 +105,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     execute.add_argument("host", nargs="?")
     execute.set_defaults(run=_exec)
+    shell = commands.add_parser("shell", parents=[common], help="a shell where the operator sits")
+    shell.set_defaults(run=_shell)
+    reboot = commands.add_parser("reboot", parents=[common], help="shut hosts down in good order and boot them again")
+    reboot.add_argument("hosts", nargs="*", metavar="HOST")
+    reboot.add_argument("--all", action="store_true", help="every host")
+    reboot.add_argument("--fresh", action="store_true", help="with a pristine root file system")
+    reboot.set_defaults(run=_reboot)
+    break_ = commands.add_parser(
+        "break",
+        parents=[common],
+        usage="python -m lab break (HOST FAULT [ARGUMENT…] | --list)",
+        help="make something go wrong",
+    )
+    break_.add_argument("words", nargs="*", metavar="HOST FAULT [ARGUMENT]", help="see --list")
+    break_.add_argument("--list", action="store_true", help="explain the faults")
+    break_.set_defaults(run=_break)
+    mend = commands.add_parser("mend", parents=[common], help="undo the faults that the runbooks cannot repair")
+    mend.add_argument("hosts", nargs="*", metavar="HOST")
+    mend.add_argument("--all", action="store_true", help="every host")
+    mend.set_defaults(run=_mend)
+    demo = commands.add_parser("demo", parents=[common, size], help="a first run: the lab, its pods before and after")
+    demo.set_defaults(run=_demo)
     inventory = commands.add_parser("inventory", parents=[common, size], help="write an inventory that matches the lab")
     inventory.add_argument("folder", metavar="DIR", type=Path)
     inventory.set_defaults(run=_inventory)
@@ -165,6 +188,65 @@ def _exec(options: argparse.Namespace) -> int:
         argv = enter.host_argv(paths.host(options.host), options.command)
         environment = enter.host_environment()
     os.execvpe(argv[0], argv, environment)  # noqa: S606 - no shell is the point
+
+
+def _shell(options: argparse.Namespace) -> int:
+    from lab import enter  # noqa: PLC0415 - not for the others
+
+    paths = LabPaths(options.name)
+    _layout(paths)
+    environment = enter.operator_environment(paths)
+    prompt = f"[lab {options.name}] "
+    bash = shutil.which("bash")
+    if bash is None:
+        argv, environment["PS1"] = ["sh", "-i"], prompt + "$ "
+    else:
+        # The user's own settings first, then what makes this the operator's shell.
+        start = paths.operator / "bashrc"
+        start.write_text(f"[ ! -r ~/.bashrc ] || . ~/.bashrc\nPATH='{environment['PATH']}'\nPS1='{prompt}\\w \\$ '\n")
+        argv = [bash, "--rcfile", str(start), "-i"]
+    argv = enter.operator_argv(paths, argv)
+    os.execvpe(argv[0], argv, environment)  # noqa: S606 - no shell in between is the point
+
+
+def _reboot(options: argparse.Namespace) -> int:
+    _lab(options).reboot(_hosts(options), fresh=options.fresh)
+    return 0
+
+
+def _break(options: argparse.Namespace) -> int:
+    if options.list:
+        from lab.faults import FAULTS  # noqa: PLC0415 - not for the others
+
+        width = max(len(fault.usage) for fault in FAULTS)
+        for fault in FAULTS:
+            print(f"{fault.usage.ljust(width)}  {fault.explanation}")
+        print("\nThose marked [mend] are undone by `python -m lab mend HOST`, the others by the runbooks.")
+        return 0
+    if len(options.words) < 2:
+        raise LabError("break needs a host and a fault: see python -m lab break --list")
+    host, fault, *arguments = options.words
+    print(_lab(options).break_(host, fault, *arguments))
+    return 0
+
+
+def _mend(options: argparse.Namespace) -> int:
+    for line in _lab(options).mend(_hosts(options)) or ["nothing to mend"]:
+        print(line)
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from lab.demo import demo  # noqa: PLC0415 - not for the others
+
+    return demo(_lab(options), _size(options))
+
+
+def _hosts(options: argparse.Namespace) -> list[str] | None:
+    """Names of hosts, or None for all."""
+    if options.all == bool(options.hosts):
+        raise LabError(f"{options.subcommand} needs either names of hosts or --all")
+    return None if options.all else options.hosts
 
 
 def _layout(paths: LabPaths) -> Any:  # noqa: ANN401 - Layout, which is imported late

@@ -257,6 +257,8 @@ class Lab:
             host: The host.
         """
         boot.cut_power(self.paths.host(host.name))
+        # Without it the kernel would go on answering for the host.
+        network.remove_hosts([host], self.paths)
 
     # How it is done
 
