@@ -1,0 +1,138 @@
+"""The shape of the inventory's files: what Nornir's SimpleInventory would overlook or stumble over.
+
+It drops keys that it does not know in silence, and raises on a host without content or a group that is not there.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictInt, StrictStr, ValidationError
+
+from podroutes.errors import Problem
+from podroutes.inventory import CLUSTER_KEYS, DEFAULTS, HOST_KEYS, ClusterData, Holder, HostData, problems_of
+
+
+class _Element(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    hostname: Annotated[StrictStr | None, Field(description="Address or name that ssh connects to.")] = None
+    port: Annotated[Annotated[StrictInt, Field(ge=1, le=65535)] | None, Field(description="SSH's port.")] = None
+    username: Annotated[StrictStr | None, Field(description="Who to log in as.")] = None
+    password: Annotated[StrictStr | None, Field(description="Better left out: keys and the agent come first.")] = None
+    platform: Annotated[StrictStr | None, Field(description="linux_exec, or linux for the same.")] = None
+    connection_options: Annotated[
+        dict[str, Any] | None, Field(description="Options of a connection plugin, by its name.")
+    ] = None
+
+
+class _HostElement(_Element):
+    groups: Annotated[list[StrictStr], Field(description="controllers or workers, and groups of your own.")] = []
+    data: dict[str, Any] | None = None
+
+
+class _DefaultsElement(_Element):
+    data: dict[str, Any] | None = None
+
+
+def check_hosts(content: object, groups: object, file: str) -> list[Problem]:
+    """Check the shape of `hosts.yaml`.
+
+    Args:
+        content: What the file holds, parsed.
+        groups: What `groups.yaml` holds, parsed.
+        file: Path to show.
+
+    Returns:
+        Every problem found; what stands below `data` is not looked at here.
+    """
+    return _check_elements(content, groups, file, "host")
+
+
+def check_groups(content: object, file: str) -> list[Problem]:
+    """Check the shape of `groups.yaml`, as `check_hosts` does."""
+    return _check_elements(content, content, file, "group")
+
+
+def check_defaults(content: object, file: str) -> list[Problem]:
+    """Check the shape of `defaults.yaml`, as `check_hosts` does."""
+    if content is None:
+        return []
+    return _check_element(content, Holder(file, DEFAULTS), _DefaultsElement)
+
+
+def _check_elements(content: object, groups: object, file: str, what: str) -> list[Problem]:
+    if content is None:
+        return []
+    if not isinstance(content, Mapping):
+        return [Problem(file, "", "", f"must be a list of `NAME:` entries, one for each {what}")]
+    problems: list[Problem] = []
+    known = set(groups) if isinstance(groups, Mapping) else set()
+    for name, element in content.items():
+        holder = Holder(file, str(name))
+        if not isinstance(name, str):
+            problems.append(holder.problem("", f"{name!r} is no name; write it in quotes"))
+        elif element is None:
+            hint = f"{name}: {{}}" if what == "group" else f"{name}: with its hostname and groups below"
+            problems.append(holder.problem("", f"has nothing below it; write `{hint}`"))
+        else:
+            found = _check_element(element, holder, _HostElement)
+            problems += found
+            if not found:
+                problems += [
+                    holder.problem("groups", f"there is no group {group}; known groups: {', '.join(sorted(known))}")
+                    for group in element.get("groups") or []
+                    if group not in known
+                ]
+    return problems
+
+
+def _check_element(content: object, holder: Holder, model: type[_Element]) -> list[Problem]:
+    if not isinstance(content, Mapping):
+        return [holder.problem("", "must hold keys such as `hostname:` below it")]
+    try:
+        model.model_validate(dict(content))
+    except ValidationError as error:
+        problems = problems_of(error, lambda _: holder, prefix="", keys=model.model_fields)
+        return [_misplaced(problem) for problem in problems]
+    return []
+
+
+def _misplaced(problem: Problem) -> Problem:
+    if problem.key in CLUSTER_KEYS | HOST_KEYS and problem.message.startswith("unknown key"):
+        return Problem(problem.file, problem.host, problem.key, "belongs below `data:`; indent it there")
+    return problem
+
+
+class _HostSchema(_HostElement):
+    data: HostData | None = None  # type: ignore[assignment]
+
+
+class _DefaultsData(ClusterData, HostData):
+    pass
+
+
+class _DefaultsSchema(_DefaultsElement):
+    data: _DefaultsData | None = None  # type: ignore[assignment]
+
+
+class _Elements(RootModel[dict[str, _HostSchema]]):
+    pass
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schemas of the inventory's files, for editors, by the name of the file."""
+    elements = _with_own_keys(_Elements.model_json_schema())
+    defaults = _with_own_keys(_DefaultsSchema.model_json_schema())
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return {
+        "hosts": head | elements | {"title": "hosts.yaml"},
+        "groups": head | elements | {"title": "groups.yaml"},
+        "defaults": head | defaults | {"title": "defaults.yaml"},
+    }
+
+
+def _with_own_keys(schema: dict[str, Any]) -> dict[str, Any]:
+    for definition in schema.get("$defs", {}).values():
+        if definition.get("title") in ("HostData", "_DefaultsData"):
+            definition["patternProperties"] = {"^x_": {}}
+    return schema

@@ -1,0 +1,1 @@
+"""Processor plugins: what happens while tasks run."""

@@ -1,0 +1,107 @@
+"""Progress while a run goes on: counts on a terminal, a line for each host otherwise.
+
+A processor that raises would lose every host's result, so nothing here may raise.
+"""
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Final
+
+from nornir.core.inventory import Host
+from nornir.core.task import AggregatedResult, MultiResult, Task
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from podroutes.outcomes import HostOutcome
+
+_REFRESHES_PER_SECOND: Final = 10
+
+
+class ProgressProcessor:
+    """Shows how far a run is, and remembers which hosts were started.
+
+    Args:
+        console: Where to, standard error usually.
+        title: What the run does, in a word.
+        total: Number of hosts.
+        outcome_of: Classifies a host's result.
+
+    Attributes:
+        started: Names of the hosts whose task was started.
+    """
+
+    def __init__(
+        self, console: Console, title: str, total: int, outcome_of: Callable[[str, MultiResult], HostOutcome]
+    ) -> None:
+        self._console = console
+        self._title = title
+        self._total = total
+        self._outcome_of = outcome_of
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._progress: Progress | None = None
+        self._bar: TaskID | None = None
+        self.started: set[str] = set()
+
+    def __enter__(self) -> "ProgressProcessor":
+        """Start drawing."""
+        if self._console.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[counts]}"),
+                TimeElapsedColumn(),
+                console=self._console,
+                transient=True,
+                refresh_per_second=_REFRESHES_PER_SECOND,
+            )
+            self._bar = self._progress.add_task(self._title, total=self._total, counts="")
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop drawing."""
+        if self._progress is not None:
+            self._progress.stop()
+
+    @contextlib.contextmanager
+    def _quietly(self) -> Iterator[None]:
+        with contextlib.suppress(Exception), self._lock:
+            yield
+
+    def task_started(self, task: Task) -> None:
+        """Nothing to show."""
+
+    def task_completed(self, task: Task, result: AggregatedResult) -> None:
+        """Nothing to show."""
+
+    def task_instance_started(self, task: Task, host: Host) -> None:
+        """Remember that the host was started."""
+        with self._quietly():
+            self.started.add(host.name)
+
+    def task_instance_completed(self, task: Task, host: Host, result: MultiResult) -> None:
+        """Count the host's outcome."""
+        with self._quietly():
+            outcome = self._outcome_of(host.name, result)
+            self._counts[str(outcome.outcome)] += 1
+            if self._progress is not None and self._bar is not None:
+                counts = ", ".join(f"{number} {name}" for name, number in self._counts.items())
+                self._progress.update(self._bar, advance=1, counts=counts)
+            else:
+                done = sum(self._counts.values())
+                reason = f": {outcome.reason}" if outcome.reason else ""
+                line = f"[{done}/{self._total}] {host.name} {outcome.outcome}{reason}"
+                self._console.print(line, soft_wrap=True)
+
+    def subtask_instance_started(self, task: Task, host: Host) -> None:
+        """Nothing to show."""
+
+    def subtask_instance_completed(self, task: Task, host: Host, result: MultiResult) -> None:
+        """Nothing to show."""

@@ -1,0 +1,118 @@
+"""Reports on a terminal: who changed, who failed and why, in lines that a person reads from top to bottom."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from podroutes.diff import diff_of
+from podroutes.outcomes import FAILURES, ChangeRecord, HostOutcome, Outcome, RunReport
+from podroutes.report.table import print_table
+
+STYLES: Final = {
+    Outcome.OK: "green",
+    Outcome.CHANGED: "yellow",
+    Outcome.DRIFT: "magenta",
+    Outcome.FAILED: "bold red",
+    Outcome.UNREACHABLE: "bold red",
+    Outcome.SKIPPED: "red",
+}
+_LAYER_NAMES: Final = {"forwarding": "forwarding", "routes": "routes", "routes_service": "service"}
+
+
+def new_console(file: TextIO | None = None) -> Console:
+    """A console for a person: colours on a terminal only, none with NO_COLOR; no line is cut for a pipe."""
+    file = file if file is not None else sys.stdout
+    width = None if file.isatty() else int(os.environ.get("COLUMNS", "0")) or 200
+    return Console(file=file, width=width, highlight=False, emoji=False, markup=False)
+
+
+def print_diff(console: Console, hosts: Iterable[HostOutcome]) -> None:
+    """Print every change of every host."""
+    for host in hosts:
+        if not host.changes:
+            continue
+        console.print(Text(f"{host.host}", style="bold"))
+        for line in diff_of(host.changes).splitlines():
+            console.print(Text(f"  {line}", style=_diff_style(line)), soft_wrap=True)
+        console.print()
+
+
+def _diff_style(line: str) -> str:
+    stripped = line.lstrip()
+    if stripped.startswith("+"):
+        return "green"
+    if stripped.startswith("-"):
+        return "red"
+    return "cyan" if stripped.startswith("@@") else ""
+
+
+def print_recap(console: Console, report: RunReport, *, unmanaged: Sequence[str] = ()) -> None:
+    """Print a row for each host, and a line that sums them up.
+
+    Args:
+        console: Where to.
+        report: Of the run.
+        unmanaged: Hosts that the inventory keeps this software away from.
+    """
+    rows = [
+        (
+            host.host,
+            Text(_outcome_name(host.outcome, report), style=STYLES[host.outcome]),
+            _seconds(host),
+            _detail(host),
+        )
+        for host in report.hosts
+    ]
+    print_table(console, ("HOST", "OUTCOME", "TIME", "WHAT"), rows)
+    notes: dict[str, list[str]] = {}
+    for host in report.hosts:
+        for note in host.notes:
+            notes.setdefault(note, []).append(host.host)
+    for note, names in notes.items():
+        console.print(Text(f"note: {', '.join(names)}: {note}", style="cyan"), soft_wrap=True)
+    if unmanaged:
+        console.print(f"not managed, by the inventory: {', '.join(unmanaged)}", soft_wrap=True)
+    console.print(Text(summary(report), style="bold red" if report.exit_code == 1 else "bold green"), soft_wrap=True)
+
+
+def summary(report: RunReport) -> str:
+    """One line: how many hosts ended how; the numbers sum to the hosts that were asked for."""
+    count = len(report.hosts)
+    parts = [f"{number} {_outcome_name(outcome, report)}" for outcome, number in report.counts.items() if number != 0]
+    changes = sum(len(host.changes) for host in report.hosts if host.outcome == Outcome.CHANGED)
+    parts.append(f"{changes} change{'s' if changes != 1 else ''}{' to make' if report.dry_run else ''}")
+    ending = " (interrupted)" if report.interrupted else ""
+    dry = ", dry run, nothing was changed" if report.dry_run else ""
+    return f"{count} host{'s' if count != 1 else ''}: {', '.join(parts)}, {report.seconds:.1f} s{dry}{ending}"
+
+
+def print_failures(console: Console, report: RunReport) -> None:
+    """Say in one line that a run with failures has failed; nothing if it has none."""
+    failed = [host.host for host in report.hosts if host.outcome in FAILURES]
+    if failed:
+        console.print(Text(f"FAILED: not as wanted: {', '.join(failed)}", style="bold red"), soft_wrap=True)
+
+
+def _outcome_name(outcome: Outcome, report: RunReport) -> str:
+    return "would change" if report.dry_run and outcome == Outcome.CHANGED else str(outcome)
+
+
+def _seconds(host: HostOutcome) -> str:
+    return f"{host.seconds:.1f} s" if host.seconds else "-"
+
+
+def _detail(host: HostOutcome) -> str:
+    if host.reason:
+        return host.reason
+    return changes_by_layer(host.changes) or "as wanted"
+
+
+def changes_by_layer(changes: Iterable[ChangeRecord]) -> str:
+    """How many changes there are in each layer, such as `forwarding 2, routes 3`."""
+    counts = Counter(change.layer for change in changes)
+    return ", ".join(f"{_LAYER_NAMES.get(layer, layer)} {number}" for layer, number in counts.items())

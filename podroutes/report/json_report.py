@@ -1,0 +1,58 @@
+"""The JSON report, and its schema."""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from podroutes.errors import UsageError
+from podroutes.outcomes import RunReport
+
+
+def write_json(report: RunReport, target: str) -> None:
+    """Write a report as JSON, whole or not at all.
+
+    Args:
+        report: Of the run.
+        target: Path of a file, or `-` for standard output.
+
+    Raises:
+        UsageError: The file can't be written.
+    """
+    write_whole(target, report.model_dump_json(indent=2) + "\n")
+
+
+def write_whole(target: str, text: str) -> None:
+    """Write a text to standard output (`-`), or to a file by temporary file and rename.
+
+    Raises:
+        UsageError: The file can't be written.
+    """
+    if target == "-":
+        sys.stdout.write(text)
+        return
+    path = Path(target)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
+    except OSError as error:
+        message = f"{target} can't be written: {error.strerror}"
+        raise UsageError(message) from error
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a run's report."""
+    generated = RunReport.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **generated}
+
+
+def render_schema(content: dict[str, Any]) -> str:
+    """A schema as the text of its file."""
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,86 @@
+"""What runbooks that change hosts have in common: plan, show, ask, apply, report."""
+
+import sys
+from collections.abc import Callable
+
+from nornir.core.task import AggregatedResult
+from rich.console import Console
+
+from podroutes.changes import Change
+from podroutes.network_plan import NetworkPlan
+from podroutes.outcomes import Outcome, RunReport
+from podroutes.report.console import new_console, print_diff, print_failures, print_recap
+from podroutes.report.json_report import write_json
+from runbooks.cli import Options
+from runbooks.lock import run_lock
+from runbooks.run import Run
+from runbooks.session import Session, open_session
+from tasks.ensure import Ensured, Work, ensure
+
+
+def change_hosts(options: Options, runbook: str, work_of: Callable[[NetworkPlan], Work]) -> int:
+    """Make the chosen hosts what a work wants.
+
+    Args:
+        options: What the engineer asked for.
+        runbook: Its name.
+        work_of: Makes the work from the network plan.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        PodRoutesError: Nothing could be started.
+    """
+    with run_lock(options.config):
+        session = open_session(options.config, options.limit, dry_run=options.dry_run)
+        # With the report on standard output, people read on standard error.
+        console = new_console(sys.stderr if options.json == "-" else sys.stdout)
+        run = Run(session, runbook, verbose=options.verbose)
+        report = _run(run, session, work_of(session.plan), options, console)
+        if options.diff:
+            print_diff(console, report.hosts)
+        print_recap(console, report, unmanaged=session.unmanaged)
+        print_failures(console, report)
+        if options.json:
+            write_json(report, options.json)
+        return report.exit_code
+
+
+def _run(run: Run, session: Session, work: Work, options: Options, console: Console) -> RunReport:
+    if options.dry_run or options.yes or not sys.stdin.isatty():
+        title = f"{run.runbook}, dry run" if options.dry_run else run.runbook
+        report, _ = run.over_hosts(ensure, title=title, dry_run=options.dry_run, hosts=session.hosts, work=work)
+        return report
+    planned, result = run.over_hosts(ensure, title="plan", dry_run=True, hosts=session.hosts, work=work)
+    approved = _approved(planned, result)
+    if not approved or planned.interrupted:
+        return planned.model_copy(update={"dry_run": False}) if not approved else planned
+    print_diff(console, planned.hosts)
+    print_recap(console, planned, unmanaged=session.unmanaged)
+    changes = sum(len(host_changes) for host_changes in approved.values())
+    if not _ask(f"Apply {changes} changes to {len(approved)} hosts? [y/N] "):
+        console.print("Nothing was changed.")
+        return planned
+    applied, _ = run.over_hosts(
+        ensure, title=run.runbook, dry_run=False, hosts=tuple(approved), work=work, approved=approved
+    )
+    done = {host.host: host for host in applied.hosts}
+    return applied.model_copy(update={"hosts": tuple(done.get(host.host, host) for host in planned.hosts)})
+
+
+def _approved(report: RunReport, result: AggregatedResult) -> dict[str, tuple[Change, ...]]:
+    """The planned changes of the hosts that would be changed."""
+    approved = {}
+    for host in report.hosts:
+        ensured = result[host.host][0].result if host.host in result else None
+        if host.outcome == Outcome.CHANGED and isinstance(ensured, Ensured):
+            approved[host.host] = ensured.changes
+    return approved
+
+
+def _ask(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False

@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""Take back from every machine exactly what provisioning put there."""
+
+import sys
+from collections.abc import Sequence
+
+from runbooks.cli import Options, add_change_options, new_parser, run_main
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the runbook.
+
+    Args:
+        arguments: Of the command line, without the program's name; None for the process's own.
+
+    Returns:
+        The exit code.
+    """
+    parser = new_parser(
+        "deprovision.py",
+        "Remove our routes, routes.service and its files; put forwarding back where this software turned it on.",
+    )
+    add_change_options(parser)
+    return run_main(_deprovision, parser, arguments)
+
+
+def _deprovision(options: Options) -> int:
+    from podroutes.planning.host import Deprovisioning
+    from runbooks.change import change_hosts
+
+    return change_hosts(options, "deprovision", Deprovisioning)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

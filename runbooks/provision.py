@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""Give every machine of the cluster its pod network routes, and keep them there after a reboot."""
+
+import sys
+from collections.abc import Sequence
+
+from runbooks.cli import Options, add_change_options, new_parser, run_main
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the runbook.
+
+    Args:
+        arguments: Of the command line, without the program's name; None for the process's own.
+
+    Returns:
+        The exit code.
+    """
+    parser = new_parser("provision.py", "Turn IP forwarding on, set the pod routes and install routes.service.")
+    add_change_options(parser)
+    return run_main(_provision, parser, arguments)
+
+
+def _provision(options: Options) -> int:
+    from podroutes.planning.host import Provisioning
+    from runbooks.change import change_hosts
+    from tasks.routes_service import load_service_files
+
+    return change_hosts(options, "provision", lambda plan: Provisioning(plan, load_service_files()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

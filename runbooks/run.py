@@ -1,0 +1,87 @@
+"""The one place that runs a task over hosts, and turns Nornir's results into a report."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from nornir.core.inventory import Host
+from nornir.core.task import AggregatedResult, MultiResult, Result
+
+from podroutes.outcomes import HostOutcome, Outcome, RunReport, complete
+from podroutes.plugins.processors.progress import ProgressProcessor
+from podroutes.report.console import new_console
+from runbooks.session import Session
+from tasks.outcome import outcome_of
+
+_LEFT_BEHIND = "interrupted while its task was running: what it has now is not known"
+_NOT_STARTED = "interrupted before it was started: nothing was done"
+_NO_RESULT = "its result is missing"
+
+
+@dataclass
+class Run:
+    """A run of one task over hosts.
+
+    Attributes:
+        session: What it works with.
+        runbook: Its name, for the report.
+        verbose: Print every task's result in Nornir's own way.
+        outcome_of: Classifies a host's result.
+    """
+
+    session: Session
+    runbook: str
+    verbose: bool = False
+    outcome_of: Callable[[str, MultiResult], HostOutcome] = outcome_of
+    _started: float = field(default_factory=time.monotonic)
+    _started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def over_hosts(
+        self, task: Callable[..., Result], *, title: str, dry_run: bool, hosts: Sequence[str], **parameters: object
+    ) -> tuple[RunReport, AggregatedResult]:
+        """Run a task; every host that is asked for gets exactly one outcome.
+
+        Args:
+            task: Nornir task; its connection ends with it.
+            title: What it does, for the progress.
+            dry_run: Whether tasks change nothing.
+            hosts: Names of the hosts, all of the session's.
+            **parameters: For the task; no secrets, since Nornir logs them.
+
+        Returns:
+            The report, and Nornir's own result.
+        """
+        wanted = set(hosts)
+        nornir = self.session.nornir.filter(filter_func=lambda host: _is_in(host, wanted))
+        nornir.data.dry_run = dry_run
+        nornir.data.reset_failed_hosts()
+        with ProgressProcessor(new_console(sys.stderr), title, len(hosts), self.outcome_of) as progress:
+            result = nornir.with_processors([progress]).run(task=task, name=title, **parameters)
+        nornir.data.reset_failed_hosts()
+        interrupted = bool(getattr(result, "interrupted", False))
+        outcomes = [self.outcome_of(name, host_result) for name, host_result in result.items()]
+        if interrupted:
+            outcomes += [
+                HostOutcome(host=name, outcome=Outcome.FAILED, reason=_LEFT_BEHIND)
+                for name in hosts
+                if name in progress.started and name not in result
+            ]
+        report = RunReport(
+            runbook=self.runbook,
+            dry_run=dry_run,
+            started=self._started_at,
+            seconds=round(time.monotonic() - self._started, 3),
+            interrupted=interrupted,
+            hosts=complete(hosts, outcomes, reason=_NOT_STARTED if interrupted else _NO_RESULT),
+        )
+        if self.verbose:
+            from runbooks.verbose import print_results
+
+            print_results(result)
+        return report, result
+
+
+def _is_in(host: Host, names: set[str]) -> bool:
+    return host.name in names

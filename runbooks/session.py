@@ -1,0 +1,247 @@
+"""From a configuration file to everything that a run needs: Nornir, the checked network plan, the chosen hosts."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+from nornir import InitNornir
+from nornir.core import Nornir
+from nornir.core.exceptions import PluginNotRegistered
+from nornir.core.inventory import Host, Inventory
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from podroutes.errors import InventoryError, Problem, UsageError
+from podroutes.inventory import DEFAULTS, Holder, HostEntry
+from podroutes.inventory_files import check_defaults, check_groups, check_hosts
+from podroutes.network_plan import NetworkPlan
+from podroutes.preflight import build_network_plan
+
+_FILE_OPTIONS: Final[Mapping[str, str]] = {
+    "host_file": "hosts.yaml",
+    "group_file": "groups.yaml",
+    "defaults_file": "defaults.yaml",
+}
+_SIMPLE_INVENTORY: Final = "SimpleInventory"
+
+
+class Settings(BaseModel):
+    """`user_defined` of Nornir's configuration: this software's own settings."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    command_timeout: float = Field(default=60.0, gt=0)
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a run works with.
+
+    Attributes:
+        nornir: Nornir, with the chosen hosts.
+        plan: The whole cluster's network.
+        hosts: Names of the chosen hosts, in the inventory's order; at least one.
+        unmanaged: Chosen hosts that are not connected to (`manage_routes: false`).
+    """
+
+    nornir: Nornir
+    plan: NetworkPlan
+    hosts: tuple[str, ...]
+    unmanaged: tuple[str, ...]
+
+
+def open_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Session:
+    """Load and check everything; connect to nothing.
+
+    Args:
+        config: Nornir's configuration file; paths in it are relative to its folder.
+        limit: Patterns that choose hosts; none for all.
+        dry_run: Nornir's dry run, which every task obeys.
+
+    Raises:
+        UsageError: The configuration or the limit is wrong.
+        InventoryError: The inventory is wrong; with every problem.
+    """
+    # Nornir logs tracebacks of failed tasks, and without a handler Python prints them; `-v` shows them instead.
+    logging.getLogger("nornir").addHandler(logging.NullHandler())
+    settings = _load_config(config)
+    files = {name: str(settings["inventory"]["options"].get(name, "")) for name in _FILE_OPTIONS}
+    problems = (
+        _check_files(files) if settings["inventory"].get("plugin", _SIMPLE_INVENTORY) == _SIMPLE_INVENTORY else []
+    )
+    nornir = _init_nornir(settings, config, problems, dry_run=dry_run)
+    plan = _check_plan(nornir.inventory, files, problems)
+    chosen = choose_hosts(nornir.inventory, limit)
+    managed = tuple(name for name in chosen if name in plan.nodes and plan.nodes[name].manage_routes)
+    if not managed:
+        message = f"none of the chosen hosts is managed (manage_routes: false): {', '.join(chosen) or 'no host at all'}"
+        raise UsageError(message)
+    wanted = set(managed)
+    return Session(
+        nornir=nornir.filter(filter_func=lambda host: host.name in wanted),
+        plan=plan,
+        hosts=managed,
+        unmanaged=tuple(name for name in chosen if name not in wanted),
+    )
+
+
+def _load_yaml(path: Path) -> Any:  # noqa: ANN401  # whatever the file holds; each caller checks it
+    with path.open(encoding="utf-8") as file:
+        return YAML(typ="safe", pure=True).load(file)
+
+
+def _load_config(path: Path) -> dict[str, Any]:
+    try:
+        content = _load_yaml(path)
+    except OSError as error:
+        message = f"{path}: {error.strerror}; --config names Nornir's configuration"
+        raise UsageError(message) from error
+    except YAMLError as error:
+        raise UsageError(f"{shown(path)}: {_yaml_message(error)}") from error
+    known = {"inventory", "runner", "logging", "ssh", "core", "user_defined"}
+    if not isinstance(content, dict) or not content.keys() <= known:
+        unknown = ", ".join(sorted(map(str, content.keys() - known))) if isinstance(content, dict) else "no mapping"
+        message = f"{shown(path)}: unknown keys: {unknown}; Nornir's are {', '.join(sorted(known))}"
+        raise UsageError(message)
+    content["inventory"] = dict(content.get("inventory") or {})
+    options = dict(content["inventory"].get("options") or {})
+    for name, default in _FILE_OPTIONS.items():
+        if name in options or content["inventory"].get("plugin", _SIMPLE_INVENTORY) == _SIMPLE_INVENTORY:
+            options[name] = str(path.resolve().parent / Path(options.get(name, default)).expanduser())
+    content["inventory"]["options"] = options
+    try:
+        content["user_defined"] = Settings.model_validate(content.get("user_defined") or {}).model_dump()
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in detail["loc"])
+        raise UsageError(f"{shown(path)}: user_defined.{key}: {detail['msg']}") from error
+    return content
+
+
+def _check_files(files: Mapping[str, str]) -> list[Problem]:
+    contents: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, path in files.items():
+        file = Path(path)
+        if not file.exists():
+            if name == "host_file":
+                problems.append(Problem(shown(file), "", "", "there is no such file"))
+            contents[name] = None
+            continue
+        try:
+            contents[name] = _load_yaml(file)
+        except (YAMLError, UnicodeDecodeError, OSError) as error:
+            problems.append(Problem(shown(file), "", "", _yaml_message(error)))
+    if problems:
+        raise InventoryError(problems)  # the rest can't be read without it
+    hosts, groups, defaults = (shown(Path(files[name])) for name in _FILE_OPTIONS)
+    return [
+        *check_hosts(contents["host_file"], contents["group_file"], hosts),
+        *check_groups(contents["group_file"], groups),
+        *check_defaults(contents["defaults_file"], defaults),
+    ]
+
+
+def _yaml_message(error: Exception) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        problem = (
+            (error.problem or "").replace("found duplicate key", "this key stands here twice:").split(" with value")[0]
+        )
+        return f"line {error.problem_mark.line + 1}: {problem}"
+    return f"can't be read: {str(error).splitlines()[0]}"
+
+
+def _init_nornir(settings: dict[str, Any], path: Path, problems: list[Problem], *, dry_run: bool) -> Nornir:
+    try:
+        return InitNornir(dry_run=dry_run, **settings)
+    except InventoryError:
+        raise
+    except Exception as error:
+        if problems:
+            raise InventoryError(problems) from error  # they are why it can't be loaded
+        if isinstance(error, (TypeError, ValueError, PluginNotRegistered)):
+            raise UsageError(f"{shown(path)}: {error}") from error
+        raise
+
+
+def _check_plan(inventory: Inventory, files: Mapping[str, str], problems: list[Problem]) -> NetworkPlan:
+    where = {name: shown(Path(path)) if path else "" for name, path in files.items()}
+    holder = Holder(where["defaults_file"], DEFAULTS)
+    entries = [_entry(host, where, holder) for host in inventory.hosts.values()]
+    try:
+        plan = build_network_plan(inventory.defaults.data, holder, entries)
+    except InventoryError as error:
+        raise InventoryError([*problems, *error.problems]) from error
+    if problems:
+        raise InventoryError(problems)
+    return plan
+
+
+def _entry(host: Host, where: Mapping[str, str], defaults: Holder) -> HostEntry:
+    own = Holder(where["host_file"], host.name)
+    holders = dict.fromkeys(host.data, own)
+    groups = host.extended_groups()
+    for group in groups:
+        for key in group.data:
+            holders.setdefault(key, Holder(where["group_file"], group.name))
+    for key in host.defaults.data:
+        holders.setdefault(key, defaults)
+    return HostEntry(
+        name=host.name,
+        hostname=host.hostname,
+        groups=frozenset(group.name for group in groups),
+        data=host.extended_data(),
+        holder=own,
+        holders=holders,
+    )
+
+
+def choose_hosts(inventory: Inventory, limit: Iterable[str]) -> tuple[str, ...]:
+    """Names of the hosts that patterns choose, in the inventory's order.
+
+    Args:
+        inventory: Nornir's.
+        limit: Patterns of names or groups; none for all.
+
+    Raises:
+        UsageError: A pattern matches nothing.
+    """
+    patterns = tuple(limit)
+    if not patterns:
+        return tuple(inventory.hosts)
+    chosen: set[str] = set()
+    for pattern in patterns:
+        matching = {
+            host.name
+            for host in inventory.hosts.values()
+            if any(
+                fnmatchcase(name, pattern) for name in (host.name, *(group.name for group in host.extended_groups()))
+            )
+        }
+        if not matching:
+            message = (
+                f"--limit {pattern} matches no host and no group; "
+                f"hosts: {_some(inventory.hosts)}; groups: {_some(inventory.groups)}"
+            )
+            raise UsageError(message)
+        chosen |= matching
+    return tuple(name for name in inventory.hosts if name in chosen)
+
+
+def _some(names: Iterable[str], most: int = 10) -> str:
+    everything = list(names)
+    more = f" and {len(everything) - most} more" if len(everything) > most else ""
+    return ", ".join(everything[:most]) + more
+
+
+def shown(path: Path) -> str:
+    """A path as a person would write it: relative to the working folder, if it is below it."""
+    absolute = path if path.is_absolute() else Path.cwd() / path
+    try:
+        return str(absolute.relative_to(Path.cwd()))
+    except ValueError:
+        return str(absolute)

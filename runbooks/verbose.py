@@ -1,0 +1,35 @@
+"""Every task's result in Nornir's own way, with tracebacks, for `-v`."""
+
+import atexit
+import contextlib
+import io
+import traceback
+
+import colorama
+from nornir.core.task import AggregatedResult, MultiResult, Result
+from nornir_utils.plugins.functions import print_result
+from rich.text import Text
+
+from podroutes.report.console import new_console
+
+# nornir-utils starts colorama, which then writes colours to pipes too, at the end of the process as well.
+colorama.deinit()
+atexit.unregister(colorama.initialise.reset_all)
+
+
+def print_results(result: AggregatedResult) -> None:
+    """Print what nornir-utils' `print_result` prints, with colours on a terminal only, and tracebacks below."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        print_result(result)
+    console = new_console()
+    console.print(Text.from_ansi(text.getvalue()), soft_wrap=True)
+    for host, results in result.items():
+        for error in _errors(results):
+            console.print(f"{host}:")
+            console.print("".join(traceback.format_exception(error)), soft_wrap=True)
+
+
+def _errors(results: MultiResult) -> list[BaseException]:
+    first: Result = results[0]
+    return [] if first.exception is None else [first.exception]

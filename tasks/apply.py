@@ -1,0 +1,58 @@
+"""Applying a plan: all changes of a host in one remote command, which reads the host anew at its end."""
+
+import re
+import secrets
+from collections.abc import Sequence
+
+from nornir.core.task import Result, Task
+
+from podroutes.changes import Change
+from podroutes.diff import diff_of
+from podroutes.errors import HostConflictError, RemoteCommandError
+from podroutes.facts import parse_facts
+from podroutes.network_plan import NetworkPlan
+from podroutes.script import LOCKED_STATUS, apply_script
+from tasks.facts import facts_script_for, last_line
+from tasks.remote import run_script
+
+
+def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> Result:
+    """Make changes on the host, then read it.
+
+    Args:
+        task: Nornir's task.
+        plan: The cluster's network, which the host is a node of.
+        changes: At least one, in the order in which to make them.
+
+    Returns:
+        The `HostState` that was read after the changes as result, with their diff.
+
+    Raises:
+        HostError: The host can't be reached, or a change failed; the message says which.
+    """
+    nonce = f"apply{secrets.token_hex(8)}"
+    facts = facts_script_for(nonce, plan, plan.nodes[task.host.name])
+    answer = run_script(task, apply_script(nonce, changes, facts))
+    match = re.search(rf"^@{nonce} apply\n(.*?)\n@{nonce} status\n(\d+)\n", answer.stdout, re.MULTILINE | re.DOTALL)
+    if match is None:
+        message = f"the changes did not end (exit status {answer.status}): {last_line(answer.stderr)}"
+        raise RemoteCommandError(message)
+    said, status = match[1], int(match[2])
+    if status == LOCKED_STATUS:
+        message = "another run is changing this host; nothing was changed"
+        raise HostConflictError(message)
+    if status != 0:
+        message = f"a change failed: {_what_failed(said)}"
+        raise RemoteCommandError(message)
+    state = parse_facts(answer.stdout, nonce, families=plan.families)
+    return Result(host=task.host, result=state, changed=True, diff=diff_of(changes))
+
+
+def _what_failed(said: str) -> str:
+    """The step that was under way, and what its command said."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    steps = [number for number, line in enumerate(lines) if line.startswith("> ")]
+    if not steps:
+        return last_line(said)
+    words = "; ".join(lines[steps[-1] + 1 :]) or "it said nothing"
+    return f"{lines[steps[-1]][2:]}: {words}"

@@ -1,0 +1,129 @@
+"""The shape of every changing task: collect, plan, apply what differs, verify."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Protocol, cast
+
+from nornir.core.exceptions import NornirSubTaskError
+from nornir.core.task import MultiResult, Result, Task
+
+from podroutes.changes import Change, HostPlan
+from podroutes.diff import diff_of
+from podroutes.errors import HostConflictError, VerificationError
+from podroutes.host_state import HostState
+from podroutes.network_plan import NetworkPlan, Node
+from tasks.apply import apply_changes
+from tasks.facts import collect_facts
+
+
+class Work(Protocol):
+    """What a run is to achieve on hosts; pure decisions."""
+
+    @property
+    def plan(self) -> NetworkPlan:
+        """The cluster's network."""
+        ...
+
+    def plan_host(self, node: Node, state: HostState) -> HostPlan:
+        """What one host needs."""
+        ...
+
+    def remaining(self, node: Node, state: HostState) -> HostPlan:
+        """What one host still lacks, read after the changes."""
+        ...
+
+
+@dataclass
+class Ensured:
+    """What became of one host; filled in as far as the task came, so that a failure tells what it had done.
+
+    Attributes:
+        changes: Planned; made unless it is a dry run or the task failed.
+        notes: What a person should know.
+        state: What was read last; None if nothing could be read.
+        commands: Remote commands that were run.
+        seconds: Time from the start to the end, in seconds.
+        error: What went wrong; None if nothing did.
+    """
+
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+    state: HostState | None = None
+    commands: int = 0
+    seconds: float = 0.0
+    error: Exception | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        """One line, for a person."""
+        return f"{len(self.changes)} changes, {self.commands} remote commands, {self.seconds:.2f} s"
+
+
+def ensure(task: Task, work: Work, *, approved: dict[str, tuple[Change, ...]] | None = None) -> Result:
+    """Make a host what `work` wants; under a dry run, only plan it.
+
+    Args:
+        task: Nornir's task.
+        work: What the host is to have.
+        approved: The changes that a person has said yes to, by host; another plan is refused then.
+
+    Returns:
+        An `Ensured` as result, with diff and `changed`, the same in a dry run and not. A host that can't be made so
+        has failed, with the error as exception.
+    """
+    ensured = Ensured()
+    started = time.monotonic()
+    try:
+        _ensure(task, work, approved, ensured)
+    except NornirSubTaskError as error:
+        ensured.error = root_error(error)
+    except Exception as error:  # noqa: BLE001  # the host's result carries it; others go on
+        ensured.error = error
+    ensured.seconds = time.monotonic() - started
+    return Result(
+        host=task.host,
+        result=ensured,
+        changed=bool(ensured.changes) and ensured.error is None,
+        diff=diff_of(ensured.changes),
+        failed=ensured.error is not None,
+        exception=ensured.error,
+    )
+
+
+def _ensure(task: Task, work: Work, approved: dict[str, tuple[Change, ...]] | None, ensured: Ensured) -> None:
+    node = work.plan.nodes[task.host.name]
+    ensured.commands = 1
+    state = cast("HostState", task.run(collect_facts, plan=work.plan)[0].result)
+    ensured.state = state
+    host_plan = work.plan_host(node, state)
+    ensured.notes = host_plan.notes
+    if host_plan.conflicts:
+        raise HostConflictError("; ".join(host_plan.conflicts))
+    ensured.changes = host_plan.changes
+    if host_plan.changes and not task.is_dry_run():
+        if approved is not None and approved.get(node.name) != host_plan.changes:
+            message = "it has changed since the changes were shown: nothing was done; run this again"
+            raise HostConflictError(message)
+        ensured.commands = 2
+        state = cast("HostState", task.run(apply_changes, plan=work.plan, changes=host_plan.changes)[0].result)
+        ensured.state = state
+    if not host_plan.changes or not task.is_dry_run():
+        _verify(work.remaining(node, state))
+    elif host_plan.unmet:
+        raise HostConflictError("; ".join(host_plan.unmet))
+
+
+def _verify(left: HostPlan) -> None:
+    lines = [*left.conflicts, *(f"{change.subject}: still {change.reason}" for change in left.changes), *left.unmet]
+    if lines:
+        raise VerificationError("; ".join(lines))
+
+
+def root_error(error: BaseException) -> Exception:
+    """The exception that a subtask raised, from the one that Nornir made of it."""
+    while isinstance(error, NornirSubTaskError):
+        result: MultiResult | Result = error.result
+        inner = result[0].exception if isinstance(result, MultiResult) else result.exception
+        if inner is None:
+            break
+        error = inner
+    return error if isinstance(error, Exception) else RuntimeError(repr(error))

@@ -1,0 +1,37 @@
+"""IP forwarding, now and after a reboot."""
+
+from dataclasses import dataclass
+
+from nornir.core.task import Result, Task
+
+from podroutes.changes import HostPlan
+from podroutes.host_state import HostState
+from podroutes.network_plan import NetworkPlan, Node
+from podroutes.planning.forwarding import plan_forwarding
+from tasks.ensure import ensure
+
+
+@dataclass(frozen=True)
+class Forwarding:
+    """Forwarding alone, as a `Work`."""
+
+    plan: NetworkPlan
+
+    def plan_host(self, node: Node, state: HostState) -> HostPlan:
+        """What one host needs."""
+        return plan_forwarding(self.plan, state)
+
+    remaining = plan_host
+
+
+def ensure_forwarding(task: Task, plan: NetworkPlan) -> Result:
+    """Turn forwarding of the cluster's families on, in the kernel and in sysctl.d.
+
+    Args:
+        task: Nornir's task.
+        plan: The cluster's network.
+
+    Returns:
+        As `tasks.ensure.ensure`.
+    """
+    return ensure(task, Forwarding(plan))

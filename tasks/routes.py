@@ -1,0 +1,39 @@
+"""Pod routes in the kernel."""
+
+from dataclasses import dataclass, replace
+
+from nornir.core.task import Result, Task
+
+from podroutes.changes import HostPlan
+from podroutes.host_state import HostState
+from podroutes.network_plan import NetworkPlan, Node
+from podroutes.planning.routes import plan_routes, unmet_lookups
+from tasks.ensure import ensure
+
+
+@dataclass(frozen=True)
+class Routes:
+    """The kernel's routes alone, as a `Work`."""
+
+    plan: NetworkPlan
+
+    def plan_host(self, node: Node, state: HostState) -> HostPlan:
+        """What one host needs."""
+        return plan_routes(self.plan, node, state)
+
+    def remaining(self, node: Node, state: HostState) -> HostPlan:
+        """What one host still lacks, the ways that the kernel really chooses included."""
+        return replace(self.plan_host(node, state), unmet=unmet_lookups(self.plan, node, state))
+
+
+def ensure_routes(task: Task, plan: NetworkPlan) -> Result:
+    """Give the host a route to every worker's pod CIDR but its own.
+
+    Args:
+        task: Nornir's task.
+        plan: The cluster's network.
+
+    Returns:
+        As `tasks.ensure.ensure`.
+    """
+    return ensure(task, Routes(plan))

@@ -1,0 +1,48 @@
+"""`routes.service`, its script and its data file: the routes after a reboot."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+from nornir.core.task import Result, Task
+
+from podroutes.changes import HostPlan
+from podroutes.host_state import HostState
+from podroutes.network_plan import NetworkPlan, Node
+from podroutes.planning.routes_service import ServiceFiles, plan_routes_service
+from tasks.ensure import ensure
+
+
+def load_service_files() -> ServiceFiles:
+    """Read the files that are installed on every host."""
+    folder = files("tasks") / "templates"
+    return ServiceFiles(
+        script=(folder / "basic-kubernetes-routes.sh").read_text(encoding="utf-8"),
+        unit=(folder / "routes.service").read_text(encoding="utf-8"),
+    )
+
+
+@dataclass(frozen=True)
+class RoutesService:
+    """The unit alone, as a `Work`."""
+
+    plan: NetworkPlan
+    files: ServiceFiles
+
+    def plan_host(self, node: Node, state: HostState) -> HostPlan:
+        """What one host needs."""
+        return plan_routes_service(self.plan, node, state, self.files)
+
+    remaining = plan_host
+
+
+def ensure_routes_service(task: Task, plan: NetworkPlan) -> Result:
+    """Install, enable and start the unit that gives the host its routes at boot.
+
+    Args:
+        task: Nornir's task.
+        plan: The cluster's network.
+
+    Returns:
+        As `tasks.ensure.ensure`.
+    """
+    return ensure(task, RoutesService(plan, load_service_files()))
