@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.defaults import DEFAULT_NAME, DEFAULT_NODE_NETWORK, DEFAULT_SIZE, check_name
+from lab.defaults import DEFAULT_NAME, DEFAULT_NODE_NETWORK, DEFAULT_SIZE, check_name, command
 from lab.errors import LabError
 from lab.paths import LabPaths
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"lab: {error}", file=sys.stderr)
         return error.status
     except KeyboardInterrupt:
-        print("lab: interrupted: `python -m lab up` goes on, `python -m lab down` removes it", file=sys.stderr)
+        print("lab: interrupted; `up` goes on from here, `down` removes what is there", file=sys.stderr)
         return _EX_INTERRUPTED
 
 
@@ -157,7 +157,7 @@ def _down(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     lab = _lab(options)
     if not lab.exists:
-        print(f"there is no lab {options.name}: start one with `python -m lab up`")
+        print(f"there is no lab {options.name!r}: start one with {command(options.name, 'up')}")
         return EX_NO_LAB
     states = lab.status()
     rows = [("HOST", "ADDRESS", "STATE", "POD", "PID")]

@@ -26,3 +26,14 @@ def check_name(name: str) -> str:
     if _LAB_NAME.fullmatch(name) is None:
         raise LabError(f"--name {name!r}: use 1 to 31 small letters, digits and hyphens, the first of them a letter")
     return name
+
+
+def command(name: str, words: str) -> str:
+    """How to type a command for a lab.
+
+    Args:
+        name: The lab's name.
+        words: The command and its arguments.
+    """
+    option = "" if name == DEFAULT_NAME else f" --name {name}"
+    return f"`python -m lab{option} {words}`"

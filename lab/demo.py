@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import enter, matrix
-from lab.defaults import DEFAULT_NAME
+from lab.defaults import DEFAULT_NAME, command
 from lab.inventory import write_inventory
 from lab.layout import Layout
 from lab.machines import Lab
@@ -43,16 +43,16 @@ def demo(lab: Lab, size: dict[str, Any]) -> int:
     shown = _runbook(lab, "show_routes.py", *config)
     after = _show(lab, "After")
     missing = sum(one.asked - one.answered for one in after)
-    option = "" if lab.name == DEFAULT_NAME else f" --name {lab.name}"
-    make = lab.name == DEFAULT_NAME
     if status != 0 or missing > 0:
         print(f"  Not all is well: provision.py ended with status {status}, {missing} pings were not answered.")
     else:
         print(f"  Every pod is reached. That took {time.monotonic() - started:.1f} s.")
     shell, down = (
-        ("make shell", "make down") if make else (f"python -m lab{option} shell", f"python -m lab{option} down")
+        ("`make shell`", "`make down`")
+        if lab.name == DEFAULT_NAME
+        else (command(lab.name, "shell"), command(lab.name, "down"))
     )
-    print(f"  Go on with `{shell}` (try `ssh worker-0` there); take the lab down with `{down}`.")
+    print(f"  Go on with {shell} (try `ssh worker-0` there); take the lab down with {down}.")
     return status or shown or (1 if missing > 0 else 0)
 
 

@@ -5,6 +5,7 @@ import pwd
 from collections.abc import Sequence
 from pathlib import Path
 
+from lab.defaults import command
 from lab.errors import LabError
 from lab.paths import NETNS, HostPaths, LabPaths
 from lab.proc import start_time
@@ -74,7 +75,7 @@ def host_argv(of: HostPaths, argv: Sequence[str]) -> list[str]:
     """
     pid = host_pid(of)
     if pid is None:
-        raise LabError(f"{of.host} is not running: python -m lab mend {of.host}")
+        raise LabError(f"{of.host} is not running: boot it with {command(of.lab.name, f'mend {of.host}')}")
     namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
     return ["nsenter", f"--target={pid}", *namespaces, "sh", "-c", _AS_ROOT, "sh", *argv]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
-from lab import cgroup, rootfs
+from lab import cgroup, template
 from lab.errors import LabError
 from lab.layout import Host
 from lab.machines import Lab
@@ -96,10 +96,10 @@ def _unit_disabled(lab: Lab, host: Host) -> str:
 
 
 def _link_bounced(lab: Lab, host: Host) -> str:
-    before = len(_own_routes(lab, host))
+    before = len(_routes(lab, host))
     _run(lab, host, ["ip", "link", "set", "eth0", "down"])
     _run(lab, host, ["ip", "link", "set", "eth0", "up"])
-    return f"eth0 went down and up: {before - len(_own_routes(lab, host))} routes are gone"
+    return f"eth0 went down and up: {before - len(_routes(lab, host))} routes are gone"
 
 
 def _own_cidr_route(lab: Lab, host: Host) -> str:
@@ -138,12 +138,12 @@ def _sshd_stopped(lab: Lab, host: Host) -> str:
 
 
 def _sudo_refused(lab: Lab, host: Host) -> str:
-    _run(lab, host, ["rm", "-f", f"/{rootfs.SUDOERS}"])
-    return f"{rootfs.USER} may not use sudo any more"
+    _run(lab, host, ["rm", "-f", f"/{template.SUDOERS}"])
+    return f"{template.USER} may not use sudo any more"
 
 
 def _host_key_changed(lab: Lab, host: Host) -> str:
-    key = f"/etc/ssh/{rootfs.HOST_KEY}"
+    key = f"/etc/ssh/{template.HOST_KEY}"
     script = f'rm -f {key} {key}.pub && ssh-keygen -q -t ed25519 -N "" -f {key} && systemctl reload ssh.service'
     _run(lab, host, ["sh", "-c", script])
     return "it has another SSH host key than known_hosts says"
@@ -193,8 +193,8 @@ def _mend_cable(lab: Lab, host: Host) -> str | None:
 
 
 def _mend_host_key(lab: Lab, host: Host) -> str | None:
-    own = (lab.paths.host(host.name).identity / rootfs.HOST_KEY).read_text()
-    path = f"/etc/ssh/{rootfs.HOST_KEY}"
+    own = (lab.paths.host(host.name).identity / template.HOST_KEY).read_text()
+    path = f"/etc/ssh/{template.HOST_KEY}"
     if lab.exec(host.name, ["cat", path]).stdout == own:
         return None
     script = (
@@ -205,12 +205,12 @@ def _mend_host_key(lab: Lab, host: Host) -> str | None:
 
 
 def _mend_sudo(lab: Lab, host: Host) -> str | None:
-    own = (lab.paths.template / rootfs.SUDOERS).read_text()
-    path = f"/{rootfs.SUDOERS}"
+    own = (lab.paths.template / template.SUDOERS).read_text()
+    path = f"/{template.SUDOERS}"
     if lab.exec(host.name, ["cat", path]).stdout == own:
         return None
     _run(lab, host, ["sh", "-c", f"umask 0227 && cat >{path}.new && mv {path}.new {path}"], stdin=own)
-    return f"{rootfs.USER} may use sudo again"
+    return f"{template.USER} may use sudo again"
 
 
 def _mend_sshd(lab: Lab, host: Host) -> str | None:
@@ -231,16 +231,20 @@ def _run(lab: Lab, host: Host, argv: list[str], *, stdin: str | None = None) -> 
     return done.stdout
 
 
-def _own_routes(lab: Lab, host: Host) -> list[dict[str, Any]]:
-    """Routes that the product has set; where there are none, those into the pod network that anybody has set."""
+def _routes(lab: Lab, host: Host) -> list[dict[str, Any]]:
+    """All routes that have a next hop."""
     listed: list[dict[str, Any]] = []
     for family in ("-4", "-6"):
         listed += json.loads(_run(lab, host, ["ip", "-j", family, "route", "show", "type", "unicast"]) or "[]")
-    via = [route for route in listed if "gateway" in route]
-    own = [route for route in via if route.get("protocol") == OWN_PROTOCOL]
-    cluster = lab.layout.cluster_cidr
-    inside = [route for route in via if "." in route["dst"] and ip_network(route["dst"]).overlaps(cluster)]
-    return own or inside
+    return [route for route in listed if "gateway" in route]
+
+
+def _own_routes(lab: Lab, host: Host) -> list[dict[str, Any]]:
+    """Routes that the product has set; where there are none, those to other workers' pods that anybody has set."""
+    routes = _routes(lab, host)
+    pods = {str(cidr) for other in lab.hosts if other != host for cidr in other.pod_cidrs}
+    own = [route for route in routes if route.get("protocol") == OWN_PROTOCOL]
+    return own or [route for route in routes if route["dst"] in pods]
 
 
 def _route(lab: Lab, host: Host, cidr: str | None) -> dict[str, Any]:

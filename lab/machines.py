@@ -1,36 +1,26 @@
 """The lab: what all commands, tests and benchmarks use."""
 
-import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lab import boot, cgroup, enter, limits, network, rootfs
+from lab import boot, cgroup, enter, footprint, limits, network, operator, rootfs, template
 from lab.checks import check_computer
 from lab.defaults import DEFAULT_NAME, check_name
 from lab.errors import LabError
+from lab.files import add_missing_lines
 from lab.layout import Host, Layout
 from lab.lock import locked, remove_lock_file
-from lab.paths import STATE, LabPaths
-from lab.process import run
+from lab.paths import LabPaths
 from lab.state import read_layout, write_layout
 
-_COMPUTER = ".computer"
 _THREADS = 8
 _FEW = 12
-_SSH_CONFIG = f"""Host *
-    User {rootfs.USER}
-    IdentityFile ~/.ssh/id_ed25519
-    IdentitiesOnly yes
-    StrictHostKeyChecking yes
-"""
 
 
 @dataclass(frozen=True)
@@ -132,10 +122,10 @@ class Lab:
             with locked(self.name):
                 cgroup.kill(self.paths.cgroup)
                 network.remove(network.namespaces(self.paths))
-                self._unmount()
-                with locked(_COMPUTER):
+                footprint.remove(self.paths)
+                with locked(footprint.COMPUTER):
                     remove_lock_file(self.name)
-                    self._leave_computer()
+                    footprint.leave_computer()
             self._say(f"the lab {self.name} is gone")
         else:
             self._say(f"there is no lab {self.name}: nothing to do")
@@ -266,7 +256,7 @@ class Lab:
         """Decide the lab's size, and write it where the lab's files are; True if it differs from before."""
         if not self.exists:
             layout = Layout(**size)
-            self._mount()
+            footprint.make(self.paths)
         else:
             present = self.layout
             for key in ("node_network", "ipv6", "pods"):
@@ -283,14 +273,14 @@ class Lab:
                 self._say(f"the pod network is now {layout.cluster_cidr}")
             if layout == present:
                 return layout, False
-        with locked(_COMPUTER):
+        with locked(footprint.COMPUTER):
             limits.raise_limits(len(layout.hosts))
         write_layout(self.paths, layout)
         return layout, True
 
     def _bring_up(self, layout: Layout) -> int:
         """Start what does not run; returns how many hosts were started."""
-        rootfs.make_template(self.paths)
+        template.make_template(self.paths)
         network.make_operator(layout, self.paths)
         present, ports = set(network.namespaces(self.paths)), set(network.cables(self.paths))
         missing: list[Host] = []
@@ -310,10 +300,10 @@ class Lab:
             return
         for host in hosts:
             boot.cut_power(self.paths.host(host.name))
-        key = self._operator_key()
+        key = operator.make_folder(self.paths)
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(lambda host: rootfs.make_host(host, self.paths.host(host.name), layout, key), hosts))
-        self._write_operator_files(layout)
+        operator.name_hosts(layout, self.paths)
         network.make_hosts(hosts, layout, self.paths)
         done = 0
 
@@ -331,33 +321,10 @@ class Lab:
             more = f" (and {len(failed) - 1} more hosts)" if len(failed) > 1 else ""
             raise LabError(f"{name} {reason}{more}", status=1)
 
-    def _operator_key(self) -> str:
-        """Make the operator's key and files, unless they are there; returns the public key."""
-        ssh = self.paths.operator / "ssh"
-        ssh.mkdir(mode=0o700, parents=True, exist_ok=True)
-        rootfs.make_key(ssh / "id_ed25519", f"operator of the lab {self.name}")
-        config = ssh / "config"
-        if not config.exists():
-            config.write_text(_SSH_CONFIG)
-            config.chmod(0o600)
-        return (ssh / "id_ed25519.pub").read_text()
-
-    def _write_operator_files(self, layout: Layout) -> None:
-        """Write the names and keys of those hosts that have been made."""
-        own = f"127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\t{socket.gethostname()}\n"
-        rootfs.add_missing_lines(self.paths.operator / "hosts", (own + layout.hosts_file).splitlines(keepends=True))
-        keys = []
-        for host in layout.hosts:
-            public = self.paths.host(host.name).identity / f"{rootfs.HOST_KEY}.pub"
-            if public.exists():
-                names = ",".join([host.name, *(str(address.ip) for address in host.addresses)])
-                keys.append(f"{names} {' '.join(public.read_text().split()[:2])}\n")
-        rootfs.add_missing_lines(self.paths.operator / "ssh/known_hosts", keys)
-
     def _name_hosts(self, host: Host, layout: Layout) -> None:
         """Tell a running host the names of those that were added since it was made."""
         inside = Path(f"/proc/{self._status(host).pid}/root/etc/hosts")
-        rootfs.add_missing_lines(inside, layout.hosts_file.splitlines(keepends=True))
+        add_missing_lines(inside, layout.hosts_file.splitlines(keepends=True))
 
     def _status(self, host: Host) -> HostStatus:
         of = self.paths.host(host.name)
@@ -375,47 +342,6 @@ class Lab:
 
     def _choose(self, layout: Layout, hosts: Iterable[str] | None) -> list[Host]:
         return list(layout.hosts) if hosts is None else [layout.host(name) for name in dict.fromkeys(hosts)]
-
-    # What it leaves on the computer
-
-    @cached_property
-    def _record(self) -> Path:
-        """Names of folders that the first lab made outside its own."""
-        return STATE / "made.json"
-
-    def _mount(self) -> None:
-        """Make the lab's own tmpfs, and the few folders outside it that it needs."""
-        with locked(_COMPUTER):
-            made = json.loads(self._record.read_text()) if self._record.exists() else []
-            for folder, mode in ((Path("/run/systemd"), 0o755), (enter.ssh_folder(), 0o700)):
-                if not folder.exists():
-                    made.append(str(folder))
-                    self._record.write_text(json.dumps(made))
-                    folder.mkdir(mode=mode)
-        self.paths.root.mkdir(mode=0o700, exist_ok=True)
-        if not self.paths.root.is_mount():
-            run(["mount", "-t", "tmpfs", "-o", "mode=0700", "lab", str(self.paths.root)])
-        (self.paths.root / "hosts").mkdir(exist_ok=True)
-
-    def _unmount(self) -> None:
-        while self.paths.root.is_mount():
-            run(["umount", "--lazy", str(self.paths.root)])
-        shutil.rmtree(self.paths.root, ignore_errors=True)
-
-    def _leave_computer(self) -> None:
-        """After the last lab, put back what the computer had."""
-        if any(path.is_dir() for path in STATE.iterdir()):
-            return
-        limits.restore_limits()
-        if self._record.exists():
-            for folder in json.loads(self._record.read_text()):
-                # Not ours alone any more if something is in it.
-                if Path(folder).is_dir() and not any(Path(folder).iterdir()):
-                    Path(folder).rmdir()
-            self._record.unlink()
-        remove_lock_file(_COMPUTER)
-        if not any(STATE.iterdir()):
-            STATE.rmdir()
 
     def _has_traces(self) -> bool:
         return (

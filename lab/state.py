@@ -2,7 +2,7 @@
 
 import json
 
-from lab.defaults import DEFAULT_NAME
+from lab.defaults import command
 from lab.errors import LabError
 from lab.layout import Layout
 from lab.paths import LabPaths
@@ -20,8 +20,7 @@ def read_layout(paths: LabPaths) -> Layout:
     try:
         return Layout(**json.loads(paths.layout.read_text()))
     except FileNotFoundError as error:
-        option = "" if paths.name == DEFAULT_NAME else f" --name {paths.name}"
-        raise LabError(f"there is no lab {paths.name!r}: start one with `python -m lab{option} up`") from error
+        raise LabError(f"there is no lab {paths.name!r}: start one with {command(paths.name, 'up')}") from error
 
 
 def write_layout(paths: LabPaths, layout: Layout) -> None:

@@ -1,0 +1,31 @@
+"""Writing files."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def add_missing_lines(path: Path, lines: Iterable[str]) -> None:
+    """Append those lines that a file lacks; what else it holds stays.
+
+    Args:
+        path: The file.
+        lines: Lines with their ends.
+    """
+    present = path.read_text().splitlines(keepends=True) if path.exists() else []
+    missing = [line for line in lines if line not in present]
+    if missing:
+        with path.open("a") as file:
+            file.writelines(missing)
+
+
+def write_file(path: Path, text: str, mode: int) -> None:
+    """Write a file, and make the folders above it.
+
+    Args:
+        path: The file.
+        text: All that it will hold.
+        mode: Its permissions, whatever the umask.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)

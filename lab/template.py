@@ -1,0 +1,239 @@
+"""The file system layer that all hosts of a lab share.
+
+It lies above the computer's own root, which is never written to, and hides what is the computer's own: services,
+generators, users, keys, homes.
+"""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from lab.files import write_file
+from lab.paths import LabPaths
+
+USER = "ubuntu"
+SUDOERS = "etc/sudoers.d/90-lab"
+HOST_KEY = "ssh_host_ed25519_key"
+USER_ID = 1000
+_FIRST_PERSON = 1000
+_NOBODY = 65534
+
+# Of the computer's own root only these are seen by hosts as they are.
+_SHARED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc"})
+_EMPTY = ("boot", "dev", "home", "media", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp", "var")
+_EMPTY_BELOW = (
+    "etc/systemd",
+    "etc/sysctl.d",
+    "etc/ssh",
+    "etc/sudoers.d",
+    "etc/profile.d",
+    "etc/tmpfiles.d",
+    "etc/modules-load.d",
+    "etc/udev",
+    "etc/network",
+    "etc/netplan",
+    "etc/NetworkManager",
+    "etc/cron.d",
+    "etc/init.d",
+    "etc/dbus-1",
+    "etc/kubernetes-routes",
+    "usr/local",
+    *(f"etc/rc{level}.d" for level in "0123456S"),
+)
+_DIRECTORIES = {
+    "etc/systemd/system/multi-user.target.wants": 0o755,
+    "etc/systemd/system-generators": 0o755,
+    "etc/systemd/network": 0o755,
+    "etc/systemd/journald.conf.d": 0o755,
+    "etc/systemd/system.conf.d": 0o755,
+    "etc/pam.d": 0o755,
+    "usr/local/bin": 0o755,
+    "usr/local/sbin": 0o755,
+    "usr/local/lib": 0o755,
+    "usr/local/share": 0o755,
+    "var/cache": 0o755,
+    "var/lib": 0o755,
+    "var/log": 0o755,
+    "var/mail": 0o755,
+    "var/spool": 0o755,
+    "var/tmp": 0o1777,
+    "tmp": 0o1777,
+    "root": 0o700,
+}
+# What a host starts of what the computer's systemd package wants started.
+_ALLOWED_UNITS = frozenset(
+    {
+        "dbus.service",
+        "dbus.socket",
+        "systemd-journald.service",
+        "systemd-journald.socket",
+        "systemd-journald-dev-log.socket",
+        "systemd-sysctl.service",
+    }
+)
+# Pulled in by others, or by a bus name, rather than wanted by a target.
+_MASKED_UNITS = (
+    "console-getty.service",
+    "container-getty@.service",
+    "dbus-org.freedesktop.login1.service",
+    "dbus-org.freedesktop.hostname1.service",
+    "dbus-org.freedesktop.timesync1.service",
+    "systemd-logind.service",
+    "systemd-networkd.service",
+    "systemd-networkd.socket",
+    "systemd-remount-fs.service",
+    "systemd-resolved.service",
+    "systemd-timesyncd.service",
+    "systemd-udevd.service",
+    "systemd-udevd-control.socket",
+    "systemd-udevd-kernel.socket",
+    "tmp.mount",
+)
+_UNIT_FOLDERS = ("/usr/lib/systemd/system", "/lib/systemd/system", "/usr/local/lib/systemd/system")
+_GENERATOR_FOLDERS = tuple(
+    f"{base}/systemd/system-generators" for base in ("/usr/lib", "/lib", "/usr/local/lib", "/etc")
+)
+
+_FILES = {
+    "etc/environment": "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",
+    "etc/fstab": "",
+    "etc/motd": "",
+    "etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files\n",
+    "etc/resolv.conf": "",
+    "etc/sudoers": (
+        "Defaults env_reset\n"
+        'Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"\n'
+        "root ALL=(ALL:ALL) ALL\n"
+        "@includedir /etc/sudoers.d\n"
+    ),
+    SUDOERS: f"{USER} ALL=(ALL) NOPASSWD:ALL\n",
+    "etc/sysctl.conf": "",
+    # The computer's own rules could ask for a directory service or a login manager.
+    "etc/pam.d/sudo": "auth required pam_deny.so\naccount required pam_permit.so\nsession required pam_permit.so\n",
+    "etc/ssh/sshd_config": (
+        f"HostKey /etc/ssh/{HOST_KEY}\n"
+        "PermitRootLogin no\n"
+        "PasswordAuthentication no\n"
+        "KbdInteractiveAuthentication no\n"
+        "UsePAM no\n"
+        "UseDNS no\n"
+        "MaxStartups 100:30:300\n"
+        "AcceptEnv LANG LC_*\n"
+        "Subsystem sftp internal-sftp\n"
+    ),
+    "etc/systemd/journald.conf.d/lab.conf": "[Journal]\nStorage=volatile\nRuntimeMaxUse=4M\n",
+    "etc/systemd/system.conf.d/lab.conf": "[Manager]\nDefaultTimeoutStopSec=10s\n",
+    "etc/systemd/system/ssh.service": (
+        "[Unit]\n"
+        "Description=OpenSSH server\n"
+        "After=network.target\n"
+        "\n"
+        "[Service]\n"
+        "Type=notify\n"
+        "ExecStart=/usr/sbin/sshd -D\n"
+        "ExecReload=/bin/kill -HUP $MAINPID\n"
+        "KillMode=process\n"
+        "Restart=on-failure\n"
+        "RuntimeDirectory=sshd\n"
+        "\n"
+        "[Install]\n"
+        "WantedBy=multi-user.target\n"
+        "Alias=sshd.service\n"
+    ),
+}
+_MODES = {"etc/sudoers": 0o440, SUDOERS: 0o440}
+
+
+def make_template(paths: LabPaths) -> None:
+    """Write the layer that all hosts of a lab share; nothing to do if it is there.
+
+    Args:
+        paths: The lab's.
+    """
+    if paths.template.exists():
+        return
+    unfinished = paths.template.with_suffix(".new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o755)
+    (unfinished / "etc").mkdir()
+    (unfinished / "usr").mkdir()
+    for path in (*_EMPTY, *_EMPTY_BELOW):
+        _make_empty(unfinished / path)
+    for name in os.listdir("/"):  # noqa: PTH208 - names are wanted
+        if name not in _SHARED and name not in _EMPTY:
+            os.mknod(unfinished / name, stat.S_IFCHR, os.makedev(0, 0))  # overlayfs' mark for "not there"
+    for path, mode in _DIRECTORIES.items():
+        (unfinished / path).mkdir(parents=True, exist_ok=True)
+        (unfinished / path).chmod(mode)
+    (unfinished / "var/run").symlink_to("/run")
+    (unfinished / "var/lock").symlink_to("/run/lock")
+    for path, text in (_FILES | _user_files()).items():
+        write_file(unfinished / path, text, _MODES.get(path, 0o644))
+    units = unfinished / "etc/systemd/system"
+    for unit in _units_to_mask():
+        (units / unit).symlink_to("/dev/null")
+    for generator in _names_in(_GENERATOR_FOLDERS):
+        (unfinished / "etc/systemd/system-generators" / generator).symlink_to("/dev/null")
+    (units / "default.target").symlink_to("/usr/lib/systemd/system/multi-user.target")
+    (units / "sshd.service").symlink_to("/etc/systemd/system/ssh.service")
+    (units / "multi-user.target.wants/ssh.service").symlink_to("/etc/systemd/system/ssh.service")
+    unfinished.rename(paths.template)
+
+
+def system_accounts(passwd: str) -> list[list[str]]:
+    """Accounts of services, without people's.
+
+    Args:
+        passwd: Text of /etc/passwd.
+
+    Returns:
+        Fields of each kept line.
+    """
+    accounts = [line.split(":") for line in passwd.splitlines() if line.count(":") == 6]
+    return [
+        fields
+        for fields in accounts
+        if fields[0] != USER and fields[2].isdigit() and (int(fields[2]) < _FIRST_PERSON or int(fields[2]) == _NOBODY)
+    ]
+
+
+def _user_files() -> dict[str, str]:
+    accounts = system_accounts(Path("/etc/passwd").read_text())
+    accounts.append([USER, "x", str(USER_ID), str(USER_ID), "", f"/home/{USER}", "/bin/bash"])
+    groups = [line.split(":") for line in Path("/etc/group").read_text().splitlines() if line.count(":") == 3]
+    # As in cloud images, where the first user may read the journal.
+    kept = [
+        f"{name}:x:{gid}:{USER if name in ('adm', 'systemd-journal') else ''}\n"
+        for name, _, gid, _ in groups
+        if name != USER and gid.isdigit() and (int(gid) < _FIRST_PERSON or int(gid) == _NOBODY)
+    ]
+    return {
+        "etc/passwd": "".join(":".join(fields) + "\n" for fields in accounts),
+        # No account has a password that could be given; "*", unlike "!", lets a key log in.
+        "etc/shadow": "".join(f"{fields[0]}:*:19000:0:99999:7:::\n" for fields in accounts),
+        "etc/group": "".join(kept) + f"{USER}:x:{USER_ID}:\n",
+        "etc/gshadow": "",
+    }
+
+
+def _units_to_mask() -> list[str]:
+    wanted = {
+        name
+        for folder in _UNIT_FOLDERS
+        for wants in Path(folder).glob("*.target.wants")
+        for name in os.listdir(wants)  # noqa: PTH208 - names are wanted
+    }
+    # Services that other packages would have activated over the bus are of no use here either.
+    return sorted((wanted | set(_MASKED_UNITS)) - _ALLOWED_UNITS)
+
+
+def _names_in(folders: Iterable[str]) -> list[str]:
+    return sorted({path.name for folder in folders if Path(folder).is_dir() for path in Path(folder).iterdir()})
+
+
+def _make_empty(path: Path) -> None:
+    """Make a folder that hides what the layer below has in it."""
+    path.mkdir(parents=True)
+    os.setxattr(path, "trusted.overlay.opaque", b"y")
