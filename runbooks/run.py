@@ -1,5 +1,6 @@
 """The one place that runs a task over hosts, and turns Nornir's results into a report."""
 
+import functools
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ class Run:
             title: What it does, for the progress.
             dry_run: Whether tasks change nothing.
             hosts: Names of the hosts, all of the session's.
-            **parameters: For the task; no secrets, since Nornir logs them.
+            **parameters: For the task.
 
         Returns:
             The report, and Nornir's own result.
@@ -58,7 +59,8 @@ class Run:
         nornir.data.dry_run = dry_run
         nornir.data.reset_failed_hosts()
         with ProgressProcessor(new_console(sys.stderr), title, len(hosts), self.outcome_of) as progress:
-            result = nornir.with_processors([progress]).run(task=task, name=title, **parameters)
+            bound = functools.partial(task, **parameters)
+            result = nornir.with_processors([progress]).run(task=bound, name=title)
         nornir.data.reset_failed_hosts()
         interrupted = bool(getattr(result, "interrupted", False))
         outcomes = [self.outcome_of(name, host_result) for name, host_result in result.items()]
