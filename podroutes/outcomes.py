@@ -8,14 +8,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from podroutes import exit_codes
 from podroutes.changes import Change
-
-EXIT_OK: Final = 0
-EXIT_FAILED: Final = 1
-EXIT_DRIFT: Final = 2
-# sysexits.h
-EXIT_USAGE: Final = 64
-EXIT_LOCKED: Final = 75
 
 SCHEMA_VERSION: Final = 1
 
@@ -98,8 +92,8 @@ class RunReport(_Record):
         """The process's exit code: a failure outranks drift, and no hosts at all are a failure."""
         outcomes = {host.outcome for host in self.hosts}
         if self.interrupted or not outcomes or outcomes & FAILURES:
-            return EXIT_FAILED
-        return EXIT_DRIFT if Outcome.DRIFT in outcomes else EXIT_OK
+            return exit_codes.FAILED
+        return exit_codes.DRIFT if Outcome.DRIFT in outcomes else exit_codes.OK
 
     def merge(self, other: "RunReport") -> "RunReport":
         """One report of both runs' hosts, of the same runbook.

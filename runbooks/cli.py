@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from podroutes import exit_codes
 from podroutes.errors import InventoryError, LockHeldError, PodRoutesError, UsageError
-from podroutes.outcomes import EXIT_FAILED, EXIT_LOCKED, EXIT_USAGE
 
 DEFAULT_CONFIG: Final = Path(__file__).resolve().parent.parent / "config.yaml"
 _EXIT_CODES: Final = """\
@@ -107,18 +107,18 @@ def run_main(body: Callable[[Options], int], parser: argparse.ArgumentParser, ar
         print(
             f"{error}; nothing was touched:", *(f"  {problem}" for problem in error.problems), sep="\n", file=sys.stderr
         )
-        return EXIT_USAGE
+        return exit_codes.USAGE
     except LockHeldError as error:
         print(error, file=sys.stderr)
-        return EXIT_LOCKED
+        return exit_codes.LOCKED
     except PodRoutesError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
-        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+        return exit_codes.USAGE if isinstance(error, UsageError) else exit_codes.FAILED
     except KeyboardInterrupt:
         print(f"{parser.prog}: interrupted before anything was changed", file=sys.stderr)
-        return EXIT_FAILED
+        return exit_codes.FAILED
     except Exception as error:
         if verbose:
             raise
         print(f"{parser.prog}: internal error, {type(error).__name__}: {error} (-v shows where)", file=sys.stderr)
-        return EXIT_FAILED
+        return exit_codes.FAILED

@@ -1,0 +1,10 @@
+"""How a runbook's process ends; the same for all of them."""
+
+from typing import Final
+
+OK: Final = 0
+FAILED: Final = 1
+DRIFT: Final = 2
+# sysexits.h: EX_USAGE and EX_TEMPFAIL
+USAGE: Final = 64
+LOCKED: Final = 75
