@@ -5,6 +5,6 @@ from typing import Final
 OK: Final = 0
 FAILED: Final = 1
 DRIFT: Final = 2
-# sysexits.h: EX_USAGE and EX_TEMPFAIL
+# From sysexits.h, where they are EX_USAGE and EX_TEMPFAIL.
 USAGE: Final = 64
 LOCKED: Final = 75

@@ -71,6 +71,9 @@ class ClusterData(BaseModel):
     service_cluster_ip_range: Annotated[
         Networks | None, Field(description="The range of service IPs; no pod CIDR may overlap it.")
     ] = None
+    network: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="The network's name, for reports.")
+    ] = "kubernetes-the-hard-way"
     node_cidr_mask_size: Annotated[
         MaskSize6 | None, Field(description="Mask of a worker's pod CIDR, where the cluster has one family.")
     ] = None

@@ -80,11 +80,13 @@ class NetworkPlan:
         cluster_cidrs: The ranges that pod CIDRs are cut from, one a family.
         node_networks: The networks of the internal IPs, one a family.
         nodes: The machines by name, in the inventory's order.
+        network: The network's name, for reports.
     """
 
     cluster_cidrs: tuple[IPNetwork, ...]
     node_networks: tuple[IPNetwork, ...]
     nodes: Mapping[str, Node]
+    network: str = "kubernetes-the-hard-way"
 
     @property
     def families(self) -> tuple[Family, ...]:

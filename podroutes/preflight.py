@@ -60,7 +60,7 @@ def build_network_plan(
     problems += builder.problems
     if problems:
         raise InventoryError(problems)
-    return NetworkPlan(cluster.cluster_cidr, cluster.node_network, nodes)
+    return NetworkPlan(cluster.cluster_cidr, cluster.node_network, nodes, cluster.network)
 
 
 class _Builder:

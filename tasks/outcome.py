@@ -1,14 +1,15 @@
 """From Nornir's result of a host to the host's outcome."""
 
-from nornir.core.task import MultiResult
+from nornir.core.task import MultiResult, Result
 
 from podroutes.errors import PodRoutesError, UnreachableError
+from podroutes.host_state import HostState
 from podroutes.outcomes import ChangeRecord, HostOutcome, Outcome
 from tasks.ensure import Ensured, root_error
 
 
 def outcome_of(host: str, result: MultiResult) -> HostOutcome:
-    """Classify what a changing task left behind; what can't be read is a failure.
+    """Classify what a task left behind, a changing or a reading one; what can't be read is a failure.
 
     Args:
         host: The host's name.
@@ -16,12 +17,11 @@ def outcome_of(host: str, result: MultiResult) -> HostOutcome:
     """
     first = result[0]
     if not isinstance(first.result, Ensured):
-        reason = reason_of(root_error(first.exception)) if first.exception is not None else "it left no result"
-        return HostOutcome(host=host, outcome=Outcome.FAILED, reason=reason, error=type(first.exception).__name__)
+        return _outcome_of_reading(host, first)
     ensured = first.result
     outcome = Outcome.CHANGED if ensured.changes else Outcome.OK
     if ensured.error is not None:
-        outcome = Outcome.UNREACHABLE if isinstance(ensured.error, UnreachableError) else Outcome.FAILED
+        outcome = _failure_of(ensured.error)
     return HostOutcome(
         host=host,
         outcome=outcome,
@@ -32,6 +32,19 @@ def outcome_of(host: str, result: MultiResult) -> HostOutcome:
         commands=ensured.commands,
         seconds=round(ensured.seconds, 3),
     )
+
+
+def _outcome_of_reading(host: str, result: Result) -> HostOutcome:
+    if result.exception is not None:
+        error = root_error(result.exception)
+        return HostOutcome(host=host, outcome=_failure_of(error), reason=reason_of(error), error=type(error).__name__)
+    if isinstance(result.result, HostState):
+        return HostOutcome(host=host, outcome=Outcome.OK, commands=1)
+    return HostOutcome(host=host, outcome=Outcome.FAILED, reason="its task left no result")
+
+
+def _failure_of(error: Exception) -> Outcome:
+    return Outcome.UNREACHABLE if isinstance(error, UnreachableError) else Outcome.FAILED
 
 
 def reason_of(error: Exception) -> str:

@@ -1,0 +1,135 @@
+"""The cluster's routing table: which worker each pod CIDR is behind, and what every host really has."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from podroutes.host_state import HostState
+from podroutes.network_plan import NetworkPlan, Node
+from podroutes.outcomes import HostOutcome, Outcome
+from podroutes.planning.routes import plan_routes, wanted_routes
+from podroutes.routes import KERNEL, PROTOCOL, Route
+from podroutes.values import contains
+
+Status = Literal["as wanted", "own pods", "missing", "wrong", "stale", "not ours"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WorkerRecord(_Record):
+    """A worker's line of the plan: what its internal IP and pod CIDR are, for one family."""
+
+    worker: str
+    internal_ip: str
+    pod_cidr: str
+
+
+class RouteRecord(_Record):
+    """A route of one host, or one that it lacks."""
+
+    destination: str
+    next_hop: str = ""
+    device: str = ""
+    protocol: Annotated[int | None, Field(description="rtm_protocol; null where the route is missing.")] = None
+    metric: int | None = None
+    status: Status
+
+
+class HostRecord(_Record):
+    """What one host has."""
+
+    host: str
+    outcome: Outcome
+    reason: str = ""
+    routes: tuple[RouteRecord, ...] = ()
+    ip_route: Annotated[str, Field(description="What `ip route` prints there.")] = ""
+
+
+class RoutingTable(_Record):
+    """The plan, and what every host has of it."""
+
+    schema_version: Literal[1] = 1
+    workers: tuple[WorkerRecord, ...]
+    hosts: tuple[HostRecord, ...]
+
+
+def build_routing_table(
+    plan: NetworkPlan, outcomes: tuple[HostOutcome, ...], states: Mapping[str, HostState]
+) -> RoutingTable:
+    """Put the plan and what was read side by side.
+
+    Args:
+        plan: The cluster's network.
+        outcomes: One for each host that was asked for.
+        states: What was read, by host; none for a host that could not be read.
+    """
+    workers = tuple(
+        WorkerRecord(worker=route.worker, internal_ip=str(route.next_hop), pod_cidr=str(route.destination))
+        for route in plan.pod_routes
+    )
+    hosts = tuple(
+        HostRecord(
+            host=outcome.host,
+            outcome=outcome.outcome,
+            reason=outcome.reason,
+            routes=host_routes(plan, plan.nodes[outcome.host], states[outcome.host]) if outcome.host in states else (),
+            ip_route=states[outcome.host].route_text if outcome.host in states else "",
+        )
+        for outcome in outcomes
+    )
+    return RoutingTable(workers=workers, hosts=hosts)
+
+
+def host_routes(plan: NetworkPlan, node: Node, state: HostState) -> tuple[RouteRecord, ...]:
+    """The routes of a host inside the cluster's range, the kernel's order, and the ones that it lacks at the end."""
+    wanted, _ = wanted_routes(plan, node, state)
+    removed = {change.before for change in plan_routes(plan, node, state).changes}
+    wanted_destinations = {route.destination for route in plan.routes_for(node)}
+    records = []
+    present = set()
+    for routes in state.routes.values():
+        for route in routes:
+            if not any(contains(cidr, route.destination) for cidr in plan.cluster_cidrs):
+                continue
+            status = _status(route, node, wrong=str(route) in removed, wanted=route.destination in wanted_destinations)
+            if status == "as wanted":
+                present.add(route.destination)
+            records.append(_record(route, status))
+    lacking = {route.destination: route for route in wanted}
+    for pod_route in plan.routes_for(node):
+        if pod_route.destination in present or any(
+            record.destination == str(pod_route.destination) and record.status == "wrong" for record in records
+        ):
+            continue
+        lacked = lacking.get(pod_route.destination)
+        records.append(
+            RouteRecord(
+                destination=str(pod_route.destination),
+                next_hop=str(pod_route.next_hop),
+                device=(lacked.dev or "") if lacked is not None else "",
+                status="missing",
+            )
+        )
+    return tuple(records)
+
+
+def _status(route: Route, node: Node, *, wrong: bool, wanted: bool) -> Status:
+    if wrong:
+        return "wrong" if wanted or route.destination in node.pod_cidrs else "stale"
+    if route.protocol == KERNEL:
+        return "own pods" if route.destination in node.pod_cidrs else "not ours"
+    return "as wanted" if wanted and route.protocol == PROTOCOL else "not ours"
+
+
+def _record(route: Route, status: Status) -> RouteRecord:
+    return RouteRecord(
+        destination=str(route.destination),
+        next_hop="" if route.via is None else str(route.via),
+        device=route.dev or "",
+        protocol=route.protocol,
+        metric=route.metric,
+        status=status,
+    )
