@@ -3,7 +3,8 @@
 import os
 import shutil
 
-from lab import cgroup, enter
+from lab import cgroup
+from lab.defaults import INSIDE
 from lab.errors import LabError
 from lab.process import run
 
@@ -33,16 +34,26 @@ mount -t overlay -o lowerdir=/,upperdir=/run/upper,workdir=/run/work lab /run/ro
 """
 
 
+def check_place() -> None:
+    """Check that this process sees the computer as it is, and may change it.
+
+    Raises:
+        LabError: It is not root's, or runs in the operator's place.
+    """
+    if os.geteuid() != 0:
+        raise LabError("the lab needs root: it makes namespaces and mounts; try `sudo` in front")
+    # Mounts made there would not be seen outside.
+    if INSIDE in os.environ:
+        raise LabError("this is the lab's own shell: leave it first (`exit`), then try again")
+
+
 def check_computer() -> None:
     """Check that a lab can be made here and from here.
 
     Raises:
         LabError: It cannot; the message says what to do.
     """
-    if os.geteuid() != 0:
-        raise LabError("the lab needs root: it makes namespaces and mounts; try `sudo` in front")
-    if enter.INSIDE in os.environ:
-        raise LabError("this is the lab's own shell: leave it first (`exit`), then try again")
+    check_place()
     missing = [tool for tool in _TOOLS if shutil.which(tool, path=_SYSTEM_PATH) is None]
     if missing:
         packages = " ".join(sorted({_TOOLS[tool] for tool in missing}))

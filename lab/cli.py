@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.defaults import DEFAULT_NAME, DEFAULT_NODE_NETWORK, DEFAULT_SIZE, check_name, command
+from lab.defaults import DEFAULT_NAME, DEFAULT_NODE_NETWORK, DEFAULT_SIZE, INSIDE, check_name, command
 from lab.errors import LabError
 from lab.paths import LabPaths
 
@@ -74,7 +74,13 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m lab", description="Real hosts on this computer.")
-    parser.add_argument("--name", default=DEFAULT_NAME, metavar="NAME", help=f"the lab's name (default {DEFAULT_NAME})")
+    # In a lab's own shell, that lab is meant.
+    parser.add_argument(
+        "--name",
+        default=os.environ.get(INSIDE, DEFAULT_NAME),
+        metavar="NAME",
+        help=f"the lab's name (default {DEFAULT_NAME})",
+    )
     # After the subcommand too, where its default must not override what stood before.
     common = _Parser(add_help=False)
     common.add_argument("--name", default=argparse.SUPPRESS, metavar="NAME", help=argparse.SUPPRESS)

@@ -5,6 +5,8 @@ import re
 from lab.errors import LabError
 
 DEFAULT_NAME = "podroutes"
+INSIDE = "PODROUTES_LAB"
+"""Environment variable that holds the lab's name where its operator sits."""
 DEFAULT_SIZE = 3
 DEFAULT_NODE_NETWORK = "10.240.0.0/24"
 

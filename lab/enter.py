@@ -5,12 +5,11 @@ import pwd
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.defaults import command
+from lab.defaults import INSIDE, command
 from lab.errors import LabError
 from lab.paths import NETNS, HostPaths, LabPaths
 from lab.proc import start_time
 
-INSIDE = "PODROUTES_LAB"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Shows the lab's keys and names in place of the computer's own, to this command and what it starts alone.

@@ -11,10 +11,12 @@ def add_missing_lines(path: Path, lines: Iterable[str]) -> None:
         path: The file.
         lines: Lines with their ends.
     """
-    present = path.read_text().splitlines(keepends=True) if path.exists() else []
-    missing = [line for line in lines if line not in present]
+    text = path.read_text() if path.exists() else ""
+    present = text.splitlines()
+    missing = [line for line in lines if line.rstrip("\n") not in present]
     if missing:
         with path.open("a") as file:
+            file.write("" if text == "" or text.endswith("\n") else "\n")
             file.writelines(missing)
 
 

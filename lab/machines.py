@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import boot, cgroup, enter, footprint, limits, network, operator, rootfs, template
-from lab.checks import check_computer
+from lab.checks import check_computer, check_place
 from lab.defaults import DEFAULT_NAME, check_name
 from lab.errors import LabError
 from lab.files import add_missing_lines
@@ -117,6 +117,7 @@ class Lab:
         Returns:
             False if there was none.
         """
+        check_place()
         found = self._has_traces()
         if found:
             with locked(self.name):
@@ -183,8 +184,8 @@ class Lab:
             LabError: There is no such lab or host, or a host did not come up.
         """
         check_computer()
+        layout = self.layout
         with locked(self.name):
-            layout = self.layout
             chosen = self._choose(layout, hosts)
             cut = boot.shut_down(self.paths.host(host.name) for host in chosen)
             for name in cut:
@@ -228,7 +229,6 @@ class Lab:
         """
         from lab.faults import MENDS  # noqa: PLC0415 - faults need the lab
 
-        check_computer()
         with locked(self.name):
             layout = self.layout
             chosen = self._choose(layout, hosts)
@@ -246,6 +246,7 @@ class Lab:
         Args:
             host: The host.
         """
+        check_place()
         boot.cut_power(self.paths.host(host.name))
         # Without it the kernel would go on answering for the host.
         network.remove_hosts([host], self.paths)
@@ -298,6 +299,7 @@ class Lab:
         """Make what hosts need and boot them."""
         if not hosts:
             return
+        check_computer()
         for host in hosts:
             boot.cut_power(self.paths.host(host.name))
         key = operator.make_folder(self.paths)

@@ -53,8 +53,8 @@ def measure(layout: Layout, paths: LabPaths, *, most: int = MOST) -> list[Matrix
     Returns:
         A matrix for each IP version that the lab has.
     """
-    workers = _sample([host for host in layout.hosts if host.role == "worker"], most)
-    controllers = _sample([host for host in layout.hosts if host.role == "controller"], most)
+    workers = choose([host for host in layout.hosts if host.role == "worker"], most)
+    controllers = choose([host for host in layout.hosts if host.role == "controller"], most)
     rows = [(host.name, paths.host(host.name).netns, "") for host in controllers]
     rows += [(f"pod of {host.name}", paths.host(host.name).pod_netns, host.name) for host in workers]
     matrices = []
@@ -103,10 +103,16 @@ def _cells(texts: Sequence[str], widths: Sequence[int]) -> str:
     return "".join(text.ljust(width) for text, width in zip(texts, widths, strict=True))
 
 
-def _sample(items: Sequence[Host], most: int) -> list[Host]:
-    if len(items) <= most:
-        return list(items)
-    return [items[position * len(items) // most] for position in range(most)]
+def choose(hosts: Sequence[Host], most: int) -> list[Host]:
+    """Some of many hosts, evenly spread.
+
+    Args:
+        hosts: Hosts of one role.
+        most: At most so many.
+    """
+    if len(hosts) <= most:
+        return list(hosts)
+    return [hosts[position * len(hosts) // most] for position in range(most)]
 
 
 def _ping(netns: str, address: str) -> bool:
