@@ -28,12 +28,23 @@ install_packages() {
     echo "setup: installing ${missing}(Debian packages)"
     # No service may start on this computer: the lab starts its own, inside its hosts.
     export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
-    log=$(mktemp)
     # shellcheck disable=SC2086  # a list of package names
-    if ! { apt-get update && apt-get install --yes --no-install-recommends $missing; } >"$log" 2>&1; then
+    quietly "apt-get could not install $missing" install_with_apt $missing
+}
+
+install_with_apt() {
+    apt-get update && apt-get install --yes --no-install-recommends "$@"
+}
+
+# What it says is shown only if it fails.
+quietly() {
+    what=$1
+    shift
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
-        fail "apt-get could not install: $missing(full output in $log)"
-    fi
+        fail "$what (all that it said: $log)"
+    }
     rm -f "$log"
 }
 
@@ -59,7 +70,8 @@ make_venv() {
     echo "setup: installing the Python packages of requirements.txt into .venv"
     rm -rf .venv
     "$python" -m venv .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+    quietly "pip could not install requirements.txt" \
+        .venv/bin/python -m pip install --disable-pip-version-check --requirement requirements.txt
     printf '%s\n' "$stamp" >.venv/stamp
 }
 
