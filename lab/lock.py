@@ -9,6 +9,15 @@ from pathlib import Path
 from lab.paths import STATE
 
 
+def lock_file(name: str) -> Path:
+    """The file that a lock is on.
+
+    Args:
+        name: As given to `locked`.
+    """
+    return STATE / f"{name}.lock"
+
+
 @contextmanager
 def locked(name: str) -> Iterator[None]:
     """Hold a lock; wait for it if another process holds it.
@@ -18,7 +27,7 @@ def locked(name: str) -> Iterator[None]:
     Args:
         name: The lab's name, or `.computer` for what all labs share.
     """
-    path = STATE / f"{name}.lock"
+    path = lock_file(name)
     while True:
         STATE.mkdir(mode=0o755, exist_ok=True)
         try:
@@ -41,7 +50,7 @@ def remove_lock_file(name: str) -> None:
     Args:
         name: As given to `locked`.
     """
-    Path(STATE / f"{name}.lock").unlink(missing_ok=True)
+    lock_file(name).unlink(missing_ok=True)
 
 
 def _wait(descriptor: int, name: str) -> None:

@@ -15,7 +15,7 @@ from lab.defaults import DEFAULT_NAME, check_name
 from lab.errors import LabError
 from lab.files import add_missing_lines
 from lab.layout import Host, Layout
-from lab.lock import locked, remove_lock_file
+from lab.lock import lock_file, locked, remove_lock_file
 from lab.paths import LabPaths
 from lab.state import read_layout, write_layout
 
@@ -185,8 +185,8 @@ class Lab:
         """
         check_computer()
         layout = self.layout
+        chosen = self._choose(layout, hosts)
         with locked(self.name):
-            chosen = self._choose(layout, hosts)
             cut = boot.shut_down(self.paths.host(host.name) for host in chosen)
             for name in cut:
                 self._say(f"{name} did not shut down in time: its power was cut")
@@ -212,8 +212,9 @@ class Lab:
         from lab.faults import find_fault  # noqa: PLC0415 - faults need the lab
 
         found = find_fault(fault, len(arguments))
+        chosen = self.layout.host(host)
         with locked(self.name):
-            return f"{host}: {found.make(self, self.layout.host(host), *arguments)}"
+            return f"{host}: {found.make(self, chosen, *arguments)}"
 
     def mend(self, hosts: Iterable[str] | None = None) -> list[str]:
         """Undo the faults that the product cannot repair; boot hosts that are down.
@@ -229,9 +230,9 @@ class Lab:
         """
         from lab.faults import MENDS  # noqa: PLC0415 - faults need the lab
 
+        layout = self.layout
+        chosen = self._choose(layout, hosts)
         with locked(self.name):
-            layout = self.layout
-            chosen = self._choose(layout, hosts)
             lines = [f"{host.name}: thawed" for host in chosen if self._thaw(host)]
             stopped = [host for host in chosen if self._status(host).pid is None]
             self._boot(stopped, layout)
@@ -348,6 +349,7 @@ class Lab:
     def _has_traces(self) -> bool:
         return (
             self.paths.root.exists()
+            or lock_file(self.name).exists()
             or bool(network.namespaces(self.paths))
             or (cgroup.mount_point() / self.paths.cgroup).exists()
         )

@@ -169,6 +169,14 @@ class TestUp:
         with pytest.raises(LabError, match="another ipv6: take it down first"):
             lab.up(ipv6=True)
 
+    def test_asking_for_a_lab_that_is_not_there_leaves_nothing(self, lab: Lab) -> None:
+        other = Lab(OTHER)
+        for ask in (other.mend, other.reboot, lambda: other.break_("worker-0", "frozen"), other.status):
+            with pytest.raises(LabError, match="there is no lab"):
+                ask()
+        assert not other.down()
+        assert _traces(OTHER) == []
+
 
 class TestExec:
     @pytest.mark.parametrize("host", [[], ["worker-0"]])
@@ -225,10 +233,8 @@ class TestExec:
         assert whole - python < 0.1
 
     def test_shell_is_at_the_operators_place(self, lab: Lab) -> None:
-        done = _command(
-            "shell",
-            stdin="ssh -n worker-0 hostname\nip -brief address show lab0\npython -m lab down\npython -m lab status\nexit 3\n",
-        )
+        typed = ["ssh -n worker-0 hostname", "ip -brief address show lab0", "python -m lab down", "python -m lab status"]
+        done = _command("shell", stdin="\n".join([*typed, "exit 3"]) + "\n")
         assert done.returncode == 3
         assert "worker-0" in done.stdout.split()
         assert "10.240.0.1/24" in done.stdout
