@@ -50,8 +50,9 @@ quietly() {
 
 find_python() {
     for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11 /usr/bin/python3; do
+        # The interpreter itself: the one found first may be the one of the environment that is about to be made anew.
         if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-            command -v "$candidate"
+            "$candidate" -c 'import sys; print(sys._base_executable)'
             return
         fi
     done
@@ -64,12 +65,16 @@ make_venv() {
         python=/usr/bin/python3
     fi
     "$python" -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
-    # The stamp says what the environment was made from; another Python or another pin makes it anew.
-    stamp=$({ "$python" -VV; pwd; cat requirements.txt pyproject.toml; } | sha256sum)
-    [ -f .venv/stamp ] && [ "$(cat .venv/stamp)" = "$stamp" ] && return 0
+    # The stamps say what the environment was made from: another Python makes it anew, another pin installs that.
+    made_with=$({ "$python" -VV; pwd; } | sha256sum)
+    stamp=$({ echo "$made_with"; cat requirements.txt pyproject.toml; } | sha256sum)
+    [ "$(cat .venv/stamp 2>/dev/null)" != "$stamp" ] || return 0
     echo "setup: installing the Python packages of requirements.txt into .venv"
-    rm -rf .venv
-    "$python" -m venv .venv
+    if [ "$(cat .venv/made-with 2>/dev/null)" != "$made_with" ]; then
+        rm -rf .venv
+        "$python" -m venv .venv
+        printf '%s\n' "$made_with" >.venv/made-with
+    fi
     quietly "pip could not install requirements.txt" \
         .venv/bin/python -m pip install --disable-pip-version-check --requirement requirements.txt
     printf '%s\n' "$stamp" >.venv/stamp
