@@ -233,7 +233,12 @@ class TestExec:
         assert whole - python < 0.1
 
     def test_shell_is_at_the_operators_place(self, lab: Lab) -> None:
-        typed = ["ssh -n worker-0 hostname", "ip -brief address show lab0", "python -m lab down", "python -m lab status"]
+        typed = [
+            "ssh -n worker-0 hostname",
+            "ip -brief address show lab0",
+            "python -m lab down",
+            "python -m lab status",
+        ]
         done = _command("shell", stdin="\n".join([*typed, "exit 3"]) + "\n")
         assert done.returncode == 3
         assert "worker-0" in done.stdout.split()
