@@ -21,6 +21,8 @@ FAMILIES: Final[tuple[Family, ...]] = (4, 6)
 _INTERFACE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:+-]{0,14}")
 # A host name's labels (RFC 1123), dots and underscores allowed, as inventory names are free text otherwise.
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
+# ipaddress takes netmasks, host masks and leading zeros as well.
+_MASK_SIZE = re.compile(r"0|[1-9][0-9]{0,2}")
 _LEADING_ZERO = re.compile(r"(^|\.)0\d")
 
 
@@ -34,15 +36,18 @@ def parse_address(text: object) -> IPAddress:
 
     Raises:
         ValueError: It is none; the message says what to write instead. Leading zeros are refused, since `ip` reads
-            them as octal.
+            them as octal; zones (`%eth0`) too, since any character may follow the `%`.
     """
     if not isinstance(text, str):
         message = f"{text!r} is not an address; write it as text, such as 10.240.0.20"
         raise ValueError(message)
+    if "%" in text:
+        message = f"{text!r} is not an address: {_zone_hint(text)}"
+        raise ValueError(message)
     try:
         return ip_address(text)
     except ValueError as error:
-        message = f"{text!r} is not an address{_hint(text)}"
+        message = f"{text!r} is not an address{_hint(text) or _mask_hint(text)}"
         raise ValueError(message) from error
 
 
@@ -58,6 +63,12 @@ def parse_network(text: object) -> IPNetwork:
     if "/" not in text:
         message = f"{text!r} has no mask; write a network such as 10.200.0.0/16"
         raise ValueError(message)
+    if "%" in text:
+        message = f"{text!r} is not a network: {_zone_hint(text)}"
+        raise ValueError(message)
+    if _MASK_SIZE.fullmatch(text.strip().rpartition("/")[2]) is None:
+        message = f"{text!r} is not a network: write the mask as a number of bits"
+        raise ValueError(message)
     try:
         return ip_network(text)
     except ValueError as error:
@@ -71,6 +82,15 @@ def _hint(text: str) -> str:
     if text != text.strip():
         return ": it has spaces around it"
     return ""
+
+
+def _zone_hint(text: str) -> str:
+    zone = text.partition("%")[2].partition("/")[0]
+    return f"it has a zone; write it without %{zone}"
+
+
+def _mask_hint(text: str) -> str:
+    return ": write it without the mask" if "/" in text else ""
 
 
 def _host_bits_hint(text: str) -> str:
