@@ -6,6 +6,8 @@ from nornir.core.configuration import Config
 from nornir_netmiko.connections.netmiko import Netmiko
 
 from podroutes.errors import UsageError
+from podroutes.plugins.connections.linux_exec_driver import DEVICE_TYPE, register
+from podroutes.plugins.connections.ssh.settings import parse_settings
 
 CONNECTION_NAME = "linux_exec"
 PLATFORMS = (None, "linux", "linux_ssh", "linux_exec")
@@ -45,9 +47,6 @@ class LinuxExec(Netmiko):  # type: ignore[misc]  # nornir-netmiko has no annotat
             UsageError: The inventory's values cannot be used.
             UnreachableError: No connection could be made.
         """
-        # Here, and not above: it takes part of a second, and a run against containers or a cloud never needs it.
-        from podroutes.plugins.connections.linux_exec_driver import DEVICE_TYPE, register  # noqa: PLC0415
-
         if not hostname:
             message = "a host has no hostname: write its name or address under 'hostname' in the inventory"
             raise UsageError(message)
@@ -56,6 +55,8 @@ class LinuxExec(Netmiko):  # type: ignore[misc]  # nornir-netmiko has no annotat
                 f"{hostname}: platform {platform!r} cannot be reached by linux_exec: write linux_exec, linux or nothing"
             )
             raise UsageError(message)
+        # Before Netmiko sees them: it would take another driver, host or user from here.
+        parse_settings({name: value for name, value in (extras or {}).items() if name != "ssh_config_file"})
         register()
         super().open(
             hostname=hostname,

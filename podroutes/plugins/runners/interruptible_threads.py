@@ -1,6 +1,7 @@
 """A runner for many hosts that closes connections as it goes and survives Ctrl-C."""
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -10,6 +11,8 @@ from nornir.core.inventory import Host
 from nornir.core.task import AggregatedResult, MultiResult, Result, Task
 
 logger = logging.getLogger(__name__)
+
+NOTICE_SECONDS = 0.1
 
 
 class InterruptibleResult(AggregatedResult):
@@ -64,7 +67,7 @@ class InterruptibleThreads:
         work = _Work(task, hosts, close_connections=self.close_connections)
         try:
             work.start(min(self.num_workers, len(hosts)))
-            work.wait(None)
+            work.wait(math.inf)
         except KeyboardInterrupt:
             self.interrupted = True
             logger.warning(
@@ -88,25 +91,33 @@ class _Work:
         self._hosts = hosts
         self._close_connections = close_connections
         self._waiting = deque(hosts)
+        self._open = len(hosts)
         self._finished: dict[str, MultiResult] = {}
-        self._running = 0
         self._change = threading.Condition()
 
     def start(self, workers: int) -> None:
         for number in range(workers):
             # Daemons: after a second Ctrl-C the interpreter must be able to end without them.
             thread = threading.Thread(target=self._work, name=f"podroutes-host-{number}", daemon=True)
-            with self._change:
-                self._running += 1
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                # The system gives no more threads; those that there are do all the work.
+                if number == 0:
+                    raise
+                return
 
-    def wait(self, seconds: float | None) -> None:
-        deadline = None if seconds is None else time.monotonic() + seconds
+    def wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
         with self._change:
-            self._change.wait_for(lambda: self._running == 0, None if deadline is None else deadline - time.monotonic())
+            # In short waits: a Ctrl-C that comes just before a wait begins is noticed only when that wait ends.
+            while self._open > 0 and (remaining := deadline - time.monotonic()) > 0:
+                self._change.wait(min(remaining, NOTICE_SECONDS))
 
     def stop(self) -> None:
-        self._waiting.clear()
+        with self._change:
+            self._open -= len(self._waiting)
+            self._waiting.clear()
 
     def result(self) -> InterruptibleResult:
         with self._change:
@@ -118,18 +129,15 @@ class _Work:
         return result
 
     def _work(self) -> None:
-        try:
-            while True:
-                try:
-                    host = self._waiting.popleft()
-                except IndexError:
-                    return
-                outcome = self._run(host)
-                with self._change:
-                    self._finished[host.name] = outcome
-        finally:
+        while True:
             with self._change:
-                self._running -= 1
+                if not self._waiting:
+                    return
+                host = self._waiting.popleft()
+            outcome = self._run(host)
+            with self._change:
+                self._finished[host.name] = outcome
+                self._open -= 1
                 self._change.notify_all()
 
     def _run(self, host: Host) -> MultiResult:

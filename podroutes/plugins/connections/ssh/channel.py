@@ -13,6 +13,7 @@ from podroutes.plugins.connections.ssh.transport import SshTransport
 READ_BYTES = 1 << 16
 MAX_OUTPUT_BYTES = 64 << 20
 CLOSE_SECONDS = 0.5
+SETTLE_SECONDS = 0.2
 
 
 class ExecTimeoutError(Exception):
@@ -108,7 +109,11 @@ def execute(transport: SshTransport, command: str, stdin: bytes, timeout: float)
     except BaseException:
         _abandon(transport, channel)
         raise
-    if channel.exit_status >= 0 and (channel.eof_received or transport.is_active()):
+    if channel.exit_status >= 0 and channel.eof_received:
+        return ExecResult(channel.exit_status, bytes(stdout), bytes(stderr))
+    # A dying connection closes its channels before it says that it is dead; its thread ends a moment later.
+    transport.join(SETTLE_SECONDS)
+    if channel.exit_status >= 0 and transport.is_active():
         return ExecResult(channel.exit_status, bytes(stdout), bytes(stderr))
     if not transport.is_active():
         raise ExecBrokenError

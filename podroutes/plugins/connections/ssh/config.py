@@ -46,6 +46,7 @@ class SshTarget:
         identities_only: Offer no other keys.
         known_hosts_files: Files of known host keys, in order.
         host_key_name: The name under which the host's key is known.
+        host_key_port: The port that belongs to that name; HostKeyAlias has none, that is 22.
         proxy_command: A shell command whose standard input and output is the connection; None to connect directly.
         connect_timeout: Seconds for the TCP connection.
     """
@@ -58,6 +59,7 @@ class SshTarget:
     identities_only: bool
     known_hosts_files: tuple[Path, ...]
     host_key_name: str
+    host_key_port: int
     proxy_command: str | None
     connect_timeout: float
 
@@ -90,15 +92,17 @@ def resolve_target(
         options = _parse(text, username, port).lookup(host)
         hostname = _check(options.get("hostname", host), _HOSTNAME, "HostName")
         user = options.get("user", "")
+        port = int(options.get("port", SSH_PORT))
         return SshTarget(
             alias=host,
             hostname=hostname,
-            port=int(options.get("port", SSH_PORT)),
+            port=port,
             username=_check(user, _USERNAME, "User") if user else "",
             identity_files=_identity_files(options, settings),
             identities_only=options.get("identitiesonly", "no").lower() == "yes",
             known_hosts_files=_known_hosts_files(options, settings, hostname),
             host_key_name=options.get("hostkeyalias", hostname),
+            host_key_port=SSH_PORT if "hostkeyalias" in options else port,
             proxy_command=_proxy_command(options, path if text else None, hostname, settings),
             connect_timeout=_connect_timeout(options, settings),
         )

@@ -12,7 +12,7 @@ import paramiko
 from podroutes.errors import HostKeyError, UnreachableError
 from podroutes.plugins.connections.ssh.config import SshTarget
 from podroutes.plugins.connections.ssh.keys import authenticate
-from podroutes.plugins.connections.ssh.known_hosts import host_name, load_known_hosts
+from podroutes.plugins.connections.ssh.known_hosts import KnownHosts, host_name, load_known_hosts
 from podroutes.plugins.connections.ssh.proxy import Proxy, may_pass
 from podroutes.plugins.connections.ssh.settings import SshSettings
 from podroutes.plugins.connections.ssh.transport import HandshakeTimeoutError, SshTransport
@@ -71,9 +71,20 @@ def connect(target: SshTarget, settings: SshSettings, password: str | None) -> C
                 tries = f" ({attempt} attempts)" if attempt > 1 else ""
                 message = f"{error}{tries}"
                 raise UnreachableError(message) from (error.__cause__ or error)
-        # Fifty hosts that were turned away together should not come back together.
-        time.sleep(secrets.SystemRandom().uniform(*PAUSE_SECONDS) * attempt)
+        time.sleep(pause_seconds(attempt))
         attempt += 1
+
+
+def pause_seconds(attempt: int) -> float:
+    """How long to wait before another attempt; at random, so that hosts turned away together do not come back together.
+
+    Args:
+        attempt: How many there have been.
+
+    Returns:
+        Seconds.
+    """
+    return secrets.SystemRandom().uniform(*PAUSE_SECONDS) * attempt
 
 
 def _connect_once(target: SshTarget, settings: SshSettings, password: str | None) -> Connection:
@@ -136,14 +147,14 @@ def _log_in(
 ) -> str:
     known = load_known_hosts(target.known_hosts_files)
     options = transport.get_security_options()
-    options.key_types = known.preferred_types(target.host_key_name, target.port, options.key_types)
+    options.key_types = known.preferred_types(target.host_key_name, target.host_key_port, options.key_types)
     # Behind a proxy the time for the TCP connection is part of the wait for the first line.
     waited = settings.banner_timeout + (0 if proxy is None else target.connect_timeout)
     title = _title(target)
     try:
         transport.handshake(waited)
         if settings.ssh_strict:
-            _verify(transport, target)
+            _verify(transport, target, known)
         username = target.username or getpass.getuser()
         authenticate(transport, target, settings, username, password)
     except HandshakeTimeoutError as error:
@@ -158,12 +169,10 @@ def _log_in(
     return username
 
 
-def _verify(transport: SshTransport, target: SshTarget) -> None:
+def _verify(transport: SshTransport, target: SshTarget, known: KnownHosts) -> None:
     key = transport.get_remote_server_key()
     try:
-        load_known_hosts(target.known_hosts_files).verify(
-            target.host_key_name, target.port, key.get_name(), key.get_base64()
-        )
+        known.verify(target.host_key_name, target.host_key_port, key.get_name(), key.get_base64())
     except HostKeyError as error:
         raise HostKeyError(f"{target.alias}: {error}") from error
 

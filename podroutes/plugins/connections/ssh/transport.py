@@ -85,6 +85,8 @@ class SshTransport(ServiceRequestingTransport):
         if not done.wait(2 * timeout):
             raise HandshakeTimeoutError
         if not self.is_active():
+            if self.packetizer.handshake_timed_out():
+                raise HandshakeTimeoutError
             error = self.get_exception() or EOFError()
             # Paramiko wraps whatever happened before the server's first line, and names it in words alone.
             cause = error.__context__ if self.remote_version == "" else None

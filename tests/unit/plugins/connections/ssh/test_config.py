@@ -1,0 +1,249 @@
+import getpass
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podroutes.errors import UsageError
+from podroutes.plugins.connections.ssh.config import SshTarget, jump_command, resolve_target
+from podroutes.plugins.connections.ssh.settings import parse_settings
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    return tmp_path
+
+
+def resolve(
+    home: Path,
+    config: str | None,
+    host: str = "worker-0",
+    *,
+    port: int | None = None,
+    username: str | None = None,
+    **extras: object,
+) -> SshTarget:
+    file = home / ".ssh" / "config"
+    if config is not None:
+        file.write_text(config)
+    return resolve_target(
+        host=host,
+        port=port,
+        username=username,
+        settings=parse_settings(extras),
+        config_file=str(file),
+    )
+
+
+def test_without_a_file_the_usual_values_count(home: Path) -> None:
+    assert resolve(home, None) == SshTarget(
+        alias="worker-0",
+        hostname="worker-0",
+        port=22,
+        username="",
+        identity_files=(),
+        identities_only=False,
+        known_hosts_files=(
+            home / ".ssh/known_hosts",
+            home / ".ssh/known_hosts2",
+            Path("/etc/ssh/ssh_known_hosts"),
+            Path("/etc/ssh/ssh_known_hosts2"),
+        ),
+        host_key_name="worker-0",
+        host_key_port=22,
+        proxy_command=None,
+        connect_timeout=10.0,
+    )
+
+
+FULL = """
+Host worker-*
+  HostName 192.0.2.20
+  Port 2022
+  User ubuntu
+  IdentityFile ~/.ssh/%r_%h
+  IdentityFile ~/.ssh/second
+  IdentitiesOnly yes
+  UserKnownHostsFile ~/.ssh/lab_%h "/srv/known hosts"
+  GlobalKnownHostsFile none
+  ConnectTimeout 3
+"""
+
+
+def test_everything_is_taken_from_the_file(home: Path) -> None:
+    assert resolve(home, FULL) == SshTarget(
+        alias="worker-0",
+        hostname="192.0.2.20",
+        port=2022,
+        username="ubuntu",
+        identity_files=(home / ".ssh/ubuntu_192.0.2.20", home / ".ssh/second"),
+        identities_only=True,
+        known_hosts_files=(home / ".ssh/lab_192.0.2.20", Path("/srv/known hosts")),
+        host_key_name="192.0.2.20",
+        host_key_port=2022,
+        proxy_command=None,
+        connect_timeout=3.0,
+    )
+
+
+def test_the_inventory_wins(home: Path) -> None:
+    target = resolve(home, FULL, port=2200, username="root", conn_timeout=7.5, key_file="~/k")
+    assert (target.port, target.username, target.connect_timeout) == (2200, "root", 7.5)
+    assert target.identity_files == (home / "k",)
+    assert target.hostname == "192.0.2.20"
+
+
+def test_tokens_take_the_inventorys_user_and_port(home: Path) -> None:
+    config = "Host *\n Port 22\n IdentityFile ~/.ssh/%r\n ProxyCommand nc -b %h:%p %r\n"
+    target = resolve(home, config, port=2200, username="kim")
+    assert target.identity_files == (home / ".ssh/kim",)
+    assert target.proxy_command == "nc -b worker-0:2200 kim"
+
+
+@pytest.mark.parametrize(
+    ("config", "want"),
+    [
+        ("Match user kim\n Port 5\n", 5),
+        ("Match host worker-*\n Port 6\n", 6),
+        ("Match originalhost worker-0\n Port 7\n", 7),
+        (f"Match localuser {getpass.getuser()}\n Port 8\n", 8),
+        ("Match all\n Port 9\n", 9),
+        ("Host worker-* !worker-0\n Port 10\n", 22),
+        ("Port=11\n", 11),
+        ("Port 12\nPort 13\n", 12),
+    ],
+)
+def test_blocks_are_matched_as_ssh_matches_them(home: Path, config: str, want: int) -> None:
+    assert resolve(home, config, username="kim").port == want
+
+
+def test_included_files_stand_in_their_place(home: Path) -> None:
+    (home / ".ssh/conf.d").mkdir()
+    (home / ".ssh/conf.d/10-lab").write_text("Host worker-0\n Port 100\nInclude ../more\n")
+    (home / ".ssh/conf.d/20-lab").write_text("Host worker-1\n Port 101\n")
+    (home / "absolute").write_text("User included\n")
+    config = f"Include conf.d/*\nInclude {home}/absolute missing\nConnectTimeout 4\nHost *\n Port 102\n"
+    target = resolve(home, config)
+    assert (target.port, target.username, target.connect_timeout) == (100, "included", 4.0)
+    assert resolve(home, config, "worker-2").port == 102
+
+
+def test_an_include_inside_a_block_is_left_out(home: Path) -> None:
+    (home / ".ssh/more").write_text("Port 99\n")
+    assert resolve(home, "Host other\n Include more\n").port == 22
+
+
+def test_files_that_include_each_other_come_to_an_end(home: Path) -> None:
+    assert resolve(home, "Include config\nPort 5\n").port == 5
+
+
+def test_a_changed_file_is_read_again(home: Path) -> None:
+    assert resolve(home, "Port 5\n").port == 5
+    assert resolve(home, "Port 6\n").port == 6
+
+
+def test_an_alias_for_the_host_key_has_no_port(home: Path) -> None:
+    target = resolve(home, "HostKeyAlias cluster\nPort 2022\n")
+    assert (target.host_key_name, target.host_key_port, target.port) == ("cluster", 22, 2022)
+
+
+@pytest.mark.parametrize(
+    ("inventory", "names"),
+    [
+        ({"system_host_keys": False}, []),
+        ({"system_host_keys": False, "alt_host_keys": True, "alt_key_file": "~/own"}, ["own"]),
+        ({"alt_key_file": "~/own"}, ["user"]),
+    ],
+)
+def test_known_hosts_files_may_be_chosen(home: Path, inventory: dict[str, Any], names: list[str]) -> None:
+    config = "UserKnownHostsFile ~/user\nGlobalKnownHostsFile none\n"
+    assert [file.name for file in resolve(home, config, **inventory).known_hosts_files] == names
+
+
+@pytest.mark.parametrize(
+    ("config", "want"),
+    [
+        ("ProxyCommand ssh bastion-0 -W %h:%p\n", "ssh bastion-0 -W worker-0:22"),
+        ("ProxyCommand none\nProxyJump bastion-0\n", None),
+        ("ProxyJump none\nProxyCommand nc %h %p\n", None),
+        ("ProxyCommand nc %h %p\nProxyJump bastion-0\n", "nc worker-0 22"),
+    ],
+)
+def test_the_first_of_proxy_command_and_jump_counts(home: Path, config: str, want: str | None) -> None:
+    assert resolve(home, config).proxy_command == want
+
+
+def test_a_jump_host_is_verified_and_asks_nothing(home: Path) -> None:
+    command = resolve(home, "ProxyJump me@bastion:2200\nConnectTimeout 4\nPort 2022\n").proxy_command
+    assert command is not None
+    assert shlex.split(command) == [
+        *("ssh", "-F", str(home / ".ssh/config")),
+        *("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=4"),
+        *("-l", "me", "-p", "2200", "-W", "[worker-0]:2022", "bastion"),
+    ]
+
+
+def substitute(command: str, host: str, port: str) -> str:
+    """What ssh does with a ProxyCommand."""
+    return command.replace("%%", "\0").replace("%h", host).replace("%p", port).replace("\0", "%")
+
+
+def test_each_jump_host_is_reached_through_the_one_before() -> None:
+    command = jump_command(["a", "b", "c"], config=None, timeout=5)
+    reached = []
+    for host, port in (("target", "1"), ("c-addr", "2"), ("b-addr", "3")):
+        words = shlex.split(substitute(command, host, port))
+        reached.append((words[words.index("-W") + 1], words[-1]))
+        assert "BatchMode=yes" in words
+        assert "StrictHostKeyChecking=yes" in words
+        inner = [word.removeprefix("ProxyCommand=") for word in words if word.startswith("ProxyCommand=")]
+        command = inner[0] if inner else ""
+    assert reached == [("[target]:1", "c"), ("[c-addr]:2", "b"), ("[b-addr]:3", "a")]
+    assert command == ""
+
+
+@pytest.mark.parametrize(
+    ("hop", "end"),
+    [
+        ("ssh://me@bastion:22", ["-l", "me", "-p", "22", "-W", "[t]:1", "bastion"]),
+        ("[2001:db8::1]:22", ["-p", "22", "-W", "[t]:1", "2001:db8::1"]),
+        ("me@bastion", ["-l", "me", "-W", "[t]:1", "bastion"]),
+    ],
+)
+def test_jump_hosts_are_written_as_for_ssh(hop: str, end: list[str]) -> None:
+    words = shlex.split(substitute(jump_command([hop], config=None, timeout=5), "t", "1"))
+    assert words[-len(end) :] == end
+
+
+@pytest.mark.parametrize(
+    ("config", "host", "inventory"),
+    [
+        ("", "a;reboot", {}),
+        ("", "-oProxyCommand=x", {}),
+        ("", "$(reboot)", {}),
+        ("", "worker-0", {"username": "x y"}),
+        ("", "worker-0", {"username": "-x"}),
+        ("HostName `reboot`\n", "worker-0", {}),
+        ("User a|b\n", "worker-0", {}),
+        ("ProxyJump a;b\n", "worker-0", {}),
+        ("ProxyJump -oX\n", "worker-0", {}),
+        ("ProxyJump a@b@c:d\n", "worker-0", {}),
+        ("Port ssh\n", "worker-0", {}),
+        ("ConnectTimeout soon\n", "worker-0", {}),
+        ("Nonsense\n", "worker-0", {}),
+        ("Match host\n", "worker-0", {}),
+    ],
+)
+def test_what_cannot_be_used_is_one_clear_line(home: Path, config: str, host: str, inventory: dict[str, Any]) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(home, config, host, **inventory)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_named(home: Path) -> None:
+    (home / ".ssh/config").mkdir()
+    with pytest.raises(UsageError, match=r"/\.ssh/config: cannot be read: Is a directory"):
+        resolve(home, None)

@@ -1,0 +1,49 @@
+from typing import Any
+
+import pytest
+
+from podroutes.errors import UsageError
+from podroutes.plugins.connections.ssh.settings import SshSettings, parse_settings
+
+
+def test_the_defaults_are_safe() -> None:
+    settings = parse_settings({})
+    assert (settings.ssh_strict, settings.system_host_keys, settings.use_keys, settings.allow_agent) == (True,) * 4
+    assert (settings.banner_timeout, settings.auth_timeout, settings.connect_attempts) == (15.0, 15.0, 2)
+    assert settings.sudo
+
+
+def test_whole_numbers_are_seconds_too() -> None:
+    assert parse_settings({"conn_timeout": 3}).conn_timeout == 3.0
+
+
+@pytest.mark.parametrize(
+    ("extras", "said"),
+    [
+        ({"conn_timout": 5}, "conn_timout: unknown (known: conn_timeout, banner_timeout,"),
+        ({"session_log": "x", "fast_cli": True}, "fast_cli: unknown"),
+        ({"conn_timeout": 0}, "conn_timeout: Input should be greater than 0"),
+        ({"conn_timeout": -1.0}, "conn_timeout: "),
+        ({"banner_timeout": float("nan")}, "banner_timeout: "),
+        ({"auth_timeout": float("inf")}, "auth_timeout: "),
+        ({"auth_timeout": "15"}, "auth_timeout: Input should be a valid number"),
+        ({"connect_attempts": 0}, "connect_attempts: "),
+        ({"connect_attempts": 2.5}, "connect_attempts: "),
+        ({"ssh_strict": "no"}, "ssh_strict: Input should be a valid boolean"),
+        ({"sudo": 1}, "sudo: Input should be a valid boolean"),
+        ({"key_file": ""}, "key_file: "),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(extras: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_settings(extras)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_passphrase_is_in_no_message_and_no_representation() -> None:
+    settings = SshSettings.model_validate({"passphrase": "hunter2"})
+    assert "hunter2" not in repr(settings) + str(settings)
+    with pytest.raises(UsageError) as caught:
+        parse_settings({"passphrase": ["hunter2"]})
+    assert "hunter2" not in str(caught.value)

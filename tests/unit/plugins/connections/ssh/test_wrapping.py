@@ -1,0 +1,130 @@
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podroutes.errors import PrivilegeError, RemoteCommandError
+from podroutes.plugins.connections.ssh.wrapping import (
+    Output,
+    explain_not_started,
+    last_line,
+    new_marker,
+    one_line,
+    unwrap,
+    wrap,
+)
+
+MARKER = "podroutes-0123"
+
+
+def run(script: str, *, cut: int | None = None) -> tuple[int, Output]:
+    """What a real shell makes of the wrapped script, or of its first bytes."""
+    ended = subprocess.run(
+        ["/bin/sh", "-s"], input=wrap(script, MARKER)[:cut], capture_output=True, check=False, timeout=5
+    )
+    return ended.returncode, unwrap(ended.stdout, ended.stderr, MARKER)
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "stdout"),
+    [
+        ("", 0, ""),
+        ("# only a comment", 0, ""),
+        ("echo a; exit 3", 3, "a\n"),
+        ("set -eu\nfalse\necho never", 1, ""),
+        ("cat; echo read nothing", 0, "read nothing\n"),
+        ("cat <<'END'\nhere }\nEND", 0, "here }\n"),
+        ("f() {\n  echo $1\n}\nf x", 0, "x\n"),
+        ("(exit 7)", 7, ""),
+        ("printf 'no newline'", 0, "no newline"),
+        ("printf '\\303\\244 \\377'", 0, "ä \ufffd"),
+        ("true", 0, ""),
+    ],
+)
+def test_a_script_behaves_as_in_a_file(script: str, status: int, stdout: str) -> None:
+    code, output = run(script)
+    assert (code, output.started, output.stdout, output.stderr) == (status, True, stdout, "")
+
+
+def test_a_script_with_a_syntax_error_runs_no_line() -> None:
+    code, output = run("echo first\nif then fi")
+    assert code != 0
+    assert output.started
+    assert output.stdout == ""
+    assert "yntax" in output.stderr
+
+
+def test_a_script_that_arrives_in_part_runs_no_line() -> None:
+    script = "echo first\necho second\n"
+    length = len(wrap(script, MARKER))
+    for cut in range(len(wrap("", MARKER)), length - len(" </dev/null\n") - 1):
+        assert run(script, cut=cut)[1].stdout == ""
+
+
+NOISE = st.binary().filter(lambda noise: MARKER.encode() not in noise)
+
+
+@given(NOISE, NOISE, st.binary(), st.binary())
+def test_what_stands_before_the_marker_is_cut_off(noise: bytes, more: bytes, out: bytes, err: bytes) -> None:
+    line = f"{MARKER}\n".encode()
+    output = unwrap(noise + line + out, more + line + err, MARKER)
+    assert output == Output(True, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+
+
+def test_without_the_marker_nothing_was_started() -> None:
+    assert unwrap(b"Welcome\n", b"sudo: no\n", MARKER) == Output(False, "Welcome\n", "sudo: no\n")
+
+
+def test_markers_differ() -> None:
+    assert new_marker() != new_marker()
+
+
+PASSWORD = "sudo: a password is required\n"
+LECTURE = "\nWe trust you have received the usual lecture.\n\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "stdout", "stderr", "said"),
+    [
+        (1, "", PASSWORD, "user kim may not become root without a password: sudo: a password is required"),
+        (1, "noise\n", LECTURE + PASSWORD, "sudo: a password is required"),
+        (1, "", "kim is not in the sudoers file.\n", "kim is not in the sudoers file."),
+        (
+            1,
+            "",
+            "Sorry, user kim is not allowed to execute '/bin/sh -s' as root on w.\n",
+            "Sorry, user kim is not allowed",
+        ),
+        (1, "", "sudo: sorry, you must have a tty to run sudo\n", "you must have a tty"),
+        (127, "", "env: 'sudo': No such file or directory\n", "sudo is not installed, and user kim is not root"),
+    ],
+)
+def test_what_sudo_refuses_is_named(status: int, stdout: str, stderr: str, said: str) -> None:
+    error = explain_not_started("w", "kim", status, Output(False, stdout, stderr), sudo=True)
+    assert isinstance(error, PrivilegeError)
+    assert str(error).startswith("w: ")
+    assert said in str(error)
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "sudo", "said"),
+    [
+        ("This account is currently not available.\n", "", True, "This account is currently not available."),
+        ("", "", True, "exit status 1"),
+        ("", "sudo: looks like it, but none was used\n", False, "looks like it"),
+        ("", "bad\x1b[31m\x07 thing\n\n", True, "bad[31m thing"),
+    ],
+)
+def test_a_login_shell_that_does_not_work_is_not_sudos_fault(stdout: str, stderr: str, sudo: bool, said: str) -> None:
+    error = explain_not_started("w", "kim", 1, Output(False, stdout, stderr), sudo=sudo)
+    assert isinstance(error, RemoteCommandError)
+    assert said in str(error)
+
+
+@given(st.text())
+def test_a_line_for_a_person_is_one_short_printable_line(text: str) -> None:
+    for line in (last_line(text), one_line(text)):
+        assert len(line) <= 300
+        assert line == "" or line.isprintable()
