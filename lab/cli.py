@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from lab.defaults import DEFAULT_NAME, DEFAULT_NODE_NETWORK, DEFAULT_SIZE, INSIDE, check_name, command
-from lab.errors import LabError
+from lab.errors import EX_USAGE, LabError
 from lab.paths import LabPaths
 
-EX_NO_LAB = 1
-_EX_NOT_FOUND = 127
+EX_FAILED = 1
 _EX_INTERRUPTED = 130
 
 
@@ -34,6 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return error.status
+    except PermissionError as error:
+        print(f"lab: {error.filename}: permission denied; the lab needs root, try `sudo` in front", file=sys.stderr)
+        return EX_USAGE
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        print(f"lab: {where}{error.strerror}", file=sys.stderr)
+        return EX_FAILED
     except KeyboardInterrupt:
         print("lab: interrupted; `up` goes on from here, `down` removes what is there", file=sys.stderr)
         return _EX_INTERRUPTED
@@ -164,7 +170,7 @@ def _status(options: argparse.Namespace) -> int:
     lab = _lab(options)
     if not lab.exists:
         print(f"there is no lab {options.name!r}: start one with {command(options.name, 'up')}")
-        return EX_NO_LAB
+        return EX_FAILED
     states = lab.status()
     rows = [("HOST", "ADDRESS", "STATE", "POD", "PID")]
     for one in states:
@@ -175,7 +181,7 @@ def _status(options: argparse.Namespace) -> int:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    return 0 if all(one.state == "running" for one in states) else EX_NO_LAB
+    return 0 if all(one.state == "running" for one in states) else EX_FAILED
 
 
 def _exec(options: argparse.Namespace) -> int:

@@ -94,6 +94,27 @@ def test_interrupting_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/run/x"), 64, "lab: /run/x: permission denied; the lab needs root"),
+        (OSError(28, "No space left on device", "/run/x"), 1, "lab: /run/x: No space left on device"),
+        (OSError(28, "No space left on device"), 1, "lab: No space left on device"),
+    ],
+)
+def test_what_the_kernel_refuses_is_no_traceback(
+    error: OSError, status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(_: argparse.Namespace) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_status", refused)
+    assert cli.main(["status"]) == status
+    captured = capsys.readouterr()
+    assert captured.err.startswith(said)
+    assert captured.err.count("\n") == 1
+
+
 def test_list_of_faults_says_which_are_mended(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["break", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
