@@ -7,7 +7,7 @@ The names are Kubernetes' own where it has one (`--cluster-cidr`, `--node-cidr-m
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 from pydantic.json_schema import WithJsonSchema
@@ -17,8 +17,10 @@ from podroutes.values import IPAddress, IPNetwork, parse_address, parse_interfac
 
 CONTROLLERS: Final = "controllers"
 WORKERS: Final = "workers"
+OPENSTACK: Final = "openstack"
 OWN_KEY_PREFIX: Final = "x_"
 DEFAULTS: Final = "defaults"
+NO_TEXT: Final = "must be text; put it in quotes"
 
 _Value = TypeVar("_Value", IPAddress, IPNetwork)
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -121,8 +123,55 @@ class HostData(BaseModel):
     ] = True
 
 
+ResourceName = Annotated[str, Field(strict=True, min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]
+
+
+def _one_or_several(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+class CloudData(BaseModel):
+    """A cloud's keys, below `data` on a host of the group `openstack`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cloud: Annotated[ResourceName, Field(description="The cloud's name in clouds.yaml.")]
+    network: Annotated[ResourceName, Field(description="Name or id of the machines' network.")]
+    subnet: Annotated[
+        tuple[ResourceName, ...],
+        BeforeValidator(_one_or_several),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 2},
+                ]
+            }
+        ),
+        Field(min_length=1, max_length=2, description="Name or id of the subnet; a list of two for both families."),
+    ]
+    router: Annotated[ResourceName | None, Field(description="Name or id of the router, for route_target: router.")] = (
+        None
+    )
+    route_target: Annotated[
+        Literal["subnet", "router"],
+        Field(description="Where the routes go: host routes of the subnet, or extra routes of the router."),
+    ] = "subnet"
+    allowed_address_pairs: Annotated[
+        StrictBool,
+        Field(
+            description="Let each worker's port send from its pod CIDRs; without it, port security drops pod traffic."
+        ),
+    ] = True
+    max_subnet_host_routes: Annotated[
+        StrictInt, Field(ge=1, description="The operator's limit of host routes a subnet; no API tells it.")
+    ] = 20
+    manage_routes: Annotated[StrictBool, Field(description="false: leave this cloud alone.")] = True
+
+
 CLUSTER_KEYS: Final = frozenset(ClusterData.model_fields)
 HOST_KEYS: Final = frozenset(HostData.model_fields)
+CLOUD_KEYS: Final = frozenset(CloudData.model_fields)
 _ONLY_ON_HOSTS: Final = frozenset({"pod_index", "internal_ips", "pod_cidrs"})
 
 
@@ -198,14 +247,34 @@ def read_host(entry: HostEntry) -> tuple[HostData | None, list[Problem]]:
     return data, misplaced + problems
 
 
+def read_cloud(entry: HostEntry) -> tuple[CloudData | None, list[Problem]]:
+    """Type a cloud's keys; what it inherits of machines' and the cluster's keys is not its concern.
+
+    Returns:
+        The typed keys, or None, and every problem found.
+    """
+    own = {
+        key: value
+        for key, value in entry.data.items()
+        if key in CLOUD_KEYS or (entry.holders.get(key, entry.holder) == entry.holder)
+    }
+    data, problems = _read(CloudData, own, lambda key: entry.holders.get(key, entry.holder), CLOUD_KEYS)
+    if data is not None and data.route_target == "router" and data.router is None:
+        problems = [entry.holder.problem("data.router", "is missing; route_target: router needs its name or id")]
+    return data, problems
+
+
 def _read(
-    model: type[_Model], data: Mapping[str, Any], holder_of: Callable[[str], Holder]
+    model: type[_Model],
+    data: Mapping[str, Any],
+    holder_of: Callable[[str], Holder],
+    keys: frozenset[str] = CLUSTER_KEYS | HOST_KEYS,
 ) -> tuple[_Model | None, list[Problem]]:
     own = {key: value for key, value in data.items() if not str(key).startswith(OWN_KEY_PREFIX)}
     try:
         return model.model_validate(own), []
     except ValidationError as error:
-        return None, problems_of(error, holder_of, prefix="data", keys=CLUSTER_KEYS | HOST_KEYS)
+        return None, problems_of(error, holder_of, prefix="data", keys=keys)
 
 
 def problems_of(
@@ -231,14 +300,16 @@ def problems_of(
 
 
 def _message(kind: str, text: str, key: str, keys: Iterable[str]) -> str:
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "invalid_key"):  # a key that is no text can't be known
         close = get_close_matches(key, list(keys), n=1)
         hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(sorted(keys))}"
-        return f"unknown key; {hint} (keys of your own start with {OWN_KEY_PREFIX})"
+        return f"unknown key; {hint} (keys of your own stand below data and start with {OWN_KEY_PREFIX})"
     if kind == "missing":
         return "is missing"
     if kind == "int_type":
         return "must be a whole number, without quotes"
     if kind == "bool_type":
         return "must be true or false, without quotes"
-    return text.removeprefix("Value error, ")
+    if kind == "string_type":
+        return NO_TEXT
+    return text.removeprefix("Value error, ").replace("Input should be", "must be")

@@ -1,7 +1,7 @@
 """The cluster's network as it should be: who the machines are, and which pod CIDR is behind which of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Literal
@@ -73,6 +73,33 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Cloud:
+    """An OpenStack cloud that the machines run in.
+
+    Attributes:
+        name: The inventory's name.
+        cloud: Its name in clouds.yaml.
+        network: Name or id of the machines' network.
+        subnets: Names or ids of its subnets, one a family.
+        router: Name or id of the router; needed where the routes go there.
+        route_target: Where the routes go.
+        allowed_address_pairs: Whether workers' ports are to let pod traffic through.
+        max_subnet_host_routes: The operator's limit.
+        manage_routes: Whether it is touched at all.
+    """
+
+    name: str
+    cloud: str
+    network: str
+    subnets: tuple[str, ...]
+    router: str | None = None
+    route_target: Literal["subnet", "router"] = "subnet"
+    allowed_address_pairs: bool = True
+    max_subnet_host_routes: int = 20
+    manage_routes: bool = True
+
+
+@dataclass(frozen=True)
 class NetworkPlan:
     """The whole cluster's network, checked.
 
@@ -81,17 +108,25 @@ class NetworkPlan:
         node_networks: The networks of the internal IPs, one a family.
         nodes: The machines by name, in the inventory's order.
         network: The network's name, for reports.
+        clouds: The clouds by name, in the inventory's order; usually one or none.
     """
 
     cluster_cidrs: tuple[IPNetwork, ...]
     node_networks: tuple[IPNetwork, ...]
     nodes: Mapping[str, Node]
     network: str = "kubernetes-the-hard-way"
+    clouds: Mapping[str, Cloud] = field(default_factory=dict)
 
     @property
     def families(self) -> tuple[Family, ...]:
         """The families that pods have addresses of."""
         return tuple(family_of(cidr) for cidr in self.cluster_cidrs)
+
+    @property
+    def managed(self) -> frozenset[str]:
+        """Names of the machines and clouds that this software works on."""
+        everything = [*self.nodes.values(), *self.clouds.values()]
+        return frozenset(one.name for one in everything if one.manage_routes)
 
     @property
     def workers(self) -> tuple[Node, ...]:

@@ -7,8 +7,20 @@ from ipaddress import IPv6Network
 from typing import Any, Final, TypeVar
 
 from podroutes.errors import InventoryError, Problem
-from podroutes.inventory import CONTROLLERS, WORKERS, ClusterData, Holder, HostData, HostEntry, read_cluster, read_host
-from podroutes.network_plan import NetworkPlan, Node, Role, subnet
+from podroutes.inventory import (
+    CONTROLLERS,
+    OPENSTACK,
+    WORKERS,
+    CloudData,
+    ClusterData,
+    Holder,
+    HostData,
+    HostEntry,
+    read_cloud,
+    read_cluster,
+    read_host,
+)
+from podroutes.network_plan import Cloud, NetworkPlan, Node, Role, subnet
 from podroutes.values import (
     Family,
     IPAddress,
@@ -45,7 +57,14 @@ def build_network_plan(
     """
     cluster, problems = read_cluster(defaults, defaults_holder)
     hosts: list[tuple[HostEntry, HostData]] = []
+    clouds: dict[str, Cloud] = {}
     for entry in entries:
+        if OPENSTACK in entry.groups:
+            cloud, found = read_cloud(entry)
+            problems += found
+            if cloud is not None:
+                clouds[entry.name] = _cloud(entry.name, cloud)
+            continue
         data, found = read_host(entry)
         problems += found
         if data is not None:
@@ -60,7 +79,21 @@ def build_network_plan(
     problems += builder.problems
     if problems:
         raise InventoryError(problems)
-    return NetworkPlan(cluster.cluster_cidr, cluster.node_network, nodes, cluster.network)
+    return NetworkPlan(cluster.cluster_cidr, cluster.node_network, nodes, cluster.network, clouds)
+
+
+def _cloud(name: str, data: CloudData) -> Cloud:
+    return Cloud(
+        name,
+        data.cloud,
+        data.network,
+        data.subnet,
+        data.router,
+        data.route_target,
+        data.allowed_address_pairs,
+        data.max_subnet_host_routes,
+        data.manage_routes,
+    )
 
 
 class _Builder:

@@ -76,7 +76,7 @@ def open_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Sessio
     nornir = _init_nornir(settings, config, problems, dry_run=dry_run)
     plan = _check_plan(nornir.inventory, files, problems)
     chosen = choose_hosts(nornir.inventory, limit)
-    managed = tuple(name for name in chosen if name in plan.nodes and plan.nodes[name].manage_routes)
+    managed = tuple(name for name in chosen if name in plan.managed)
     if not managed:
         message = f"none of the chosen hosts is managed (manage_routes: false): {', '.join(chosen) or 'no host at all'}"
         raise UsageError(message)
