@@ -9,7 +9,16 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictInt, StrictStr, ValidationError
 
 from podroutes.errors import Problem
-from podroutes.inventory import CLUSTER_KEYS, DEFAULTS, HOST_KEYS, ClusterData, Holder, HostData, problems_of
+from podroutes.inventory import (
+    CLUSTER_KEYS,
+    DEFAULTS,
+    HOST_KEYS,
+    OWN_KEY_PREFIX,
+    ClusterData,
+    Holder,
+    HostData,
+    problems_of,
+)
 
 
 class _Element(BaseModel):
@@ -50,7 +59,7 @@ def check_hosts(content: object, groups: object, file: str) -> list[Problem]:
 
 def check_groups(content: object, file: str) -> list[Problem]:
     """Check the shape of `groups.yaml`, as `check_hosts` does."""
-    return _check_elements(content, content, file, "group")
+    return [*_check_elements(content, content, file, "group"), *_check_cycles(content, file)]
 
 
 def check_defaults(content: object, file: str) -> list[Problem]:
@@ -66,7 +75,7 @@ def _check_elements(content: object, groups: object, file: str, what: str) -> li
     if not isinstance(content, Mapping):
         return [Problem(file, "", "", f"must be a list of `NAME:` entries, one for each {what}")]
     problems: list[Problem] = []
-    known = set(groups) if isinstance(groups, Mapping) else set()
+    known = {group for group in groups if isinstance(group, str)} if isinstance(groups, Mapping) else set()
     for name, element in content.items():
         holder = Holder(file, str(name))
         if not isinstance(name, str):
@@ -79,10 +88,35 @@ def _check_elements(content: object, groups: object, file: str, what: str) -> li
             problems += found
             if not found:
                 problems += [
-                    holder.problem("groups", f"there is no group {group}; known groups: {', '.join(sorted(known))}")
+                    holder.problem(
+                        "groups", f"there is no group {group}; known groups: {', '.join(sorted(known)) or 'none'}"
+                    )
                     for group in element.get("groups") or []
                     if group not in known
                 ]
+    return problems
+
+
+def _check_cycles(content: object, file: str) -> list[Problem]:
+    """Groups that are their own members; Nornir would follow them for ever."""
+    members = {
+        str(name): [group for group in element["groups"] if isinstance(group, str)]
+        for name, element in (content.items() if isinstance(content, Mapping) else ())
+        if isinstance(element, Mapping) and isinstance(element.get("groups"), list)
+    }
+    problems = []
+    for name, groups in members.items():
+        chains = [[name, group] for group in groups]
+        seen: set[str] = set()
+        while chains:
+            chain = chains.pop()
+            if chain[-1] == name:
+                message = f"is a member of itself: {', '.join(chain)}"
+                problems.append(Holder(file, name).problem("groups", message))
+                break
+            if chain[-1] not in seen:
+                seen.add(chain[-1])
+                chains += [[*chain, group] for group in members.get(chain[-1], [])]
     return problems
 
 
@@ -98,7 +132,8 @@ def _check_element(content: object, holder: Holder, model: type[_Element]) -> li
 
 
 def _misplaced(problem: Problem) -> Problem:
-    if problem.key in CLUSTER_KEYS | HOST_KEYS and problem.message.startswith("unknown key"):
+    known_below = problem.key in CLUSTER_KEYS | HOST_KEYS or problem.key.startswith(OWN_KEY_PREFIX)
+    if known_below and problem.message.startswith("unknown key"):
         return Problem(problem.file, problem.host, problem.key, "belongs below `data:`; indent it there")
     return problem
 

@@ -27,7 +27,7 @@ def host(
     groups: Iterable[str] = ("workers",),
     group_data: Mapping[str, Mapping[str, Any]] | None = None,
     defaults: Mapping[str, Any] | None = None,
-    **data: Any,
+    **data: Any,  # noqa: ANN401  # values as YAML has them
 ) -> HostEntry:
     """An entry as the inventory gives it; `group_data` and `defaults` add keys where the host has none."""
     own = Holder(HOSTS_FILE, name)
@@ -43,12 +43,12 @@ def host(
     return HostEntry(name, hostname, frozenset(groups), merged, own, holders)
 
 
-def worker(index: int, hostname: str | None = None, **data: Any) -> HostEntry:
+def worker(index: int, hostname: str | None = None, **data: Any) -> HostEntry:  # noqa: ANN401  # likewise
     """A worker as the seed numbers them: worker-X is 10.240.0.(20 + X)."""
     return host(f"worker-{index}", hostname or f"10.240.0.{20 + index}", pod_index=index, **data)
 
 
-def controller(index: int, hostname: str | None = None, **data: Any) -> HostEntry:
+def controller(index: int, hostname: str | None = None, **data: Any) -> HostEntry:  # noqa: ANN401  # likewise
     """A controller as the seed numbers them: controller-X is 10.240.0.(10 + X)."""
     return host(f"controller-{index}", hostname or f"10.240.0.{10 + index}", ["controllers"], **data)
 

@@ -29,10 +29,10 @@ def test_addresses_are_parsed(text: str) -> None:
     [
         ("10.240.0.256", "'10.240.0.256' is not an address"),
         ("10.240.0", "'10.240.0' is not an address"),
-        ("10.240.0.020", "'10.240.0.020' is not an address: a number starts with 0, which `ip` reads as octal; "
-         "write it without leading zeros"),
-        ("010.240.0.20", "'010.240.0.20' is not an address: a number starts with 0, which `ip` reads as octal; "
-         "write it without leading zeros"),
+        ("10.240.0.020", ("'10.240.0.020' is not an address: a number starts with 0, which `ip` reads as octal; "
+         "write it without leading zeros")),
+        ("010.240.0.20", ("'010.240.0.20' is not an address: a number starts with 0, which `ip` reads as octal; "
+         "write it without leading zeros")),
         (" 10.240.0.20", "' 10.240.0.20' is not an address: it has spaces around it"),
         ("10.240.0.20\n", "'10.240.0.20\\n' is not an address: it has spaces around it"),
         ("10.240.0.20/24", "'10.240.0.20/24' is not an address: write it without the mask"),
@@ -60,10 +60,10 @@ def test_networks_are_parsed(text: str) -> None:
     [
         ("10.200.0.0", "'10.200.0.0' has no mask; write a network such as 10.200.0.0/16"),
         ("", "'' has no mask; write a network such as 10.200.0.0/16"),
-        ("10.200.0.1/16", "'10.200.0.1/16' is not a network: it has host bits set; write 10.200.0.0/16, "
-         "or another mask"),
-        ("10.200.010.0/24", "'10.200.010.0/24' is not a network: a number starts with 0, which `ip` reads as octal; "
-         "write it without leading zeros"),
+        ("10.200.0.1/16", ("'10.200.0.1/16' is not a network: it has host bits set; write 10.200.0.0/16, "
+         "or another mask")),
+        ("10.200.010.0/24", ("'10.200.010.0/24' is not a network: a number starts with 0, which `ip` reads as octal; "
+         "write it without leading zeros")),
         ("10.200.0.0/33", "'10.200.0.0/33' is not a network"),
         ("10.200.0.0/255.255.0.0", "'10.200.0.0/255.255.0.0' is not a network: write the mask as a number of bits"),
         ("10.200.0.0/016", "'10.200.0.0/016' is not a network: write the mask as a number of bits"),
@@ -101,8 +101,8 @@ def test_interface_names(name: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", " ", "eth 0", "eth0\n", "-eth0", "eth0;reboot", "$(reboot)", "`x`", "e|x", "e&x", "e>x", "eth/0", "..", "a" * 16,
-     "é0", None, 0, b"eth0"],
+    ["", " ", "eth 0", "eth0\n", "-eth0", "eth0;reboot", "$(reboot)", "`x`", "e|x", "e&x", "e>x", "eth/0", "..",
+     "a" * 16, "é0", None, 0, b"eth0"],
 )  # fmt: skip
 def test_what_is_no_interface_name(value: object) -> None:
     with pytest.raises(ValueError, match=r"is not an interface name; write one such as eth0"):
