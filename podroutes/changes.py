@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Layer = Literal["forwarding", "routes", "routes_service"]
+Layer = Literal["forwarding", "routes", "routes_service", "subnet", "ports"]
 Action = Literal["add", "replace", "remove", "set", "write", "enable", "disable", "start", "reload", "restore"]
 
 

@@ -125,7 +125,7 @@ class NetworkPlan:
     @property
     def managed(self) -> frozenset[str]:
         """Names of the machines and clouds that this software works on."""
-        everything = [*self.nodes.values(), *self.clouds.values()]
+        everything: list[Node | Cloud] = [*self.nodes.values(), *self.clouds.values()]
         return frozenset(one.name for one in everything if one.manage_routes)
 
     @property

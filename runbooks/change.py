@@ -1,9 +1,10 @@
 """What runbooks that change hosts have in common: plan, show, ask, apply, report."""
 
+import functools
 import sys
 from collections.abc import Callable
 
-from nornir.core.task import AggregatedResult
+from nornir.core.task import AggregatedResult, Result, Task
 from rich.console import Console
 
 from podroutes.changes import Change
@@ -18,13 +19,16 @@ from runbooks.session import Session, open_session
 from tasks.ensure import Ensured, Work, ensure
 
 
-def change_hosts(options: Options, runbook: str, work_of: Callable[[NetworkPlan], Work]) -> int:
+def change_hosts(
+    options: Options, runbook: str, work_of: Callable[[NetworkPlan], Work], *, remove: bool = False
+) -> int:
     """Make the chosen hosts what a work wants.
 
     Args:
         options: What the engineer asked for.
         runbook: Its name.
         work_of: Makes the work from the network plan.
+        remove: Whether it is about taking back what is ours.
 
     Returns:
         The exit code.
@@ -37,7 +41,8 @@ def change_hosts(options: Options, runbook: str, work_of: Callable[[NetworkPlan]
         # With the report on standard output, people read on standard error.
         console = new_console(sys.stderr if options.json == "-" else sys.stdout)
         run = Run(session, runbook, verbose=options.verbose)
-        report = _run(run, session, work_of(session.plan), options, console)
+        task = functools.partial(ensure_any, work=work_of(session.plan), remove=remove)
+        report = _run(run, session, task, options, console)
         if options.diff:
             print_diff(console, report.hosts)
         print_recap(console, report, unmanaged=session.unmanaged)
@@ -47,12 +52,34 @@ def change_hosts(options: Options, runbook: str, work_of: Callable[[NetworkPlan]
         return report.exit_code
 
 
-def _run(run: Run, session: Session, work: Work, options: Options, console: Console) -> RunReport:
+def ensure_any(
+    task: Task, work: Work, approved: dict[str, tuple[Change, ...]] | None = None, *, remove: bool = False
+) -> Result:
+    """Make a machine, or the cloud that machines run in, what the work wants.
+
+    Args:
+        task: Nornir's task.
+        work: What machines are to have.
+        approved: The changes that a person has said yes to, by host.
+        remove: Whether it is about taking back.
+
+    Returns:
+        As `tasks.ensure.ensure`.
+    """
+    if task.host.name in work.plan.clouds:
+        # Only an inventory with a cloud is to load the SDK.
+        from tasks.ensure_cloud import ensure_cloud
+
+        return ensure_cloud(task, work.plan, remove=remove, approved=approved)
+    return ensure(task, work, approved=approved)
+
+
+def _run(run: Run, session: Session, task: Callable[..., Result], options: Options, console: Console) -> RunReport:
     if options.dry_run or options.yes or not sys.stdin.isatty():
         title = f"{run.runbook}, dry run" if options.dry_run else run.runbook
-        report, _ = run.over_hosts(ensure, title=title, dry_run=options.dry_run, hosts=session.hosts, work=work)
+        report, _ = run.over_hosts(task, title=title, dry_run=options.dry_run, hosts=session.hosts)
         return report
-    planned, result = run.over_hosts(ensure, title="plan", dry_run=True, hosts=session.hosts, work=work)
+    planned, result = run.over_hosts(task, title="plan", dry_run=True, hosts=session.hosts)
     approved = _approved(planned, result)
     if not approved or planned.interrupted:
         return planned.model_copy(update={"dry_run": False}) if not approved else planned
@@ -62,9 +89,7 @@ def _run(run: Run, session: Session, work: Work, options: Options, console: Cons
     if not _ask(f"Apply {changes} changes to {len(approved)} hosts? [y/N] "):
         console.print("Nothing was changed.")
         return planned
-    applied, _ = run.over_hosts(
-        ensure, title=run.runbook, dry_run=False, hosts=tuple(approved), work=work, approved=approved
-    )
+    applied, _ = run.over_hosts(task, title=run.runbook, dry_run=False, hosts=tuple(approved), approved=approved)
     done = {host.host: host for host in applied.hosts}
     return applied.model_copy(update={"hosts": tuple(done.get(host.host, host) for host in planned.hosts)})
 

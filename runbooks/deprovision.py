@@ -28,7 +28,7 @@ def _deprovision(options: Options) -> int:
     from podroutes.planning.host import Deprovisioning
     from runbooks.change import change_hosts
 
-    return change_hosts(options, "deprovision", Deprovisioning)
+    return change_hosts(options, "deprovision", Deprovisioning, remove=True)
 
 
 if __name__ == "__main__":
