@@ -4,13 +4,17 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final
 
-from nornir import InitNornir
 from nornir.core import Nornir
+from nornir.core.configuration import Config
 from nornir.core.exceptions import PluginNotRegistered
 from nornir.core.inventory import Host, Inventory
+from nornir.core.plugins.connections import ConnectionPluginRegister
+from nornir.core.state import GlobalState
+from nornir.init_nornir import load_inventory, load_runner
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -157,7 +161,7 @@ def _yaml_message(error: Exception) -> str:
 
 def _init_nornir(settings: dict[str, Any], path: Path, problems: list[Problem], *, dry_run: bool) -> Nornir:
     try:
-        return InitNornir(dry_run=dry_run, **settings)
+        return _new_nornir(Config.from_dict(**settings), dry_run=dry_run)
     except InventoryError:
         raise
     except Exception as error:
@@ -166,6 +170,27 @@ def _init_nornir(settings: dict[str, Any], path: Path, problems: list[Problem], 
         if isinstance(error, (TypeError, ValueError, PluginNotRegistered)):
             raise UsageError(f"{shown(path)}: {error}") from error
         raise
+
+
+def _new_nornir(config: Config, *, dry_run: bool) -> Nornir:
+    """As `InitNornir`, but for connection plugins, which are imported when a host first needs one.
+
+    Some take half a second, and a run that ends at a wrong limit, or has no cloud, needs none or not all of them.
+    """
+    config.logging.configure()
+    for entry_point in entry_points(group="nornir.plugins.connections"):
+        if entry_point.name not in ConnectionPluginRegister.available:
+            ConnectionPluginRegister.register(entry_point.name, _on_demand(entry_point))
+    return Nornir(
+        inventory=load_inventory(config), runner=load_runner(config), config=config, data=GlobalState(dry_run=dry_run)
+    )
+
+
+def _on_demand(entry_point: EntryPoint) -> Any:  # noqa: ANN401  # Nornir only ever calls it
+    def load_and_make() -> Any:  # noqa: ANN401
+        return entry_point.load()()
+
+    return load_and_make
 
 
 def _check_plan(inventory: Inventory, files: Mapping[str, str], problems: list[Problem]) -> NetworkPlan:
