@@ -1,20 +1,23 @@
 """Who we are: the keys to offer, and the offering of them."""
 
+import os
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import paramiko
-from paramiko.agent import Agent, AgentKey
+from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import PublicBlob, UnknownKeyType
 
 from podroutes.errors import AuthenticationError
 from podroutes.plugins.connections.ssh.config import SshTarget
 from podroutes.plugins.connections.ssh.settings import SshSettings
-from podroutes.plugins.connections.ssh.transport import SshTransport
+from podroutes.plugins.connections.ssh.transport import SigningError, SshTransport
+from podroutes.plugins.connections.ssh.wrapping import one_line
 
 DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _LOADING = threading.Lock()
@@ -87,6 +90,22 @@ def public_blob(path: Path) -> bytes | None:
         return None
 
 
+class _Agent(AgentSSH):
+    """The user's agent, as far as it answers in time; paramiko's own waits for ever."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__()
+        with ExitStack() as failed:
+            sock = failed.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            sock.settimeout(timeout)
+            sock.connect(path)
+            self._connect(sock)  # type: ignore[attr-defined]
+            failed.pop_all()
+
+    def close(self) -> None:
+        self._close()  # type: ignore[attr-defined]
+
+
 @contextmanager
 def agent_keys(timeout: float) -> Iterator[tuple[list[AgentKey], str]]:
     """The keys of the user's SSH agent, usable inside the context.
@@ -97,20 +116,19 @@ def agent_keys(timeout: float) -> Iterator[tuple[list[AgentKey], str]]:
     Yields:
         The keys, and what is wrong with the agent, if anything.
     """
-    agent: Agent | None = None
+    path = os.environ.get("SSH_AUTH_SOCK", "")
+    if not path:
+        yield [], ""
+        return
     try:
-        try:
-            agent = Agent()
-            connection = getattr(agent, "_conn", None)
-            if connection is not None:
-                connection.settimeout(timeout)
-            found, problem = list(agent.get_keys()), ""
-        except (OSError, paramiko.SSHException) as error:
-            found, problem = [], f"the SSH agent does not answer ({error})"
-        yield found, problem
+        agent = _Agent(path, timeout)
+    except (OSError, paramiko.SSHException) as error:
+        yield [], f"the SSH agent does not answer ({one_line(str(error))})"
+        return
+    try:
+        yield list(agent.get_keys()), ""
     finally:
-        if agent is not None:
-            agent.close()
+        agent.close()
 
 
 def offers(target: SshTarget, settings: SshSettings, agent: list[AgentKey], problems: list[str]) -> Iterator[Offer]:
@@ -195,8 +213,8 @@ def authenticate(
                 tried.append(offer.label)
                 _still_open(transport, target, user, tried, error)
                 continue
-            except paramiko.SSHException as error:
-                problems.append(f"{offer.label} cannot sign ({error})")
+            except SigningError as error:
+                problems.append(f"{offer.label} cannot sign ({one_line(str(error))})")
                 continue
             if not more:
                 return

@@ -22,6 +22,10 @@ class HandshakeTimeoutError(Exception):
     """The server did not go on in time."""
 
 
+class SigningError(Exception):
+    """A key did not sign; the agent holds it, and did not answer or did not want to."""
+
+
 class _AuthHandler(AuthOnlyHandler):
     def send_auth_request(
         self, username: str, method: str, finish_message: Callable[[paramiko.Message], None] | None = None
@@ -35,7 +39,11 @@ class _AuthHandler(AuthOnlyHandler):
         for word in (username, "ssh-connection", method):
             message.add_string(word)
         if finish_message is not None:
-            finish_message(message)
+            # Signs: the one thing here that is between us and the agent.
+            try:
+                finish_message(message)
+            except (OSError, paramiko.SSHException) as error:
+                raise SigningError(str(error)) from error
         with self.transport.lock:
             self.transport._send_message(message)  # type: ignore[attr-defined]
         if not self.auth_event.wait(self.transport.auth_timeout):

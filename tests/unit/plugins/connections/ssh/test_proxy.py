@@ -1,5 +1,5 @@
+import contextlib
 import os
-import subprocess
 import time
 from pathlib import Path
 
@@ -39,6 +39,16 @@ def test_a_command_that_does_not_exist_says_so() -> None:
         proxy.close()
 
 
+def session(leader: int) -> list[str]:
+    """The processes of a session."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if stat.read_text().rsplit(")", 1)[1].split()[3] == str(leader):
+                found.append(stat.parent.name)
+    return found
+
+
 def runs(pid: str) -> bool:
     """Whether a process runs; one whose parent has not noticed its end does not."""
     try:
@@ -54,9 +64,7 @@ def test_closing_leaves_no_process_no_zombie_and_no_file(command: str) -> None:
     files = len(list(Path("/proc/self/fd").iterdir()))
     proxy = Proxy(command)
     pid = proxy._process.pid
-    group = subprocess.run(
-        ["ps", "-o", "pid=", "--sid", str(pid)], capture_output=True, text=True, check=False
-    ).stdout.split()
+    group = session(pid)
     assert str(pid) in group
     began = time.monotonic()
     proxy.sock.close()

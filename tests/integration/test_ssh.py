@@ -1,0 +1,642 @@
+"""The SSH transport against real servers: users, keys, shells, sudo, proxies, and everything that goes wrong."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from nornir.core import Nornir
+from nornir.core.configuration import Config, SSHConfig
+from nornir.core.inventory import ConnectionOptions, Defaults, Groups, Host, Hosts, Inventory
+from nornir.core.plugins.connections import ConnectionPluginRegister
+from nornir.core.task import Task
+
+from podroutes.errors import (
+    AuthenticationError,
+    HostKeyError,
+    PodRoutesError,
+    PrivilegeError,
+    RemoteCommandError,
+    RemoteTimeoutError,
+    UnreachableError,
+)
+from podroutes.plugins.connections.linux_exec import LinuxExec
+from podroutes.plugins.connections.linux_exec_driver import LinuxExecSSH
+from podroutes.plugins.runners.interruptible_threads import InterruptibleThreads
+from podroutes.transport import ScriptResult, ScriptRunner
+from tests.integration.ssh_server import Sshd, User, public_key, ssh_agent, ssh_keygen
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="starts sshd, which needs root")
+
+SHELLS = [path for path in ("/bin/bash", "/bin/dash", "/bin/csh", "/usr/bin/fish", "/bin/zsh") if Path(path).exists()]
+NOISY_BASHRC = (
+    "echo 'Welcome to this machine'\nprintf 'no newline'\necho grumble >&2\nPS1='$(date) > $ # '\nstty -echo\n"
+)
+# Prints before every command and understands `-c` alone, in no syntax of sh's.
+ODD_SHELL = '#!/bin/sh\necho "odd shell: $#"\necho odd >&2\n[ "$1" = -c ] || exit 99\nexec $2\n'
+
+
+@dataclass
+class Site:
+    """A server, a client's key and its files."""
+
+    folder: Path
+    server: Sshd
+    key: Path
+
+    def config(self, text: str = "") -> Config:
+        """Nornir's configuration with an ssh_config that knows the server's key and the client's."""
+        file = self.folder / f"ssh_config_{time.monotonic_ns()}"
+        known = self.folder / "known_hosts"
+        file.write_text(
+            f"{text}\nHost *\n IdentityFile {self.key}\n UserKnownHostsFile {known}\n GlobalKnownHostsFile none\n"
+        )
+        return Config(ssh=SSHConfig(config_file=str(file)))
+
+    @contextlib.contextmanager
+    def connect(
+        self,
+        user: str | None = "root",
+        *,
+        host: str = "127.0.0.1",
+        port: int | None = 0,
+        password: str | None = None,
+        config: Config | None = None,
+        **extras: object,
+    ) -> Iterator[LinuxExecSSH]:
+        plugin = LinuxExec()
+        plugin.open(
+            hostname=host,
+            username=user,
+            password=password,
+            port=self.server.port if port == 0 else port,
+            platform="linux",
+            extras=extras,
+            configuration=config or self.config(),
+        )
+        try:
+            assert isinstance(plugin.connection, LinuxExecSSH)
+            yield plugin.connection
+        finally:
+            plugin.close()
+
+    def fail(self, expected: type[PodRoutesError], user: str | None = "root", **arguments: object) -> str:
+        """Connect, which must fail; the one line that says why."""
+        with pytest.raises(expected) as caught, self.connect(user, **arguments):  # type: ignore[arg-type]
+            pass
+        assert type(caught.value) is expected
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder that the servers' users may enter, as pytest's own may not be."""
+    path = Path(tempfile.mkdtemp(prefix="podroutes-ssh-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def key(folder: Path) -> Path:
+    return ssh_keygen(folder / "id_test")
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path, key: Path) -> Iterator[Site]:
+    odd = folder / "odd-shell"
+    odd.write_text(ODD_SHELL)
+    odd.chmod(0o755)
+    (folder / "banner").write_text("Authorised use only\n")
+    crypt = ["perl", "-e", "print crypt('hunter2', '$6$pepper$')"]
+    password_hash = subprocess.run(crypt, capture_output=True, text=True, check=True).stdout
+    users = [
+        User("admin"),
+        User("noisy", files={".bashrc": NOISY_BASHRC, ".hushlogin": ""}),
+        User("odd", login_shell=str(odd)),
+        User("nologin", login_shell="/usr/sbin/nologin"),
+        User("stranger", sudo=""),
+        User("careful", sudo="ALL=(ALL:ALL) ALL"),
+        User("other", sudo="ALL=(ALL:ALL) NOPASSWD: /usr/bin/true"),
+        User("tty", sudo_defaults="requiretty"),
+        User("pty", sudo_defaults="use_pty"),
+        User("secret", password_hash=password_hash),
+        *(User(f"sh-{Path(shell).name}", login_shell=shell) for shell in SHELLS),
+    ]
+    config = f"Banner {folder}/banner\nPasswordAuthentication yes\nMaxAuthTries 4\nAcceptEnv LANG LC_*\n"
+    server = Sshd(folder / "server", users, host_keys=("ed25519", "ecdsa", "rsa"), config=config)
+    server.authorize(key)
+    (folder / "known_hosts").write_text(server.known_hosts_line())
+    with server:
+        yield Site(folder, server, key)
+
+
+@pytest.fixture
+def own(folder: Path, key: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
+    """A server of the test's own, to be frozen, killed or counted."""
+    path = folder / f"own-{request.node.name.split('[')[0]}-{time.monotonic_ns()}"
+    server = Sshd(path, [User("admin")])
+    server.authorize(key)
+    (path / "known_hosts").write_text(server.known_hosts_line())
+    with server:
+        yield Site(path, server, key)
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No key, agent or file of whoever runs the tests takes part; and nothing is left open."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    files, threads = open_files(), set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 2
+    while (open_files() > files or not set(threading.enumerate()) <= threads) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert open_files() <= files
+    assert set(threading.enumerate()) <= threads
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+# What a script leaves behind
+
+
+@pytest.mark.parametrize("user", ["root", "admin"])
+def test_status_stdout_and_stderr_come_back_apart(site: Site, user: str) -> None:
+    with site.connect(user) as connection:
+        runner: ScriptRunner = connection
+        assert runner.run_script("id -u; echo wrong >&2; exit 3", timeout=20) == ScriptResult(3, "0\n", "wrong\n")
+        assert runner.run_script("printf 'ä\\377'", timeout=20) == ScriptResult(0, "ä\ufffd", "")
+        assert connection.is_alive()
+    assert not connection.is_alive()
+
+
+def test_one_connection_carries_many_scripts(own: Site) -> None:
+    with own.connect() as connection:
+        for number in range(20):
+            assert connection.run_script(f"echo {number}", timeout=20).stdout == f"{number}\n"
+    assert own.server.connections() == 1
+
+
+def test_a_script_is_run_as_root_in_a_plain_locale(site: Site) -> None:
+    with site.connect("admin") as connection:
+        result = connection.run_script('echo "$(id -un) $LC_ALL"; [ -t 0 ] || echo no terminal', timeout=20)
+    assert result.stdout == "root C\nno terminal\n"
+
+
+def test_without_sudo_the_user_stays_who_they_are(site: Site) -> None:
+    with site.connect("stranger", sudo=False) as connection:
+        assert connection.run_script("id -un", timeout=20).stdout == "stranger\n"
+
+
+@pytest.mark.parametrize("user", [f"sh-{Path(shell).name}" for shell in SHELLS])
+def test_the_login_shell_does_not_matter(site: Site, user: str) -> None:
+    with site.connect(user) as connection:
+        result = connection.run_script('x="a  b"\necho "$x" \'$y\' `id -u`; echo e >&2; exit 5', timeout=20)
+    assert result == ScriptResult(5, "a  b $y 0\n", "e\n")
+
+
+@pytest.mark.parametrize("user", ["noisy", "odd"])
+def test_a_noisy_login_shell_is_not_heard(site: Site, user: str) -> None:
+    with site.connect(user) as connection:
+        assert connection.run_script("echo out; echo err >&2", timeout=20) == ScriptResult(0, "out\n", "err\n")
+
+
+@pytest.mark.parametrize("user", ["root", "admin", "pty"])
+def test_big_scripts_and_outputs_do_not_block_each_other(site: Site, user: str) -> None:
+    filler = "".join(f"# {number:060}\n" for number in range(8000))
+    noise = "yes 0123456789abcde | head -c 4000000\nyes ABCDEFGHIJKLMNO | head -c 4000000 >&2\n"
+    script = f"{noise}{filler}{noise}{filler}echo end\n"
+    assert len(script) > 1_000_000
+    with site.connect(user) as connection:
+        result = connection.run_script(script, timeout=60)
+    assert (result.status, len(result.stdout), len(result.stderr)) == (0, 8_000_004, 8_000_000)
+    assert result.stdout.endswith("end\n")
+
+
+def test_output_without_end_is_stopped(own: Site) -> None:
+    with own.connect() as connection:
+        with pytest.raises(RemoteCommandError, match="printed more than 64 MiB"):
+            connection.run_script("yes", timeout=60)
+        assert connection.run_script("echo still here", timeout=20).stdout == "still here\n"
+
+
+@pytest.mark.parametrize(
+    "script", ["sleep 60", "while :; do echo trickle; sleep 0.05; done", "while :; do echo e >&2; sleep 0.05; done"]
+)
+def test_the_time_is_limited_and_the_connection_survives(own: Site, script: str) -> None:
+    with own.connect() as connection:
+        began = time.monotonic()
+        with pytest.raises(RemoteTimeoutError, match=r"^127\.0\.0\.1: the command did not end within 0\.7 s$"):
+            connection.run_script(script, timeout=0.7)
+        assert 0.7 <= time.monotonic() - began < 2
+        assert connection.run_script("echo on", timeout=20).stdout == "on\n"
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
+def test_a_senseless_timeout_is_refused(site: Site, timeout: float) -> None:
+    with site.connect() as connection, pytest.raises(ValueError, match="timeout must be"):
+        connection.run_script("true", timeout=timeout)
+
+
+def test_a_script_that_is_killed_has_not_succeeded(site: Site) -> None:
+    with site.connect() as connection, pytest.raises(RemoteCommandError, match="ended by a signal"):
+        connection.run_script("echo out; kill -9 $$", timeout=20)
+
+
+def test_there_is_no_shell_to_type_into(site: Site) -> None:
+    with site.connect() as connection:
+        for use in (lambda: connection.write_channel("x"), connection.read_channel):
+            with pytest.raises(NotImplementedError, match=r"use run_script\(\)"):
+                use()
+
+
+# Becoming root
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [
+        ("stranger", "sudo: a password is required"),
+        ("careful", "sudo: a password is required"),
+        ("other", "sudo: a password is required"),
+        ("tty", "sudo: sorry, you must have a tty to run sudo"),
+    ],
+)
+def test_sudo_that_refuses_is_named(site: Site, user: str, said: str) -> None:
+    with site.connect(user) as connection, pytest.raises(PrivilegeError) as caught:
+        connection.run_script("touch /root/never", timeout=20)
+    assert str(caught.value) == f"127.0.0.1: user {user} may not become root without a password: {said}"
+    assert not Path("/root/never").exists()
+
+
+def test_a_host_without_sudo_is_named(own: Site) -> None:
+    programs = own.folder / "programs"
+    programs.mkdir()
+    (programs / "env").symlink_to("/usr/bin/env")
+    own.server.stop()
+    own.server.config = f"SetEnv PATH={programs}\n"
+    own.server.start()
+    with (
+        own.connect("admin") as connection,
+        pytest.raises(PrivilegeError, match="sudo is not installed, and user admin is not"),
+    ):
+        connection.run_script("true", timeout=20)
+
+
+def test_an_account_without_a_shell_is_not_sudos_fault(site: Site) -> None:
+    with (
+        site.connect("nologin") as connection,
+        pytest.raises(RemoteCommandError, match="login shell of user nologin") as caught,
+    ):
+        connection.run_script("true", timeout=20)
+    assert "This account is currently not available" in str(caught.value)
+
+
+def test_a_host_that_lets_no_command_run_is_named(own: Site) -> None:
+    own.server.stop()
+    own.server.config = "MaxSessions 0\n"
+    own.server.start()
+    with (
+        own.connect() as connection,
+        pytest.raises(RemoteCommandError, match="user root is not allowed to run commands"),
+    ):
+        connection.run_script("true", timeout=20)
+
+
+# The host's key
+
+
+def test_an_unknown_host_is_refused(site: Site, tmp_path: Path) -> None:
+    config = site.config(f"UserKnownHostsFile {tmp_path}/none\n")
+    said = site.fail(HostKeyError, config=config)
+    assert f"host key of [127.0.0.1]:{site.server.port} is not known (ssh-ed25519 SHA256:" in said
+    assert said.endswith("connect once with ssh, or add it to known_hosts with ssh-keyscan after checking it")
+
+
+def test_a_changed_key_is_refused(site: Site, tmp_path: Path) -> None:
+    other = ssh_keygen(tmp_path / "other")
+    (tmp_path / "known").write_text(f"[127.0.0.1]:{site.server.port} {public_key(other)}\n")
+    said = site.fail(HostKeyError, config=site.config(f"UserKnownHostsFile {tmp_path}/known\n"))
+    assert f"host key of [127.0.0.1]:{site.server.port} has changed" in said
+    assert f"{tmp_path}/known line 1" in said
+
+
+@pytest.mark.parametrize("index", [0, 1, 2], ids=["ed25519", "ecdsa", "rsa"])
+@pytest.mark.parametrize("hashed", [False, True], ids=["plain", "hashed"])
+def test_one_known_key_of_any_type_is_enough(site: Site, tmp_path: Path, index: int, hashed: bool) -> None:
+    known = tmp_path / "known"
+    known.write_text(site.server.known_hosts_line(index=index))
+    if hashed:
+        subprocess.run(["ssh-keygen", "-q", "-H", "-f", known], check=True, capture_output=True)
+        assert "127.0.0.1" not in known.read_text()
+    with site.connect(config=site.config(f"UserKnownHostsFile {known}\n")) as connection:
+        assert connection.run_script("echo in", timeout=20).stdout == "in\n"
+
+
+def test_known_hosts_of_the_inventory_and_no_check_on_demand(site: Site, tmp_path: Path) -> None:
+    nothing = site.config(f"UserKnownHostsFile {tmp_path}/none\n")
+    with site.connect(config=nothing, alt_host_keys=True, alt_key_file=str(site.folder / "known_hosts")):
+        pass
+    with site.connect(config=nothing, ssh_strict=False):
+        pass
+
+
+# Who we are
+
+
+def test_a_key_that_is_not_authorised_is_refused(site: Site, tmp_path: Path) -> None:
+    wrong = ssh_keygen(tmp_path / "wrong")
+    said = site.fail(AuthenticationError, "admin", key_file=str(wrong))
+    assert said == f"127.0.0.1: the host refused user admin; tried: {wrong}"
+
+
+def test_a_user_that_is_not_there_is_refused(site: Site) -> None:
+    assert "refused user nobody-here" in site.fail(AuthenticationError, "nobody-here")
+
+
+def test_without_anything_to_offer_that_is_said(site: Site) -> None:
+    said = site.fail(AuthenticationError, use_keys=False)
+    assert said == (
+        "127.0.0.1: the host has nothing to let user root in with; "
+        "no key in the agent, in ssh_config or in ~/.ssh could be offered"
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: None, "does not exist"),
+        (lambda path: ssh_keygen(path, passphrase="secret"), "needs a passphrase: load it into the agent with ssh-add"),
+    ],
+)
+def test_a_key_file_that_cannot_be_used_is_named(
+    site: Site, tmp_path: Path, make: Callable[[Path], object], said: str
+) -> None:
+    make(tmp_path / "key")
+    config = site.config(f"IdentityFile {tmp_path}/key\nIdentitiesOnly yes\n")
+    config_file = Path(config.ssh.config_file)
+    config_file.write_text(config_file.read_text().replace(f" IdentityFile {site.key}\n", ""))
+    for extras in ({"key_file": str(tmp_path / "key")}, {}):
+        assert said in site.fail(AuthenticationError, config=config, **extras)
+
+
+def test_a_key_with_its_passphrase(site: Site, tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    shutil.copy(site.key, locked)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", locked], check=True, capture_output=True)
+    with site.connect(key_file=str(locked), passphrase="secret"):
+        pass
+
+
+def test_too_many_keys_end_it(site: Site, tmp_path: Path) -> None:
+    wrong = [ssh_keygen(tmp_path / f"wrong-{number}") for number in range(5)]
+    with ssh_agent(*wrong) as path, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSH_AUTH_SOCK", path)
+        said = site.fail(AuthenticationError, "admin", use_keys=False)
+    assert "Too many authentication failures" in said
+    assert "agent key wrong-3" in said
+    assert "agent key wrong-4" not in said
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_the_agents_key_is_enough(own: Site, tmp_path: Path, kind: str) -> None:
+    held = ssh_keygen(tmp_path / "held", kind)
+    own.server.authorize(held)
+    with ssh_agent(held) as path, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSH_AUTH_SOCK", path)
+        held.unlink()
+        with own.connect(use_keys=False) as connection:
+            assert connection.run_script('echo "${SSH_AUTH_SOCK-none}"', timeout=20).stdout == "none\n", "no forwarding"
+        assert "127.0.0.1: the host has nothing" in own.fail(AuthenticationError, use_keys=False, allow_agent=False)
+
+
+def test_an_agent_that_is_stuck_is_not_waited_for_long(site: Site) -> None:
+    with ssh_agent(site.key) as path, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSH_AUTH_SOCK", path)
+        pid = subprocess.run(["ss", "-xlpH", "src", path], capture_output=True, text=True, check=True).stdout.split(
+            "pid="
+        )[1]
+        os.kill(int(pid.split(",")[0]), signal.SIGSTOP)
+        try:
+            with site.connect(auth_timeout=0.5):
+                pass
+        finally:
+            os.kill(int(pid.split(",")[0]), signal.SIGCONT)
+
+
+def test_a_password_comes_after_the_keys(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    with site.connect("secret", password="hunter2", use_keys=False) as connection:
+        assert connection.run_script("echo in", timeout=20).stdout == "in\n"
+    said = site.fail(AuthenticationError, "secret", password="wrong-secret", use_keys=False)
+    assert said == "127.0.0.1: the host refused user secret; tried: password"
+    assert "hunter2" not in caplog.text
+    assert "wrong-secret" not in caplog.text
+
+
+# ssh_config
+
+
+def test_ssh_config_gives_what_the_inventory_leaves_open(site: Site) -> None:
+    text = f"Host alias\n HostName 127.0.0.1\n Port {site.server.port}\n User admin\n"
+    with site.connect(None, host="alias", port=None, config=site.config(text), sudo=False) as connection:
+        assert connection.run_script("id -un", timeout=20).stdout == "admin\n"
+    with site.connect("root", host="alias", port=None, config=site.config(text)) as connection:
+        assert connection.run_script("id -un", timeout=20).stdout == "root\n"
+
+
+def jump_config(site: Site, bastions: list[Site]) -> str:
+    """An ssh_config that reaches `inner` through each bastion in turn."""
+    jumps = ",".join(f"b{number}" for number in range(len(bastions)))
+    blocks = [f"Host inner\n HostName 127.0.0.1\n Port {site.server.port}\n ProxyJump {jumps}\n"]
+    for number, bastion in enumerate(bastions):
+        blocks.append(
+            f"Host b{number}\n HostName 127.0.0.1\n Port {bastion.server.port}\n User admin\n"
+            f" IdentityFile {bastion.key}\n UserKnownHostsFile {bastion.folder}/known_hosts\n"
+        )
+    return "".join(blocks)
+
+
+@pytest.mark.parametrize("hops", [1, 2, 3])
+def test_jump_hosts_are_gone_through(site: Site, folder: Path, key: Path, hops: int) -> None:
+    bastions = []
+    with contextlib.ExitStack() as stack:
+        for number in range(hops):
+            server = Sshd(folder / f"bastion-{hops}-{number}", [User("admin")])
+            server.authorize(key)
+            (server.folder / "known_hosts").write_text(server.known_hosts_line())
+            bastions.append(Site(server.folder, stack.enter_context(server), key))
+        config = site.config(jump_config(site, bastions))
+        with site.connect(host="inner", port=None, config=config) as connection:
+            children = own_children()
+            assert connection.run_script("echo through", timeout=20).stdout == "through\n"
+        assert len(children) == 1
+        assert not set(children) & set(own_children()), "no process and no zombie is left"
+        assert [bastion.server.connections() for bastion in bastions] == [1] * hops
+
+
+def own_children() -> list[str]:
+    found = []
+    for task in Path("/proc/self/task").iterdir():
+        found += (task / "children").read_text().split()
+    return [pid for pid in found if Path(f"/proc/{pid}/cmdline").read_text().startswith("ssh\0")]
+
+
+def test_a_proxy_command_is_gone_through(site: Site, own: Site) -> None:
+    text = jump_config(site, [own]).replace(
+        " ProxyJump b0\n", f" ProxyCommand ssh -F {site.folder}/inner_config b0 -W %h:%p\n"
+    )
+    (site.folder / "inner_config").write_text(jump_config(site, [own]))
+    with site.connect(host="inner", port=None, config=site.config(text)) as connection:
+        assert connection.run_script("echo through", timeout=20).stdout == "through\n"
+    assert own.server.connections() == 1
+
+
+def test_a_jump_host_with_an_unknown_key_is_refused_and_nothing_is_asked(site: Site, own: Site) -> None:
+    (own.folder / "known_hosts").write_text("")
+    said = site.fail(UnreachableError, host="inner", port=None, config=site.config(jump_config(site, [own])))
+    assert said.startswith(f"inner (127.0.0.1:{site.server.port}): the jump host or ProxyCommand failed: ")
+    assert "Host key verification failed" in said
+
+
+def test_a_jump_host_that_refuses_us_is_named_and_not_tried_again(site: Site, own: Site) -> None:
+    own.server.authorize()
+    said = site.fail(UnreachableError, host="inner", port=None, config=site.config(jump_config(site, [own])))
+    assert "admin@127.0.0.1: Permission denied (publickey)." in said
+    assert own.server.connections() == 1
+
+
+def test_a_jump_host_that_is_down_is_named(site: Site, own: Site) -> None:
+    own.server.stop()
+    said = site.fail(UnreachableError, host="inner", port=None, config=site.config(jump_config(site, [own])))
+    assert "the jump host or ProxyCommand failed: ssh: connect to host 127.0.0.1 port" in said or "Connection" in said
+    assert "(2 attempts)" in said
+
+
+def test_a_host_that_is_down_behind_a_jump_host_is_named(site: Site, own: Site) -> None:
+    config = site.config(jump_config(site, [own]).replace(f"Port {site.server.port}", "Port 1"))
+    said = site.fail(UnreachableError, host="inner", port=None, config=config)
+    assert "inner (127.0.0.1:1): the jump host or ProxyCommand failed: " in said
+
+
+# What goes wrong on the way
+
+
+def test_a_frozen_server_is_given_up_in_time(own: Site) -> None:
+    own.server.freeze()
+    began = time.monotonic()
+    said = own.fail(UnreachableError, banner_timeout=0.5, connect_attempts=1)
+    took = time.monotonic() - began
+    own.server.thaw()
+    assert said == f"127.0.0.1:{own.server.port}: the connection is open, but no SSH server answered within 0.5 s"
+    assert 0.5 <= took < 2
+
+
+@pytest.mark.parametrize("size", [10, 3_000_000], ids=["small", "more than fits into buffers"])
+def test_a_server_that_freezes_later_does_not_hold_us(own: Site, size: int) -> None:
+    with own.connect() as connection:
+        own.server.freeze()
+        began = time.monotonic()
+        with pytest.raises(RemoteTimeoutError):
+            connection.run_script("#" * size, timeout=0.5)
+        connection.disconnect()
+        took = time.monotonic() - began
+        own.server.thaw()
+    assert 0.5 <= took < 2.5
+
+
+def test_a_server_that_freezes_in_mid_script_does_not_hold_us(own: Site) -> None:
+    with own.connect() as connection:
+        freezer = threading.Timer(0.4, own.server.freeze)
+        freezer.start()
+        began = time.monotonic()
+        with pytest.raises(RemoteTimeoutError):
+            connection.run_script("cat /dev/zero | head -c 50000000; " + "#" * 3_000_000 + "\nsleep 60", timeout=1.5)
+        connection.disconnect()
+        took = time.monotonic() - began
+        freezer.join()
+        own.server.thaw()
+    assert took < 3.5
+
+
+def test_a_connection_that_breaks_in_mid_script_is_no_success(own: Site) -> None:
+    with own.connect() as connection:
+        killer = threading.Timer(0.5, own.server.stop)
+        killer.start()
+        with pytest.raises(UnreachableError, match=r"^127\.0\.0\.1: the connection broke while a command ran"):
+            connection.run_script("echo started; sleep 30; echo done", timeout=20)
+        killer.join()
+        assert not connection.is_alive()
+        with pytest.raises(UnreachableError, match="the connection is closed"):
+            connection.run_script("true", timeout=20)
+
+
+def test_closing_is_quick_and_may_be_repeated(own: Site) -> None:
+    with own.connect() as connection:
+        own.server.freeze()
+        began = time.monotonic()
+        connection.disconnect()
+        connection.disconnect()
+        assert time.monotonic() - began < 0.5
+        own.server.thaw()
+
+
+def test_nothing_is_printed_or_logged_where_a_connection_fails(
+    own: Site, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with own.connect() as connection:
+        own.server.stop()
+        with pytest.raises(UnreachableError):
+            connection.run_script("true", timeout=20)
+    own.fail(UnreachableError, connect_attempts=1)
+    output = capfd.readouterr()
+    assert (output.out, output.err, caplog.text) == ("", "", "")
+
+
+# Many hosts
+
+
+@pytest.mark.parametrize("user", ["root", "admin"])
+def test_fifty_hosts_at_once(own: Site, user: str) -> None:
+    ConnectionPluginRegister.auto_register()
+    options = {
+        "linux_exec": ConnectionOptions(extras={"conn_timeout": 60.0, "banner_timeout": 60.0, "auth_timeout": 60.0})
+    }
+    hosts = Hosts(
+        {
+            f"h{number}": Host(
+                f"h{number}", hostname="127.0.0.1", port=own.server.port, username=user, connection_options=options
+            )
+            for number in range(50)
+        }
+    )
+    nornir = Nornir(Inventory(hosts, Groups(), Defaults()), config=own.config(), runner=InterruptibleThreads(50))
+    together = threading.Barrier(50)
+
+    def task(task: Task) -> str:
+        connection: ScriptRunner = task.host.get_connection("linux_exec", task.nornir.config)
+        together.wait(90)
+        out = connection.run_script(f"echo {task.host.name}", timeout=90).stdout
+        assert task.host.get_connection("linux_exec", task.nornir.config) is connection
+        again = connection.run_script("id -u", timeout=90).stdout
+        return f"{out}{again}"
+
+    before = open_files()
+    result = nornir.run(task)
+
+    assert {name: answer[0].result for name, answer in result.items()} == {name: f"{name}\n0\n" for name in hosts}
+    assert own.server.connections() == 50
+    assert open_files() == before
+    assert not any(host.connections for host in hosts.values())
