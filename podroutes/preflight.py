@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from podroutes.errors import InventoryError, Problem
 from podroutes.inventory import (
     CONTROLLERS,
+    NO_TEXT,
     OPENSTACK,
     WORKERS,
     CloudData,
@@ -104,6 +105,9 @@ class _Builder:
         self.defaults = defaults
         self.problems: list[Problem] = []
         self.entries: dict[str, HostEntry] = {}
+        # Where an internal IP comes from: who holds the key, the key, and for which host if that is another.
+        self.ip_keys: dict[tuple[str, IPAddress], tuple[Holder, str, str]] = {}
+        self.explicit_cidrs: set[tuple[str, IPNetwork]] = set()
         self.masks = {family_of(cidr): self._mask_size(cidr) for cidr in cluster.cluster_cidr}
         if {cidr.version for cidr in cluster.cluster_cidr} != {network.version for network in cluster.node_network}:
             self.report(
@@ -171,7 +175,10 @@ class _Builder:
         )
 
     def _address(self, entry: HostEntry) -> str:
-        hostname = entry.hostname
+        hostname: object = entry.hostname  # whatever the file holds
+        if hostname is not None and not isinstance(hostname, str):
+            self.report(entry.holder, "hostname", NO_TEXT)
+            return ""
         if hostname is None or hostname == "":
             self.report(entry.holder, "hostname", "is missing; write the address or name to reach the host at")
             return ""
@@ -195,10 +202,14 @@ class _Builder:
             if explicit is not None:
                 key, ip = "data.internal_ips", explicit
             elif reached_at is not None and reached_at in network:
-                yield reached_at
-                continue
+                key, ip = "hostname", reached_at
             elif first is not None and data.pod_index is not None:
-                key, ip = "data.first_internal_ips", first + data.pod_index
+                key = "data.first_internal_ips"
+                if int(first) + data.pod_index >= 2**first.max_prefixlen:
+                    holder = entry.holders.get("first_internal_ips", entry.holder)
+                    self.report(holder, key, f"there is no address that is {data.pod_index} after {first}")
+                    continue
+                ip = first + data.pod_index
             else:
                 if role == "worker":
                     self.report(
@@ -208,9 +219,10 @@ class _Builder:
                     )
                 continue
             holder = entry.holders.get(key.removeprefix("data."), entry.holder)
+            of = "" if holder == entry.holder else f" for {entry.name}"
             if not _is_usable(ip, network):
-                of = "" if holder == entry.holder else f" for {entry.name}"
                 self.report(holder, key, f"{ip}{of} is no machine's address in the node network {network}")
+            self.ip_keys[entry.name, ip] = (holder, key, of)
             yield ip
         for ip in data.internal_ips or ():
             if ip.version not in {network.version for network in self.cluster.node_network}:
@@ -226,6 +238,7 @@ class _Builder:
             if explicit is not None:
                 if not contains(cluster_cidr, explicit):
                     self.report(entry.holder, "data.pod_cidrs", f"{explicit} is not inside cluster_cidr {cluster_cidr}")
+                self.explicit_cidrs.add((entry.name, explicit))
                 yield explicit
             elif data.pod_index is None:
                 needs_index = True
@@ -252,7 +265,7 @@ class _Builder:
         pods = sorted(
             ((cidr, node.name) for node in nodes.values() for cidr in node.pod_cidrs), key=lambda pod: sort_key(pod[0])
         )
-        self._check_overlaps(pods)
+        outermost = self._check_overlaps(pods)
         for cidr, name in pods:
             for key, networks in (
                 ("node_network", self.cluster.node_network),
@@ -261,19 +274,23 @@ class _Builder:
                 for network in networks:
                     if overlap(cidr, network):
                         self.report(
-                            self.entries[name].holder, self._cidr_key(name), f"pod CIDR {cidr} overlaps {key} {network}"
+                            self.entries[name].holder,
+                            self._cidr_key(name, cidr),
+                            f"pod CIDR {cidr} overlaps {key} {network}",
                         )
-        self._check_addresses(nodes, pods)
+        self._check_addresses(nodes, outermost)
 
-    def _check_overlaps(self, pods: Sequence[tuple[IPNetwork, str]]) -> None:
-        covering: tuple[IPNetwork, str] | None = None  # sorted, so only the last one that covers can reach further
+    def _check_overlaps(self, pods: Sequence[tuple[IPNetwork, str]]) -> Sequence[tuple[IPNetwork, str]]:
+        """Report pod CIDRs that lie in others; returns the others."""
+        outermost: list[tuple[IPNetwork, str]] = []  # sorted, so only the last one can reach further
         for cidr, name in pods:
-            if covering is not None and overlap(covering[0], cidr):
-                other, owner = covering
+            if outermost and overlap(outermost[-1][0], cidr):
+                other, owner = outermost[-1]
                 what = f"is {owner}'s already" if cidr == other else f"overlaps {owner}'s, {other}"
-                self.report(self.entries[name].holder, self._cidr_key(name), f"pod CIDR {cidr} {what}")
+                self.report(self.entries[name].holder, self._cidr_key(name, cidr), f"pod CIDR {cidr} {what}")
             else:
-                covering = (cidr, name)
+                outermost.append((cidr, name))
+        return outermost
 
     def _check_addresses(self, nodes: Mapping[str, Node], pods: Sequence[tuple[IPNetwork, str]]) -> None:
         keys = [sort_key(cidr) for cidr, _ in pods]
@@ -291,19 +308,23 @@ class _Builder:
                 )
 
     def _check_unique(self, nodes: Mapping[str, Node]) -> None:
-        owners: dict[tuple[str, Any], list[str]] = defaultdict(list)
+        indices: dict[int, list[str]] = defaultdict(list)
+        ips: dict[IPAddress, list[str]] = defaultdict(list)
         for node in nodes.values():
-            entry = self.entries[node.name]
-            if node.role == "worker" and isinstance(index := entry.data.get("pod_index"), int):
-                owners["data.pod_index", index].append(node.name)
+            if node.role == "worker" and isinstance(index := self.entries[node.name].data.get("pod_index"), int):
+                indices[index].append(node.name)
             for ip in node.internal_ips:
-                owners["data.internal_ips", ip].append(node.name)
-        for (key, value), names in owners.items():
+                ips[ip].append(node.name)
+        for index, names in indices.items():
             for name in names[1:]:
-                self.report(self.entries[name].holder, key, f"{value} is used by {names[0]} already")
+                self.report(self.entries[name].holder, "data.pod_index", f"{index} is used by {names[0]} already")
+        for ip, names in ips.items():
+            for name in names[1:]:
+                holder, key, of = self.ip_keys[name, ip]
+                self.report(holder, key, f"{ip}{of} is used by {names[0]} already")
 
-    def _cidr_key(self, name: str) -> str:
-        return "data.pod_cidrs" if self.entries[name].data.get("pod_cidrs") is not None else "data.pod_index"
+    def _cidr_key(self, name: str, cidr: IPNetwork) -> str:
+        return "data.pod_cidrs" if (name, cidr) in self.explicit_cidrs else "data.pod_index"
 
 
 def _as_address(text: str) -> IPAddress | None:
