@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # Commands run as `python …` find the project's own interpreter first, also inside the lab.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run test check unit integration shell down setup venv requirements
+.PHONY: help run test check unit integration shell down setup venv picture requirements
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -36,6 +36,9 @@ setup:
 
 venv:
 	@scripts/setup.sh venv
+
+picture: setup ## draw the README's picture from what the runbooks print
+	@python scripts/picture.py
 
 requirements: venv ## pin the newest releases that pyproject.toml allows
 	@scripts/pin.sh
