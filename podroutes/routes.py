@@ -1,11 +1,12 @@
 """The kernel's routes: the model, and the parsers of what `ip -j` prints."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from podroutes.errors import FactsError
 from podroutes.values import (
@@ -21,17 +22,35 @@ from podroutes.values import (
 # The protocol number that our routes carry; with the cluster's range it says which routes are ours.
 PROTOCOL: Final = 201
 
-# Names from iproute2's rt_protos (and linux/rtnetlink.h), for hosts whose `ip` ignores -N here.
+# Names from iproute2's rt_protos (and linux/rtnetlink.h), for hosts whose `ip` ignores -N here. One that is not among
+# them is 0: `proto unspec` selects a route whatever its protocol.
 _PROTOCOLS: Final[Mapping[str, int]] = {
     "unspec": 0,
     "redirect": 1,
     "kernel": 2,
     "boot": 3,
     "static": 4,
+    "gated": 8,
     "ra": 9,
+    "mrt": 10,
+    "zebra": 11,
+    "bird": 12,
+    "dnrouted": 13,
+    "xorp": 14,
+    "ntk": 15,
     "dhcp": 16,
+    "keepalived": 18,
+    "babel": 42,
+    "bgp": 186,
+    "isis": 187,
+    "ospf": 188,
+    "rip": 189,
+    "eigrp": 192,
 }
-_PROTOCOL_NAMES: Final = {number: name for name, number in _PROTOCOLS.items()}
+# What people know by name; any `ip` takes a number for the others.
+_PROTOCOL_NAMES: Final = {number: name for name, number in _PROTOCOLS.items() if number in (0, 1, 2, 3, 4, 9, 16)}
+_PROTOCOL_NUMBER: Final = re.compile(r"[0-9]{1,3}")
+_PROTOCOL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,31}")
 KERNEL: Final = 2
 BOOT: Final = 3
 RA: Final = 9
@@ -41,6 +60,8 @@ _KINDS: Final[Mapping[str, str]] = {
     "1": "unicast",
     "2": "local",
     "3": "broadcast",
+    "4": "anycast",
+    "5": "multicast",
     "6": "blackhole",
     "7": "unreachable",
     "8": "prohibit",
@@ -52,18 +73,44 @@ DEFAULT_METRIC: Final[Mapping[Family, int]] = {4: 0, 6: 1024}
 
 
 @dataclass(frozen=True)
+class NextHop:
+    """One of a route's several next hops."""
+
+    via: IPAddress | None
+    dev: str | None
+    weight: int = 1
+    onlink: bool = False
+
+    @property
+    def selector(self) -> str:
+        """As `ip route` takes it."""
+        parts = ["nexthop"]
+        if self.via is not None:
+            # Without its family, `ip` would look for one of the destination's.
+            parts += ["via", "inet6" if self.via.version == 6 else "inet", str(self.via)]
+        if self.dev is not None:
+            parts += ["dev", self.dev]
+        parts += ["weight", str(self.weight)]
+        return " ".join([*parts, "onlink"] if self.onlink else parts)
+
+
+@dataclass(frozen=True)
 class Route:
     """A route of the kernel's main table.
 
     Attributes:
         destination: Where it leads.
-        via: Next hop; None where the destination is on the link, or where there are several next hops.
+        via: Next hop, of the other family if need be; None where the destination is on the link, or where there are
+            several.
         dev: Device; None where the route has none or several.
         protocol: Number of who made it (rtm_protocol): 2 the kernel, 3 boot, 16 DHCP, 201 this software.
         metric: Priority; the lowest wins.
         kind: Type as iproute2 names it, `unicast` for an ordinary one; `multipath` for one with several next hops.
         tos: Type of service it is limited to, as iproute2 prints it; empty for all.
         linkdown: Whether its device has no carrier.
+        source: The preferred source address (`src`), if it has one.
+        onlink: Whether the next hop is taken to be on the link, whatever the addresses there are.
+        next_hops: Of a multipath route.
     """
 
     destination: IPNetwork
@@ -74,6 +121,9 @@ class Route:
     kind: str = "unicast"
     tos: str = ""
     linkdown: bool = False
+    source: IPAddress | None = None
+    onlink: bool = False
+    next_hops: tuple[NextHop, ...] = ()
 
     def leads(self, via: IPAddress, dev: str) -> bool:
         """Whether it sends packets to this next hop on this device, whoever made it and with whatever metric."""
@@ -87,17 +137,23 @@ class Route:
         if self.tos:
             parts += ["tos", self.tos]
         if self.via is not None:
-            parts += ["via", str(self.via)]
+            other_family = self.via.version != self.destination.version
+            parts += ["via", f"inet{'6' if self.via.version == 6 else ''}"] if other_family else ["via"]
+            parts.append(str(self.via))
         if self.dev is not None:
             parts += ["dev", self.dev]
         parts += ["proto", _PROTOCOL_NAMES.get(self.protocol, str(self.protocol))]
         if self.metric != DEFAULT_METRIC[family_of(self.destination)]:
             parts += ["metric", str(self.metric)]
-        return " ".join(parts)
+        if self.source is not None:
+            parts += ["src", str(self.source)]
+        if self.onlink:
+            parts.append("onlink")
+        return " ".join([*parts, *(hop.selector for hop in self.next_hops)])
 
     def __str__(self) -> str:
         """As a person reads it."""
-        return f"{self.selector} (several next hops)" if self.kind == MULTIPATH else self.selector
+        return self.selector
 
 
 def _destination(value: object, family: Family) -> IPNetwork:
@@ -111,31 +167,53 @@ def _destination(value: object, family: Family) -> IPNetwork:
 
 def _protocol(value: object) -> int:
     text = str(value)
-    number = _PROTOCOLS.get(text)
-    if number is None:
-        number = int(text) if text.isdigit() else 0
-    return number
+    if _PROTOCOL_NUMBER.fullmatch(text) is not None and int(text) <= 255:
+        return int(text)
+    if _PROTOCOL_NAME.fullmatch(text) is None:
+        message = f"{text!r} is no routing protocol"
+        raise ValueError(message)
+    return _PROTOCOLS.get(text, 0)
 
 
-_Via = Annotated[IPAddress | None, BeforeValidator(lambda value: None if value is None else parse_address(value))]
+_Address = Annotated[IPAddress, BeforeValidator(parse_address)]
 _Dev = Annotated[str | None, BeforeValidator(lambda value: None if value is None else parse_interface_name(value))]
 
 
-class _IpRoute(BaseModel):
-    """One element of `ip -j -N route show`."""
+class _IpVia(BaseModel):
+    """A next hop of the other family."""
 
     model_config = ConfigDict(extra="ignore")
 
+    host: _Address
+
+
+class _IpHop(BaseModel):
+    """Where packets go: part of a route, of a lookup, or one of several."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    gateway: _Address | None = None
+    via: _IpVia | None = None
+    dev: _Dev = None
+    weight: Annotated[int, Field(ge=1, le=256)] = 1
+    flags: list[str] = []
+
+    @property
+    def next_hop(self) -> IPAddress | None:
+        """The address, whatever its family."""
+        return self.via.host if self.via is not None else self.gateway
+
+
+class _IpRoute(_IpHop):
+    """One element of `ip -j -N route show`."""
+
     dst: str
     type: Annotated[str, Field(pattern=r"^[a-z0-9]+$")] = "unicast"
-    gateway: _Via = None
-    dev: _Dev = None
     protocol: Annotated[int, BeforeValidator(_protocol)] = BOOT
     metric: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     tos: Annotated[str, Field(pattern=r"^(0x[0-9a-f]{1,2}|[a-z0-9]*)$")] = ""
-    flags: list[str] = []
-    via: dict[str, Any] | None = None
-    nexthops: list[dict[str, Any]] = []
+    prefsrc: _Address | None = None
+    nexthops: list[_IpHop] = []
 
 
 _ROUTES = TypeAdapter(list[_IpRoute])
@@ -157,22 +235,28 @@ def parse_routes(text: str, family: Family) -> tuple[Route, ...]:
     try:
         items = _ROUTES.validate_json(text if text.strip() else "[]")
         return tuple(_route(item, family) for item in items)
-    except (ValidationError, ValueError) as error:
+    except ValueError as error:
         message = f"`ip -j route` printed what can't be understood: {_first_line(error)}"
         raise FactsError(message) from error
 
 
 def _route(item: _IpRoute, family: Family) -> Route:
-    kind = MULTIPATH if item.nexthops or item.via is not None else _KINDS.get(item.type, item.type)
+    destination = _destination(item.dst, family)
+    if destination.version != family or (item.gateway is not None and item.gateway.version != family):
+        message = f"a route to {destination} among those of IPv{family}"
+        raise ValueError(message)
     return Route(
-        destination=_destination(item.dst, family),
-        via=item.gateway,
+        destination=destination,
+        via=item.next_hop,
         dev=item.dev,
         protocol=item.protocol,
         metric=item.metric,
-        kind=kind,
+        kind=MULTIPATH if item.nexthops else _KINDS.get(item.type, item.type),
         tos=item.tos,
         linkdown="linkdown" in item.flags,
+        source=item.prefsrc,
+        onlink="onlink" in item.flags,
+        next_hops=tuple(NextHop(hop.next_hop, hop.dev, hop.weight, "onlink" in hop.flags) for hop in item.nexthops),
     )
 
 
@@ -191,14 +275,10 @@ class Lookup:
     dev: str | None
 
 
-class _IpLookup(BaseModel):
+class _IpLookup(_IpHop):
     """One element of `ip -j route get`."""
 
-    model_config = ConfigDict(extra="ignore")
-
-    dst: Annotated[IPAddress, BeforeValidator(parse_address)]
-    gateway: _Via = None
-    dev: _Dev = None
+    dst: _Address
 
 
 _LOOKUPS = TypeAdapter(list[_IpLookup])
@@ -222,9 +302,9 @@ def parse_lookups(text: str) -> tuple[Lookup, ...]:
     try:
         while rest:
             items, end = decoder.raw_decode(rest)
-            lookups += [Lookup(item.dst, item.gateway, item.dev) for item in _LOOKUPS.validate_python(items)]
+            lookups += [Lookup(item.dst, item.next_hop, item.dev) for item in _LOOKUPS.validate_python(items)]
             rest = rest[end:].strip()
-    except (ValidationError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         message = f"`ip -j route get` printed what can't be understood: {_first_line(error)}"
         raise FactsError(message) from error
     return tuple(lookups)
