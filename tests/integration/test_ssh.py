@@ -551,6 +551,7 @@ def test_a_server_that_freezes_later_does_not_hold_us(own: Site, size: int) -> N
         began = time.monotonic()
         with pytest.raises(RemoteTimeoutError):
             connection.run_script("#" * size, timeout=0.5)
+        assert not connection.is_alive(), "a channel that nobody answered for cannot be trusted later"
         connection.disconnect()
         took = time.monotonic() - began
         own.server.thaw()
@@ -584,13 +585,17 @@ def test_a_connection_that_breaks_in_mid_script_is_no_success(own: Site) -> None
 
 
 def test_closing_is_quick_and_may_be_repeated(own: Site) -> None:
-    with own.connect() as connection:
-        own.server.freeze()
-        began = time.monotonic()
-        connection.disconnect()
-        connection.disconnect()
-        assert time.monotonic() - began < 0.5
-        own.server.thaw()
+    took = []
+    for _ in range(4):
+        with own.connect() as connection:
+            own.server.freeze()
+            began = time.monotonic()
+            connection.disconnect()
+            connection.disconnect()
+            took.append(time.monotonic() - began)
+            own.server.thaw()
+    assert min(took) < 0.03
+    assert max(took) < 1
 
 
 def test_nothing_is_printed_or_logged_where_a_connection_fails(
@@ -601,6 +606,10 @@ def test_nothing_is_printed_or_logged_where_a_connection_fails(
         with pytest.raises(UnreachableError):
             connection.run_script("true", timeout=20)
     own.fail(UnreachableError, connect_attempts=1)
+    own.server.start()
+    own.server.freeze()
+    own.fail(UnreachableError, connect_attempts=1, banner_timeout=0.3)
+    own.server.thaw()
     output = capfd.readouterr()
     assert (output.out, output.err, caplog.text) == ("", "", "")
 

@@ -47,7 +47,7 @@ def wrap(script: str, marker: str) -> bytes:
     Returns:
         The bytes for the shell's standard input.
     """
-    return f"printf '%s\\n' {marker}; printf '%s\\n' {marker} >&2\n{{ :\n{script}\n}} </dev/null\n".encode()
+    return f"printf '%s\\n' {marker}; printf '%s\\n' {marker} >&2\n{{ :\n{script}\n}}\n".encode()
 
 
 def unwrap(stdout: bytes, stderr: bytes, marker: str) -> Output:

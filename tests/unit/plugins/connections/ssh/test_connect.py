@@ -111,6 +111,22 @@ def test_a_host_that_freezes_after_its_first_line(server: Server) -> None:
     assert server.accepted == 1
 
 
+def greet_and_leave(sock: socket.socket) -> None:
+    sock.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+    sock.recv(10_000)
+    sock.close()
+
+
+@pytest.mark.parametrize("server", [greet_and_leave], indirect=True)
+def test_a_host_that_hangs_up_later_leaves_no_thread_behind(server: Server) -> None:
+    threads = set(threading.enumerate())
+    assert "during the login" in attempt(server.port, banner_timeout=30)
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(1)
+        assert not thread.is_alive()
+    assert server.accepted == 1
+
+
 @pytest.mark.parametrize("server", [lambda sock: sock.close()], indirect=True)
 def test_a_host_that_hangs_up_is_tried_again(server: Server) -> None:
     assert "before it said anything (2 attempts)" in attempt(server.port)
