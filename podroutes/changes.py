@@ -88,6 +88,7 @@ class Change:
         after: What will be there; empty if nothing.
         reason: Why, in a few words.
         steps: How, in order.
+        drift: Code of the drift class that it mends; empty where it only accompanies another change.
     """
 
     layer: Layer
@@ -97,6 +98,7 @@ class Change:
     after: str
     reason: str
     steps: tuple[Step, ...] = field(repr=False)
+    drift: str = ""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ def plan_forwarding(plan: NetworkPlan, state: HostState) -> HostPlan:
     for key, value in wanted.items():
         now = state.sysctls.get(key, "")
         if now != value:
-            changes.append(Change("forwarding", "set", key, now, value, _why(key), (SetSysctl(key, value),)))
+            step = SetSysctl(key, value)
+            changes.append(Change("forwarding", "set", key, now, value, _why(key), (step,), "forwarding-off"))
     own = state.files.get(SYSCTL_PATH)
     if not is_wanted_file(own, 0o644, content):
         changes.append(
@@ -68,6 +69,7 @@ def plan_forwarding(plan: NetworkPlan, state: HostState) -> HostPlan:
                 content,
                 "forwarding has to stay on after a reboot",
                 (WriteFile(SYSCTL_PATH, 0o644, content),),
+                "forwarding-not-kept",
             )
         )
     return HostPlan(tuple(_remember(changes, wanted, state)), unmet=tuple(_overruled(wanted, state)))

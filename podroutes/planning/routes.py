@@ -5,14 +5,35 @@ what is in that place, a second route can be appended to it, and the connected r
 (`proto kernel`) must stay the only one to its own pod CIDR.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from podroutes.changes import Change, HostPlan, RouteCommand
 from podroutes.host_state import HostState, Link
 from podroutes.network_plan import NetworkPlan, Node, PodRoute
-from podroutes.routes import BOOT, DEFAULT_METRIC, DHCP, KERNEL, PROTOCOL, Route
+from podroutes.routes import BOOT, DEFAULT_METRIC, DHCP, KERNEL, MULTIPATH, PROTOCOL, Route
 from podroutes.values import Family, IPNetwork, contains
+
+_OWN_PODS = "a worker reaches its own pods through its bridge, never through a next hop"
+_STALE = "no worker has this pod CIDR"
+_DUPLICATE = "duplicate"
+_BESIDE = "wrong next hop or device beside the right route"
+_WRONG_NEXT_HOP = "wrong next hop"
+_WRONG_DEVICE = "wrong device"
+_MISSING = "missing"
+_SEVERAL = "several next hops"
+
+# What a drift check calls what each reason mends.
+_DRIFT_CLASSES = {
+    _MISSING: "route-missing",
+    _WRONG_NEXT_HOP: "route-wrong-next-hop",
+    _SEVERAL: "route-wrong-next-hop",
+    _WRONG_DEVICE: "route-wrong-device",
+    _DUPLICATE: "route-duplicate",
+    _BESIDE: "route-duplicate",
+    _STALE: "route-stale",
+    _OWN_PODS: "own-cidr-hijack",
+}
 
 
 @dataclass(frozen=True)
@@ -75,9 +96,7 @@ def wanted_routes(plan: NetworkPlan, node: Node, state: HostState) -> tuple[tupl
     routes: list[Route] = []
     problems: list[str] = []
     devices = {family: find_device(plan, node, state, family) for family in plan.families}
-    for device in devices.values():
-        if device.link is None:
-            problems.append(device.problem)
+    problems += [device.problem for device in devices.values() if device.link is None]
     for pod_route in plan.routes_for(node):
         link = devices[pod_route.family].link
         if link is None:
@@ -118,7 +137,9 @@ def plan_routes(plan: NetworkPlan, node: Node, state: HostState) -> HostPlan:
     wanted, problems = wanted_routes(plan, node, state)
     if problems:
         return HostPlan(conflicts=problems)
-    return HostPlan(tuple(_changes(plan, node, state, wanted)), notes=tuple(_notes(plan, state, wanted)))
+    changes = tuple(_changes(plan, node, state, wanted))
+    changed = {change.before for change in changes}
+    return HostPlan(changes, notes=tuple(_notes(plan, state, wanted, changed)))
 
 
 def _changes(plan: NetworkPlan, node: Node, state: HostState, wanted: tuple[Route, ...]) -> Iterator[Change]:
@@ -127,12 +148,15 @@ def _changes(plan: NetworkPlan, node: Node, state: HostState, wanted: tuple[Rout
         yield from _settle(route, by_destination.get(route.destination, []))
     destinations = {route.destination for route in wanted}
     for destination, routes in by_destination.items():
-        for route in routes:
-            if destination in node.pod_cidrs:
-                if _hides_own_pods(route):
-                    yield _remove(route, "a worker reaches its own pods through its bridge, never through a next hop")
-            elif route.protocol == PROTOCOL and plan.owns(destination) and destination not in destinations:
-                yield _remove(route, "no worker has this pod CIDR")
+        if destination in node.pod_cidrs:
+            hiding = [number for number, route in enumerate(routes) if _hides_own_pods(route)]
+            yield from _removals(routes, dict.fromkeys(hiding, _OWN_PODS))
+        elif plan.owns(destination) and destination not in destinations:
+            yield from _removals(routes, dict.fromkeys(_ours(routes), _STALE))
+
+
+def _ours(routes: Iterable[Route]) -> list[int]:
+    return [number for number, route in enumerate(routes) if route.protocol == PROTOCOL]
 
 
 def _by_destination(state: HostState) -> dict[IPNetwork, list[Route]]:
@@ -149,19 +173,44 @@ def _settle(wanted: Route, existing: list[Route]) -> Iterator[Change]:
     """Make one destination have exactly the wanted route in its place; `existing` are all routes to it."""
     in_place = [route for route in existing if route.metric == wanted.metric]
     settled = next((route for route in in_place if _is_settled(route, wanted)), None)
-    replaced = in_place[0] if settled is None and in_place else None
-    if settled is None:
+    replaced = _replaced_by(wanted, in_place) if settled is None else None
+    in_the_way = {
+        number: _DUPLICATE if _same_way(route, wanted) else _BESIDE
+        for number, route in enumerate(existing)
+        if route is not settled and route is not replaced and _is_in_the_way(route, wanted)
+    }
+    removals = list(_removals(existing, in_the_way))
+    if settled is not None:
+        yield from removals
+    elif replaced is not None and wanted.destination.version == 6 and not _has_next_hop(replaced):
+        # Put back by `replace`, it would take the place of another route on the link rather than ours.
+        yield from removals
         yield _put(wanted, replaced)
-    for route in existing:
-        if route is not settled and route is not replaced and _is_in_the_way(route, wanted):
-            right = wanted.via is not None and wanted.dev is not None and route.leads(wanted.via, wanted.dev)
-            yield _remove(route, "duplicate" if right else "wrong next hop or device beside the right route")
+    else:
+        yield _put(wanted, replaced)
+        yield from removals
+
+
+def _replaced_by(wanted: Route, in_place: list[Route]) -> Route | None:
+    """The route that `ip route replace` would exchange: of IPv6 routes, the first that has a next hop (ip6_fib.c)."""
+    if wanted.destination.version == 6:
+        return next(filter(_has_next_hop, in_place), in_place[0] if in_place else None)
+    return in_place[0] if in_place else None
+
+
+def _has_next_hop(route: Route) -> bool:
+    return route.via is not None or route.next_hops != ()
+
+
+def _same_way(route: Route, wanted: Route) -> bool:
+    return (route.kind, route.via, route.dev) == (wanted.kind, wanted.via, wanted.dev)
 
 
 def _is_settled(route: Route, wanted: Route) -> bool:
     """Ours, or the same from DHCP (which would take its place back at every renewal)."""
-    same_way = route.kind == wanted.kind and (route.via, route.dev) == (wanted.via, wanted.dev)
-    return same_way and route.protocol in (PROTOCOL, DHCP)
+    if route.protocol == PROTOCOL:
+        return replace(route, linkdown=wanted.linkdown) == wanted
+    return route.protocol == DHCP and _same_way(route, wanted)
 
 
 def _is_in_the_way(route: Route, wanted: Route) -> bool:
@@ -170,20 +219,30 @@ def _is_in_the_way(route: Route, wanted: Route) -> bool:
         return True
     if route.protocol == DHCP and route.metric > wanted.metric:
         return False  # the lease's; it comes back, and ours wins
-    return (route.kind, route.via, route.dev) != (wanted.kind, wanted.via, wanted.dev)
+    return not _same_way(route, wanted)
 
 
 def _hides_own_pods(route: Route) -> bool:
     if route.protocol == PROTOCOL:
         return True
-    if route.protocol == KERNEL or route.via is None:
+    if route.protocol == KERNEL or not _has_next_hop(route):
         return False
     return not (route.protocol == DHCP and route.metric > DEFAULT_METRIC[4])
 
 
+def own_pod_hijacks(node: Node, state: HostState) -> tuple[Route, ...]:
+    """Routes that take a worker's own pods' packets away from its bridge."""
+    return tuple(
+        route
+        for routes in state.routes.values()
+        for route in routes
+        if route.tos == "" and route.destination in node.pod_cidrs and _hides_own_pods(route)
+    )
+
+
 def _put(wanted: Route, replaced: Route | None) -> Change:
     if replaced is None:
-        reason, action, undo = "missing", "add", f"route del {wanted.selector}"
+        reason, action, undo = _MISSING, "add", f"route del {wanted.selector}"
     else:
         reason, action, undo = _difference(replaced, wanted), "replace", f"route replace {replaced.selector}"
     return Change(
@@ -194,31 +253,53 @@ def _put(wanted: Route, replaced: Route | None) -> Change:
         str(wanted),
         reason,
         (RouteCommand(f"route replace {wanted.selector}", undo),),
+        _DRIFT_CLASSES.get(reason, "route-not-ours"),
     )
 
 
 def _difference(route: Route, wanted: Route) -> str:
     if route.kind != wanted.kind:
-        return (
-            "several next hops" if route.via is None and route.kind == "multipath" else f"a route of type {route.kind}"
-        )
+        return _SEVERAL if route.kind == MULTIPATH else f"a route of type {route.kind}"
     if route.via != wanted.via:
-        return "wrong next hop"
+        return _WRONG_NEXT_HOP
     if route.dev != wanted.dev:
-        return "wrong device"
+        return _WRONG_DEVICE
+    if route.protocol == PROTOCOL:
+        return "has options that are not ours"
     return "taken over from the boot script" if route.protocol == BOOT else f"taken over from protocol {route.protocol}"
 
 
-def _remove(route: Route, reason: str) -> Change:
-    command = RouteCommand(f"route del {route.selector}", f"route append {route.selector}")
-    return Change("routes", "remove", str(route.destination), str(route), "", reason, (command,))
+def _removals(routes: list[Route], reasons: Mapping[int, str]) -> Iterator[Change]:
+    """Remove some of the routes to one destination, so that they come back into the order that they had.
+
+    Args:
+        routes: All of them, in the kernel's order.
+        reasons: Why, by the number of a route among them; the others stay.
+    """
+    places: dict[int, list[int]] = {}
+    for number, route in enumerate(routes):
+        places.setdefault(route.metric, []).append(number)
+    for place in places.values():
+        first_kept = next((position for position, number in enumerate(place) if number not in reasons), 0)
+        for number in place[:first_kept]:
+            yield _remove(routes[number], reasons[number], "prepend")
+        for number in reversed(place[first_kept:]):
+            if number in reasons:
+                yield _remove(routes[number], reasons[number], "append")
 
 
-def _notes(plan: NetworkPlan, state: HostState, wanted: tuple[Route, ...]) -> Iterator[str]:
+def _remove(route: Route, reason: str, put_back: str) -> Change:
+    command = RouteCommand(f"route del {route.selector}", f"route {put_back} {route.selector}")
+    return Change(
+        "routes", "remove", str(route.destination), str(route), "", reason, (command,), _DRIFT_CLASSES.get(reason, "")
+    )
+
+
+def _notes(plan: NetworkPlan, state: HostState, wanted: tuple[Route, ...], changed: Container[str]) -> Iterator[str]:
     wanted_by_destination = {route.destination: route for route in wanted}
     for routes in state.routes.values():
         for route in routes:
-            if not plan.owns(route.destination) or route.protocol in (KERNEL, PROTOCOL):
+            if not plan.owns(route.destination) or route.protocol in (KERNEL, PROTOCOL) or str(route) in changed:
                 continue
             ours = wanted_by_destination.get(route.destination)
             if ours is None:
@@ -259,10 +340,12 @@ def unmet_lookups(plan: NetworkPlan, node: Node, state: HostState) -> tuple[str,
 
 def plan_routes_removal(plan: NetworkPlan, state: HostState) -> HostPlan:
     """Plan to remove every route of ours, and nothing else."""
-    changes = [
-        _remove(route, "this software put it there")
-        for routes in state.routes.values()
-        for route in routes
-        if route.protocol == PROTOCOL and plan.owns(route.destination)
-    ]
+    by_place: dict[tuple[IPNetwork, str], list[Route]] = {}
+    for routes in state.routes.values():
+        for route in routes:
+            by_place.setdefault((route.destination, route.tos), []).append(route)
+    changes: list[Change] = []
+    for (destination, _), routes_there in by_place.items():
+        if plan.owns(destination):
+            changes += _removals(routes_there, dict.fromkeys(_ours(routes_there), "this software put it there"))
     return HostPlan(tuple(changes))

@@ -92,24 +92,37 @@ def _file_changes(state: HostState, wanted: list[tuple[str, int, str]]) -> Itera
         else:
             reason = f"its mode or owner differs: {file.mode:04o} {file.uid}:{file.gid}"
         before = file.content if file is not None else ""
-        yield Change(_LAYER, "write", path, before, content, reason, tuple(steps))
+        edited = "script-edited" if path == SCRIPT_PATH else "unit-edited"
+        drift = "unit-missing" if file is None else edited
+        yield Change(_LAYER, "write", path, before, content, reason, tuple(steps), drift)
 
 
 def _unit_changes(unit: UnitState, written: set[str]) -> Iterator[Change]:
     """Reload systemd once if the unit's file changed, then enable it, then have it run what is new."""
     steps: list[Step] = []
     # What systemd has never loaded it reads when it is first asked for.
-    if (UNIT_PATH in written and unit.load != "not-found") or unit.needs_reload:
-        steps.append(Systemctl(("daemon-reload",)))
+    loaded = unit.load != "not-found"
     if unit.enabled != "enabled":
-        steps.append(Systemctl(("enable", "--no-reload", "--quiet", UNIT_NAME)))
+        # Enabling reloads systemd too: without it `systemctl status` would go on saying what was so before.
+        options = ("--quiet",) if loaded else ("--no-reload", "--quiet")
+        enable = Systemctl(("enable", *options, UNIT_NAME))
         yield Change(
-            _LAYER, "enable", UNIT_NAME, unit.enabled or "absent", "enabled", "it has to start at boot", tuple(steps)
+            _LAYER,
+            "enable",
+            UNIT_NAME,
+            unit.enabled or "absent",
+            "enabled",
+            "it has to start at boot",
+            (enable,),
+            "unit-disabled",
         )
-        steps = []
+    elif (loaded and UNIT_PATH in written) or unit.needs_reload:
+        steps.append(Systemctl(("daemon-reload",)))
     run = Systemctl(("reload-or-restart", UNIT_NAME))
     if unit.active != "active":
-        yield Change(_LAYER, "start", UNIT_NAME, unit.active, "active", "it is not active", (*steps, run))
+        yield Change(
+            _LAYER, "start", UNIT_NAME, unit.active, "active", "it is not active", (*steps, run), "unit-failed"
+        )
     elif written or steps:
         # Reload keeps the routes while it changes them; a restart would take them all away for a moment.
         yield Change(_LAYER, "reload", UNIT_NAME, "active", "active", "its files changed", (*steps, run))
