@@ -57,8 +57,12 @@ $0 == SEPARATOR { part++; line = 0; next }
 { line++ }
 part == 1 { read_listed(routes_file, line, "wanted") }
 part == 2 { read_listed(state_file, line, "applied") }
-part == 3 { read_route(4) }
-part == 4 { read_route(6) }
+(part == 3 || part == 4) && NF {
+    gsub(/\\/, " ")  # stands where a new line would be
+    line_family[++lines] = part == 3 ? 4 : 6
+    line_text[lines] = $0
+    if (/ proto 201( |$)/) has_ours[destination_field()] = 1
+}
 part == 5 && $3 ~ /^inet/ {
     sub(/\/.*/, "", $4)
     if (parse_address($4)) is_own[address_key()] = 1
@@ -66,6 +70,10 @@ part == 5 && $3 ~ /^inet/ {
 }
 END {
     if (!failed) {
+        for (i = 1; i <= lines; i++) {
+            $0 = line_text[i]
+            read_route(line_family[i])
+        }
         check_ranges()
         if (count["bad"] == 0) {
             if (action == "del") plan_del()
@@ -246,23 +254,28 @@ function check_ranges(    i, prefix) {
     if (ranges == 0 && count["bad"] == 0) add("bad", routes_file ": has no \"cluster\" line")
 }
 
+function destination_field() {
+    return $1 ~ /[.:]/ || $1 == "default" ? $1 : $2
+}
+
 # One line of "ip -N -o route show": [TYPE] DESTINATION {WORD VALUE | FLAG}... [nexthop {WORD VALUE | FLAG}...]...
-# route_words are those that ip takes to make, or to pick, this very route.
+# route_words are those that ip takes to make, or to pick, this very route: without a protocol it would pick any.
 function read_route(of_family,    i, words, destination, protocol, metric, hop, device, plain, special, by_id, paths, word) {
-    gsub(/\\/, " ")  # stands where a new line would be
-    i = 1; protocol = BOOT; metric = 0; plain = 1
-    if ($1 !~ /[.:]/ && $1 != "default") {
-        words = ($1 in TYPE_NAME ? TYPE_NAME[$1] : $1) " "
-        plain = 0
+    metric = 0
+    destination = destination_field()
+    words = destination
+    if ($1 == words) {
+        i = 1
+        plain = 1
+    } else {
         i = 2
+        words = ($1 in TYPE_NAME ? TYPE_NAME[$1] : $1) " " words
     }
-    words = words $i
-    destination = $i
     if (destination == "default") destination = of_family == 4 ? "0.0.0.0/0" : "::/0"
     else if (!index(destination, "/")) destination = destination (of_family == 4 ? "/32" : "/128")
     if (!parse_prefix(destination)) not_understood("route")
     # Most routes of a host are no concern of ours.
-    if (!(key in is_listed) && $0 !~ / proto 201( |$)/) return
+    if (!(key in is_listed || $i in has_ours)) return
     destination = key
 
     routes++
@@ -272,7 +285,7 @@ function read_route(of_family,    i, words, destination, protocol, metric, hop, 
         if (word in IS_STATUS) continue
         if (word == "onlink" || word == "nexthop") {
             plain = 0
-            if (word == "nexthop") paths++
+            if (word == "nexthop" && paths++ == 0 && protocol == "") words = words " proto " (protocol = BOOT)
             if (!by_id) words = words " " word
             continue
         }
@@ -293,12 +306,17 @@ function read_route(of_family,    i, words, destination, protocol, metric, hop, 
         if (word == "proto") protocol = $(i + 1)
         else if (word == "metric") metric = $(i + 1)
         else if (word != "pref" || $(i + 1) != "medium") plain = 0
-        if (word == "tos" || word == "from") special = 1
+        if (word == "tos" || word == "from") special = special word " " $(i + 1) " "
         if (word == "nhid") by_id = 1  # it stands for via and dev, and ip takes only one of the two
         if (word == "expires") sub(/sec$/, "", $(i + 1))
-        words = words " " word (i < NF ? " " $(i + 1) : "")
-        i++
+        words = words " " word
+        if ($(i + 1) == "lock") {
+            i++
+            if (word != "rto_min") words = words " lock"  # implied there, and not taken
+        }
+        if (i < NF) words = words " " $(++i)
     }
+    if (protocol == "") words = words " proto " (protocol = BOOT)
     route_at[destination] = route_at[destination] " " routes
     route_key[routes] = destination
     route_family[routes] = of_family
@@ -307,7 +325,7 @@ function read_route(of_family,    i, words, destination, protocol, metric, hop, 
     route_hop[routes] = paths == 0 && hop != "" ? hop " " device : ""
     route_words[routes] = words
     route_is_plain[routes] = plain
-    route_is_special[routes] = special
+    route_special[routes] = special  # for some packets only
 }
 
 # --- planning ---
@@ -316,7 +334,7 @@ function add(block, text) {
     output[block, ++count[block]] = text
 }
 
-# Both as "ip -batch" takes them; the inverse takes the change back.
+# As "ip -batch" takes it; the inverse takes the change back, and may be several, with separators.
 function plan(of_family, change, inverse) {
     add("family", of_family)
     add("change", change)
@@ -324,19 +342,38 @@ function plan(of_family, change, inverse) {
 }
 
 # The full words pick this very route among those to one destination.
-function plan_removal(route, kind, how_to_put_back) {
-    plan(route_family[route], "route del " route_words[route], "route " how_to_put_back " " route_words[route])
-    add("difference", kind ": " describe(route))
-    add("done", "removed: " describe(route))
+function plan_removal(route, kind) {
+    plan(route_family[route], "route del " route_words[route], how_to_put_back(route))
+    is_removed[route] = 1
+    add("difference", kind ": " route_words[route])
+    add("done", "removed: " route_words[route])
 }
 
-function describe(route) {
-    return route_words[route] (route_protocol[route] == BOOT ? " proto boot" : "")
+# Among IPv4 routes to one destination with one metric, the kernel uses the first: so the order has to come back too.
+function how_to_put_back(route,    places, n, i, other, is_first, is_behind, inverse) {
+    inverse = "route append " route_words[route]
+    if (route_family[route] == 6) return inverse
+    is_first = 1
+    n = split(route_at[route_key[route]], places, " ")
+    for (i = 1; i <= n; i++) {
+        other = places[i] + 0
+        if (other == route) {
+            if (is_first) return "route prepend " route_words[route]
+            is_behind = 1
+        } else if (!is_removed[other] && route_metric[other] == route_metric[route] &&
+                   route_special[other] == route_special[route]) {
+            is_first = 0
+            if (is_behind) {
+                inverse = inverse SEPARATOR "route del " route_words[other] SEPARATOR "route append " route_words[other]
+            }
+        }
+    }
+    return inverse
 }
 
 # Whether the route is still as an earlier add made it.
 function was_applied(route) {
-    return route_protocol[route] == OURS && route_hop[route] != "" && !route_is_special[route] &&
+    return route_protocol[route] == OURS && route_hop[route] != "" && route_special[route] == "" &&
            route_hop[route] == listed_hop["applied", route_key[route]] &&
            route_metric[route] == our_metric(route_family[route])
 }
@@ -367,12 +404,12 @@ function plan_wanted(key, words, hop, of_family,    places, place, n, i, route, 
     for (i = 1; i <= n; i++) {
         route = places[i]
         if (route_protocol[route] == KERNEL) {
-            add("conflict", words ": this host is on that network itself: " describe(route))
+            add("conflict", words ": this host is on that network itself: " route_words[route])
             return
         }
-        if (route_is_special[route]) continue
+        if (route_special[route] != "") continue
         if (route_metric[route] < kept_metric && route_protocol[route] != OURS && route_hop[route] != hop) {
-            add("conflict", words ": another route would win over it: " describe(route))
+            add("conflict", words ": another route would win over it: " route_words[route])
             return
         }
         if (route_metric[route] != kept_metric) continue
@@ -400,15 +437,12 @@ function plan_wanted(key, words, hop, of_family,    places, place, n, i, route, 
             for (i = same; i >= 1; i--) if (route_words[places[i]] ~ / (via|nhid) /) keeper = places[i]
         }
         plan(of_family, "route replace " words " proto " OURS, "route replace " route_words[keeper])
-        add("difference", "wrong: " describe(keeper) ", wanted " words " proto " OURS)
-        add("done", "replaced: " describe(keeper) " by " words)
+        add("difference", "wrong: " route_words[keeper] ", wanted " words " proto " OURS)
+        add("done", "replaced: " route_words[keeper] " by " words)
+        route_words[keeper] = words " proto " OURS
     }
-    # Taken back in reverse, these come to stand in the order they had: it decides which one the kernel uses.
-    for (i = 1; i <= same && places[i] != keeper; i++) {
-        if (!agrees(places[i], hop)) plan_removal(places[i], "duplicate", "prepend")
-    }
-    for (i = same; i >= 1 && places[i] != keeper; i--) {
-        if (!agrees(places[i], hop)) plan_removal(places[i], "duplicate", "append")
+    for (i = 1; i <= same; i++) {
+        if (places[i] != keeper && !agrees(places[i], hop)) plan_removal(places[i], "duplicate")
     }
 }
 
@@ -421,9 +455,9 @@ function agrees(route, hop) {
 function plan_stale(    route) {
     for (route = 1; route <= routes; route++) {
         if (route_protocol[route] != OURS) continue
-        if (("wanted", route_key[route]) in listed_words && !route_is_special[route] &&
+        if (("wanted", route_key[route]) in listed_words && route_special[route] == "" &&
             route_metric[route] == our_metric(route_family[route])) continue  # plan_wanted has seen to it
-        if (route_in_cluster[route] || was_applied(route)) plan_removal(route, "stale", "append")
+        if (route_in_cluster[route] || was_applied(route)) plan_removal(route, "stale")
     }
 }
 
@@ -435,7 +469,7 @@ function plan_del(    i, n, list, key, places) {
         add("wanted", "route " listed_words[list, key])
         listed_hop["applied", key] = listed_hop[list, key]
     }
-    for (i = 1; i <= routes; i++) if (was_applied(i)) plan_removal(i, "stale", "append")
+    for (i = 1; i <= routes; i++) if (was_applied(i)) plan_removal(i, "stale")
 }
 
 function print_blocks(    n, i, j, name, sizes) {
@@ -488,23 +522,20 @@ read_files() {
     fi
 }
 
-# list_routes FAMILY: sets listed_routes to the lines of the main table.
+# list_routes FAMILY: the lines of the main table.
 list_routes() {
-    mapfile -t listed_routes < <(trap - ERR && ip -N -o "-$1" route show table main)
-    wait $! || die 1 "cannot read the IPv$1 routes"
+    ip -N -o "-$1" route show table main || die 1 "cannot read the IPv$1 routes"
 }
 
 # read_kernel: sets kernel_4, kernel_6 and kernel_addresses. IPv6, which a host may be without, only where it is listed.
 read_kernel() {
     local ipv6=$'\n[ \t]*(cluster|route)[ \t]+[0-9A-Fa-f]*:'
-    list_routes 4
-    kernel_4=("${listed_routes[@]}") kernel_6=()
+    kernel_4=$(list_routes 4) || exit 1
+    kernel_6=''
     if [[ $'\n'$routes_text$'\n'$state_text =~ $ipv6 ]]; then
-        list_routes 6
-        kernel_6=("${listed_routes[@]}")
+        kernel_6=$(list_routes 6) || exit 1
     fi
-    mapfile -t kernel_addresses < <(trap - ERR && ip -N -o address show)
-    wait $! || die 1 "cannot read the addresses of this host"
+    kernel_addresses=$(ip -N -o address show) || die 1 "cannot read the addresses of this host"
 }
 
 # take_block: sets block to the next lines of the planner's output.
@@ -520,17 +551,17 @@ take_block() {
 #   families, changes, inverses          what to do, in order, and what takes it back
 run_planner() {
     local -a planned sizes block
-    local next_line=1 next_block=0 line
+    local next_line=1 next_block=0 line IFS=$'\n'
     read_files "$1"
     read_kernel
-    mapfile -t planned < <(
-        {
-            printf '%s' "$routes_text" "$SEPARATOR"$'\n' "$state_text" "$SEPARATOR"$'\n'
-            printf '%s\n' "${kernel_4[@]}" "$SEPARATOR" "${kernel_6[@]}" "$SEPARATOR" "${kernel_addresses[@]}"
-        } | awk -v action="$1" -v routes_file="$ROUTES_FILE" -v state_file="$STATE_FILE" \
-            -v SEPARATOR="$SEPARATOR" "$PLANNER"
-    )
-    wait $! || die 1 "the planner failed"
+    # Each part ends with a new line but these two files, which have theirs.
+    # shellcheck disable=SC2207  # split at new lines; globbing is off
+    planned=($(
+        printf '%s' "$routes_text" "$SEPARATOR"$'\n' "$state_text" "$SEPARATOR"$'\n' "$kernel_4"$'\n' "$SEPARATOR"$'\n' \
+            "$kernel_6"$'\n' "$SEPARATOR"$'\n' "$kernel_addresses"$'\n' |
+            awk -v action="$1" -v routes_file="$ROUTES_FILE" -v state_file="$STATE_FILE" -v SEPARATOR="$SEPARATOR" "$PLANNER"
+    )) || die 1 "the planner failed"
+    IFS=' '
     # shellcheck disable=SC2206  # split at blanks; globbing is off
     sizes=(${planned[0]})
 
@@ -569,21 +600,24 @@ take_back() {
         errors=8
     fi
     for i in "${lines[@]}"; do
-        # shellcheck disable=SC2086  # split at blanks; globbing is off
-        ip "-$1" $i 2>&"$errors" || true
+        while [[ -n $i ]]; do
+            # shellcheck disable=SC2086  # split at blanks; globbing is off
+            ip "-$1" ${i%%"$SEPARATOR"*} 2>&"$errors" || true
+            [[ $i == *"$SEPARATOR"* ]] || break
+            i=${i#*"$SEPARATOR"}
+        done
     done
 }
 
 without_lifetimes() {
-    printf '%s\n' "$@" | sed 's/ expires [0-9]*sec//'
+    printf '%s\n' "$1" | sed 's/ expires [0-9]*sec//'
 }
 
 # is_as_before FAMILY: whether the kernel shows what it showed before; what is left of a lifetime does not count.
 is_as_before() {
-    local -n before=kernel_$1
-    local -a listed_routes
-    list_routes "$1"
-    [[ $(without_lifetimes "${listed_routes[@]}") == "$(without_lifetimes "${before[@]}")" ]]
+    local before=kernel_$1 now
+    now=$(list_routes "$1") || exit 1
+    [[ $(without_lifetimes "$now") == "$(without_lifetimes "${!before}")" ]]
 }
 
 # apply: makes the planned changes, all or none. Returns 1 where it was none.
