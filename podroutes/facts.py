@@ -9,6 +9,7 @@ import binascii
 import re
 import stat
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from ipaddress import ip_interface
 from typing import Annotated, Final
 
@@ -80,6 +81,8 @@ grep -shE '^[[:space:]]*ManageForeignRoutes[[:space:]]*=' /usr/lib/systemd/netwo
     /etc/systemd/networkd.conf /etc/systemd/networkd.conf.d/*.conf /run/systemd/networkd.conf.d/*.conf
 part units
 systemctl show --property=Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths,Result @@UNITS@
+part enabled
+systemctl is-enabled @@UNIT@ 2>/dev/null
 part files
 for path in @@FILES@; do
     [ -e "$path" ] || [ -L "$path" ] || continue
@@ -114,6 +117,7 @@ def facts_script(nonce: str, *, families: Sequence[Family], probes: Iterable[IPA
         "SYSCTLS": " ".join(["/dev/null", *sysctls]),
         "SYSCTL_GLOBS": " ".join(f"{directory}/*.conf" for directory in _SYSCTL_DIRECTORIES),
         "UNITS": " ".join(UNITS),
+        "UNIT": UNIT_NAME,
         "FILES": " ".join(FILE_PATHS),
         "NONCE": nonce,
     }
@@ -141,7 +145,8 @@ def parse_facts(text: str, nonce: str, *, families: Sequence[Family]) -> HostSta
     if "end" not in parts:
         message = "the host's answer ends too early: the script that reads it did not reach its end"
         raise FactsError(message)
-    needed = {"host", "links", "route_text", "units", "files", "sysctls", *(f"route{family}" for family in families)}
+    needed = {"host", "links", "route_text", "units", "enabled", "files", "sysctls"}
+    needed |= {f"route{family}" for family in families}
     if missing := sorted(needed - parts.keys()):
         message = f"the host's answer has no part {', '.join(missing)}"
         raise FactsError(message)
@@ -160,7 +165,7 @@ def parse_facts(text: str, nonce: str, *, families: Sequence[Family]) -> HostSta
         sysctls=parse_sysctls(parts["sysctls"]),
         boot_sysctls=parse_boot_sysctls(parts.get("sysctl_files", ""), parts.get("boot_sysctls", "")),
         files=parse_files(parts["files"]),
-        units=parse_units(parts["units"]),
+        units=_with_enablement(parse_units(parts["units"]), parts["enabled"].strip()),
         manages_foreign_routes=_last_boolean(parts.get("networkd", "")),
     )
 
@@ -311,6 +316,11 @@ def parse_units(text: str) -> dict[str, UnitState]:
             result=values.get("Result", ""),
         )
     return units
+
+
+def _with_enablement(units: dict[str, UnitState], enabled: str) -> dict[str, UnitState]:
+    """Say of our unit what its links on disk say: `show` tells what systemd has read, which may be long ago."""
+    return units | {UNIT_NAME: replace(units[UNIT_NAME], enabled=enabled)} if UNIT_NAME in units else units
 
 
 def parse_files(text: str) -> dict[str, FileState]:

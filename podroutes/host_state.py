@@ -81,7 +81,7 @@ class UnitState:
     Attributes:
         load: LoadState: loaded, not-found, masked, bad-setting, error.
         active: ActiveState: active, inactive, failed, activating, …
-        enabled: UnitFileState: enabled, disabled, masked, static, or empty where there is no file.
+        enabled: As `systemctl is-enabled` says: enabled, disabled, masked, static, or empty where there is no file.
         needs_reload: NeedDaemonReload: its file is newer than what systemd has loaded.
         drop_ins: DropInPaths, separated by spaces.
         result: Result of the last run: success, exit-code, …
