@@ -1,0 +1,100 @@
+"""What on a host contradicts the plan and is not ours to change: the host fails, with the reason, and only that host."""
+
+from tests.integration.cluster import SYSCTL, Cluster
+
+# What somebody else has done to each host, and how they undo it.
+OTHERS = {
+    "worker-0": (
+        "ip link add br9 type bridge; ip address add 10.200.1.1/24 dev br9; ip link set br9 up",
+        "ip link delete br9",
+    ),
+    "worker-1": (
+        "echo 'net.ipv4.ip_forward = 0' >/etc/sysctl.d/99-hardening.conf",
+        "rm /etc/sysctl.d/99-hardening.conf",
+    ),
+    "worker-2": (
+        "ip route add 10.200.0.0/16 via 10.240.0.1 table 100; ip rule add to 10.200.0.0/16 lookup 100",
+        "ip rule del to 10.200.0.0/16 lookup 100; ip route del 10.200.0.0/16 table 100",
+    ),
+    "controller-0": (
+        "ip route add 10.200.1.0/25 via 10.240.0.1 proto static",
+        "ip route del 10.200.1.0/25",
+    ),
+    "controller-1": (
+        # The kernel will refuse the last of the three routes: "Nexthop has invalid gateway".
+        "ip route add broadcast 10.240.0.22 dev eth0 scope link",
+        "ip route del broadcast 10.240.0.22 dev eth0",
+    ),
+}
+
+
+def test_conflicts_fail_their_host_with_the_reason_and_go_when_the_cause_goes(fresh: Cluster) -> None:
+    for host, (cause, _) in OTHERS.items():
+        fresh.shell(host, cause)
+    before = fresh.take_snapshots()
+
+    run = fresh.provision()
+
+    assert run.exit_code == 1
+    assert run.hosts_that_are("failed") == set(OTHERS)
+    assert run.hosts_that_are("changed") == {"controller-2"}
+    assert "FAILED: not as wanted: controller-0, controller-1, worker-0, worker-1, worker-2" in run.stdout
+
+    # The bridge has worker-1's pod CIDR: routes of the kernel's own are never touched, and so nothing is.
+    assert "10.200.1.0/24, the pod CIDR of worker-1, is connected here on br9" in run.reason("worker-0")
+    fresh.assert_unchanged({"worker-0": before["worker-0"]})
+
+    # Somebody's later file would turn forwarding off at boot: all is done that can be.
+    reason = run.reason("worker-1")
+    assert "/etc/sysctl.d/99-hardening.conf sets net.ipv4.ip_forward = 0 at boot" in reason
+    assert fresh.our_routes("worker-1") == fresh.wanted_routes("worker-1")
+    assert fresh.on("worker-1", "systemctl", "is-active", "routes.service") == "active\n"
+    assert fresh.on("worker-1", "sysctl", "-n", "net.ipv4.ip_forward") == "1\n"
+    assert fresh.on("worker-1", "cat", SYSCTL).endswith("net.ipv4.ip_forward = 1\n")
+
+    # The right routes are there, and something else is in front of them.
+    for host, way in (("worker-2", "10.200.0.1"), ("controller-0", "10.200.1.1")):
+        assert f"sends packets for {way}" in run.reason(host)
+        assert "via 10.240.0.1 dev eth0" in run.reason(host)
+        assert "a more specific route or a policy rule is in front of" in run.reason(host)
+        assert fresh.our_routes(host) == fresh.wanted_routes(host)
+
+    # The kernel refused one route of three: none was kept.
+    assert "change 3 routes: Error: Nexthop has invalid gateway." in run.reason("controller-1")
+    assert "none of the route changes was kept" in run.reason("controller-1")
+    assert fresh.our_routes("controller-1") == []
+
+    for host, (_, undo) in OTHERS.items():
+        fresh.shell(host, undo)
+    mended = fresh.provision()
+    assert mended.exit_code == 0, mended.text
+    assert mended.hosts_that_are("changed") == {"worker-0", "controller-1"}
+    fresh.assert_pods_are_reached()
+
+
+def test_routes_of_others_outlive_everything_and_are_mentioned(fresh: Cluster) -> None:
+    foreign = [
+        "10.200.250.0/24 via 10.240.0.1 proto static",  # inside the cluster's range
+        "10.200.128.0/17 via 10.240.0.1 proto bird",  # a supernet there
+        "10.199.0.0/16 via 10.240.0.1 proto 201",  # our protocol number, outside of our range
+        "10.77.0.0/16 via 10.240.0.1 proto ra metric 1024",
+        "blackhole 10.78.0.0/16",
+        "10.200.1.0/24 via 10.240.0.1 proto static table 100",  # a wanted destination, in a table that is not ours
+        "10.200.3.0/24 via 10.240.0.1 proto 201 table 100",
+        "10.200.1.0/24 via 10.240.0.21 proto dhcp metric 100",  # from DHCP, and the same as ours
+    ]
+    for host in ("controller-0", "worker-0"):
+        fresh.shell(
+            host, "\n".join(f"ip route add {route}" for route in foreign) + "\nip rule add from 192.0.2.0/24 lookup 100"
+        )
+    before = fresh.take_snapshots()
+
+    provisioned = fresh.provision()
+    deprovisioned = fresh.deprovision()
+
+    assert (provisioned.exit_code, deprovisioned.exit_code) == (0, 0), provisioned.text
+    for route in ("10.200.250.0/24 via 10.240.0.1", "10.200.128.0/17 via 10.240.0.1"):
+        assert f"note: controller-0, worker-0: left alone, not ours: {route}" in provisioned.stdout
+    for host, snapshot in fresh.take_snapshots().items():
+        assert snapshot.kernel["routes"] == before[host].kernel["routes"]
+        assert snapshot.kernel["rules"] == before[host].kernel["rules"]
