@@ -139,7 +139,7 @@ def plan_routes(plan: NetworkPlan, node: Node, state: HostState) -> HostPlan:
         return HostPlan(conflicts=problems)
     changes = tuple(_changes(plan, node, state, wanted))
     changed = {change.before for change in changes}
-    return HostPlan(changes, notes=tuple(_notes(plan, state, wanted, changed)))
+    return HostPlan(changes, notes=tuple(_notes(plan, node, state, wanted, changed)))
 
 
 def _changes(plan: NetworkPlan, node: Node, state: HostState, wanted: tuple[Route, ...]) -> Iterator[Change]:
@@ -295,47 +295,73 @@ def _remove(route: Route, reason: str, put_back: str) -> Change:
     )
 
 
-def _notes(plan: NetworkPlan, state: HostState, wanted: tuple[Route, ...], changed: Container[str]) -> Iterator[str]:
-    wanted_by_destination = {route.destination: route for route in wanted}
+def _notes(
+    plan: NetworkPlan, node: Node, state: HostState, wanted: tuple[Route, ...], changed: Container[str]
+) -> Iterator[str]:
+    for route in foreign_routes(plan, node, state):
+        if str(route) not in changed:
+            yield f"left alone, not ours: {route}"
+    ways = {route.destination: route for route in wanted}
     for routes in state.routes.values():
         for route in routes:
-            if not plan.owns(route.destination) or route.protocol in (KERNEL, PROTOCOL) or str(route) in changed:
+            ours = ways.get(route.destination)
+            if ours is None or route.protocol != DHCP or str(route) in changed:
                 continue
-            ours = wanted_by_destination.get(route.destination)
-            if ours is None:
-                yield f"left alone, not ours: {route}"
-            elif route.protocol == DHCP and (route.via, route.dev) != (ours.via, ours.dev):
+            if (route.via, route.dev) != (ours.via, ours.dev):
                 yield f"DHCP hands out another next hop; ours wins by its metric: {route}"
-    networkd = state.units.get("systemd-networkd.service")
-    if networkd is not None and networkd.active == "active" and state.manages_foreign_routes is not False:
+    if networkd_removes_routes(state):
         yield (
             "systemd-networkd removes routes that it does not know when it restarts: "
             "set ManageForeignRoutes=no in networkd.conf"
         )
 
 
+def foreign_routes(plan: NetworkPlan, node: Node, state: HostState) -> tuple[Route, ...]:
+    """Routes inside the cluster's range, to no pod CIDR that this host should have a route to, that are not ours."""
+    destinations = {route.destination for route in plan.routes_for(node)}
+    return tuple(
+        route
+        for routes in state.routes.values()
+        for route in routes
+        if plan.owns(route.destination)
+        and route.protocol not in (KERNEL, PROTOCOL)
+        and route.destination not in destinations
+    )
+
+
+def networkd_removes_routes(state: HostState) -> bool:
+    """Whether systemd-networkd runs, and removes routes that it does not know when it restarts (its default)."""
+    networkd = state.units.get("systemd-networkd.service")
+    return networkd is not None and networkd.active == "active" and state.manages_foreign_routes is not False
+
+
 def unmet_lookups(plan: NetworkPlan, node: Node, state: HostState) -> tuple[str, ...]:
+    """What `shadowed_routes` finds, as lines for a person."""
+    return tuple(message for _, message in shadowed_routes(plan, node, state))
+
+
+def shadowed_routes(plan: NetworkPlan, node: Node, state: HostState) -> Iterator[tuple[PodRoute, str]]:
     """Pod CIDRs whose packets the kernel sends another way than the plan's, although the main table is right.
 
     Policy rules, other tables and more specific routes do that; they are somebody else's.
     """
-    wanted, _ = wanted_routes(plan, node, state)
-    ways = {route.destination: route for route in wanted}
-    problems = []
+    ways = {route.destination: route for route in wanted_routes(plan, node, state)[0]}
     for pod_route in plan.routes_for(node):
         route = ways.get(pod_route.destination)
         if route is None:
             continue
         lookup = state.lookups.get(pod_route.probe)
         if lookup is None:
-            problems.append(f"the kernel finds no way to {pod_route.probe} ({pod_route.worker}'s pods)")
+            yield pod_route, f"the kernel finds no way to {pod_route.probe} ({pod_route.worker}'s pods)"
         elif (lookup.via, lookup.dev) != (route.via, route.dev):
             way = f"via {lookup.via} dev {lookup.dev}" if lookup.via is not None else f"dev {lookup.dev}"
-            problems.append(
-                f"the kernel sends packets for {pod_route.probe} ({pod_route.worker}'s pods) {way}: "
-                f"a more specific route or a policy rule is in front of {route}"
+            yield (
+                pod_route,
+                (
+                    f"the kernel sends packets for {pod_route.probe} ({pod_route.worker}'s pods) {way}: "
+                    f"a more specific route or a policy rule is in front of {route}"
+                ),
             )
-    return tuple(problems)
 
 
 def plan_routes_removal(plan: NetworkPlan, state: HostState) -> HostPlan:
