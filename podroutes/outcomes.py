@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from podroutes import exit_codes
 from podroutes.changes import Change
+from podroutes.findings import Direction, Finding, HealedFinding
 
 SCHEMA_VERSION: Final = 1
 
@@ -66,6 +67,7 @@ class HostOutcome(_Record):
         tuple[ChangeRecord, ...], Field(description="Made; under dry_run, that would be made; where failed, attempted.")
     ] = ()
     notes: Annotated[tuple[str, ...], Field(description="What a person should know and is no failure.")] = ()
+    findings: Annotated[tuple[Finding, ...], Field(description="What a drift check found.")] = ()
     commands: Annotated[int, Field(description="Remote commands that were run.", ge=0)] = 0
     seconds: Annotated[float, Field(description="Time that the host took, in seconds.", ge=0)] = 0.0
 
@@ -80,12 +82,23 @@ class RunReport(_Record):
     seconds: Annotated[float, Field(ge=0)]
     interrupted: bool = False
     hosts: tuple[HostOutcome, ...]
+    healed: Annotated[
+        tuple[HealedFinding, ...], Field(description="Findings of earlier drift checks that are gone; with a history.")
+    ] = ()
+    directions: Annotated[
+        tuple[Direction, ...], Field(description="Which pods reach which, by what the hosts have; of a drift check.")
+    ] = ()
 
     @property
     def counts(self) -> Mapping[Outcome, int]:
         """Number of hosts of each outcome, in the outcomes' order; their sum is the number of hosts asked for."""
         counter = Counter(host.outcome for host in self.hosts)
         return {outcome: counter[outcome] for outcome in Outcome}
+
+    @property
+    def checked(self) -> int:
+        """Number of hosts whose state is known; the others are never clean."""
+        return sum(1 for host in self.hosts if host.outcome not in FAILURES)
 
     @property
     def exit_code(self) -> int:
@@ -115,6 +128,8 @@ class RunReport(_Record):
                 "seconds": max(ends) - started.timestamp(),
                 "interrupted": self.interrupted or other.interrupted,
                 "hosts": self.hosts + other.hosts,
+                "healed": self.healed + other.healed,
+                "directions": self.directions + other.directions,
             }
         )
 
