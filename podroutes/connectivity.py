@@ -1,7 +1,8 @@
 """Which pods reach which, derived from what the hosts have: every node as source, every worker as target.
 
 Packets to a worker's pods arrive if the source's kernel sends them to that worker's internal IP, the source forwards
-(where they come from its own pods), the target forwards, and the target reaches its own pods itself. Replies go the other way.
+(where they come from its own pods), the target forwards, and the target reaches its own pods itself.
+Replies go the other way.
 """
 
 from collections.abc import Mapping
