@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -204,6 +205,64 @@ class Sshd:
         # A value that comes first wins in sshd_config, so what a test wants stands before the rest.
         (self.folder / "sshd_config").write_text("\n".join([self.config, *lines]) + "\n")
         return {f"/etc/{name}": etc / name for name in contents}
+
+
+class SlowRoad:
+    """Carries TCP connections to a port of loopback, each byte a while later, and notes who spoke when.
+
+    Attributes:
+        port: Where it listens.
+        speakers: `c` for each piece that came from the client, `s` from the server.
+    """
+
+    def __init__(self, target: int, delay: float) -> None:
+        self.speakers: list[str] = []
+        self._target = target
+        self._delay = delay
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._serve)]
+        self._threads[0].start()
+
+    def turns(self) -> int:
+        """How often the client had to wait for the server before it could go on, and did."""
+        return "".join(self.speakers).replace("s", " ").count(" c") + 1
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._target))
+                for sock in (client, server):
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                carriers = [
+                    threading.Thread(target=self._carry, args=(client, server, "c")),
+                    threading.Thread(target=self._carry, args=(server, client, "s")),
+                ]
+                self._threads += carriers
+                for thread in carriers:
+                    thread.start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket, speaker: str) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                self.speakers.append(speaker)
+                time.sleep(self._delay)
+                sink.sendall(data)
+        for sock in (source, sink):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        if speaker == "c":
+            return
+        time.sleep(self._delay)
+        source.close()
+        sink.close()
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ from podroutes.plugins.connections.linux_exec import LinuxExec
 from podroutes.plugins.connections.linux_exec_driver import LinuxExecSSH
 from podroutes.plugins.runners.interruptible_threads import InterruptibleThreads
 from podroutes.transport import ScriptResult, ScriptRunner
-from tests.integration.ssh_server import Sshd, User, public_key, ssh_agent, ssh_keygen
+from tests.integration.ssh_server import SlowRoad, Sshd, User, public_key, ssh_agent, ssh_keygen
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="starts sshd, which needs root")
 
@@ -612,6 +612,25 @@ def test_nothing_is_printed_or_logged_where_a_connection_fails(
     own.server.thaw()
     output = capfd.readouterr()
     assert (output.out, output.err, caplog.text) == ("", "", "")
+
+
+# Speed
+
+
+def test_round_trips(own: Site) -> None:
+    """Names, keys, login; channel, command, script. Whatever waits once more makes far hosts slower."""
+    turns = []
+    for _ in range(3):
+        road = SlowRoad(own.server.port, delay=0.05)
+        try:
+            with (own.folder / "known_hosts").open("a") as known:
+                known.write(f"[127.0.0.1]:{road.port} {public_key(own.server.host_keys[0])}\n")
+            with own.connect("admin", port=road.port) as connection:
+                assert connection.run_script("id -u", timeout=20).stdout == "0\n"
+                turns.append(road.turns())
+        finally:
+            road.close()
+    assert min(turns) == 6
 
 
 # Many hosts
