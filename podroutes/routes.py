@@ -13,7 +13,6 @@ from podroutes.values import (
     Family,
     IPAddress,
     IPNetwork,
-    family_of,
     parse_address,
     parse_interface_name,
     parse_network,
@@ -49,7 +48,7 @@ _PROTOCOLS: Final[Mapping[str, int]] = {
 }
 # What people know by name; any `ip` takes a number for the others.
 _PROTOCOL_NAMES: Final = {number: name for name, number in _PROTOCOLS.items() if number in (0, 1, 2, 3, 4, 9, 16)}
-_PROTOCOL_NUMBER: Final = re.compile(r"[0-9]{1,3}")
+_NUMBER: Final = re.compile(r"[0-9]{1,3}")
 _PROTOCOL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,31}")
 KERNEL: Final = 2
 BOOT: Final = 3
@@ -68,6 +67,10 @@ _KINDS: Final[Mapping[str, str]] = {
     "9": "throw",
 }
 MULTIPATH: Final = "multipath"
+# Names from iproute2's rt_scopes, which -N makes numbers of.
+_SCOPES: Final[Mapping[str, int]] = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
+_SCOPE_NAMES: Final = {number: name for name, number in _SCOPES.items()}
+LINK_SCOPE: Final = 253
 # RTA_PRIORITY that the kernel gives a route without a metric: 0 for IPv4, IP6_RT_PRIO_USER for IPv6.
 DEFAULT_METRIC: Final[Mapping[Family, int]] = {4: 0, 6: 1024}
 
@@ -111,6 +114,7 @@ class Route:
         source: The preferred source address (`src`), if it has one.
         onlink: Whether the next hop is taken to be on the link, whatever the addresses there are.
         next_hops: Of a multipath route.
+        scope: rtm_scope; 0 for a route with a next hop, 253 for one on the link. IPv6 has none.
     """
 
     destination: IPNetwork
@@ -124,6 +128,7 @@ class Route:
     source: IPAddress | None = None
     onlink: bool = False
     next_hops: tuple[NextHop, ...] = ()
+    scope: int = 0
 
     def leads(self, via: IPAddress, dev: str) -> bool:
         """Whether it sends packets to this next hop on this device, whoever made it and with whatever metric."""
@@ -143,13 +148,21 @@ class Route:
         if self.dev is not None:
             parts += ["dev", self.dev]
         parts += ["proto", _PROTOCOL_NAMES.get(self.protocol, str(self.protocol))]
-        if self.metric != DEFAULT_METRIC[family_of(self.destination)]:
+        # Without its scope, a route on the link would select one with a next hop too; without its metric, an IPv6 route
+        # one of a lower metric.
+        if self.scope != 0 or self._is_on_link:
+            parts += ["scope", _SCOPE_NAMES.get(self.scope, str(self.scope))]
+        if self.metric != 0:
             parts += ["metric", str(self.metric)]
         if self.source is not None:
             parts += ["src", str(self.source)]
         if self.onlink:
             parts.append("onlink")
         return " ".join([*parts, *(hop.selector for hop in self.next_hops)])
+
+    @property
+    def _is_on_link(self) -> bool:
+        return self.destination.version == 4 and self.kind == "unicast" and self.via is None
 
     def __str__(self) -> str:
         """As a person reads it."""
@@ -167,12 +180,22 @@ def _destination(value: object, family: Family) -> IPNetwork:
 
 def _protocol(value: object) -> int:
     text = str(value)
-    if _PROTOCOL_NUMBER.fullmatch(text) is not None and int(text) <= 255:
+    if _NUMBER.fullmatch(text) is not None and int(text) <= 255:
         return int(text)
     if _PROTOCOL_NAME.fullmatch(text) is None:
         message = f"{text!r} is no routing protocol"
         raise ValueError(message)
     return _PROTOCOLS.get(text, 0)
+
+
+def _scope(value: object) -> int:
+    text = str(value)
+    if _NUMBER.fullmatch(text) is not None and int(text) <= 255:
+        return int(text)
+    if text not in _SCOPES:
+        message = f"{text!r} is no scope"
+        raise ValueError(message)
+    return _SCOPES[text]
 
 
 _Address = Annotated[IPAddress, BeforeValidator(parse_address)]
@@ -212,6 +235,7 @@ class _IpRoute(_IpHop):
     protocol: Annotated[int, BeforeValidator(_protocol)] = BOOT
     metric: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     tos: Annotated[str, Field(pattern=r"^(0x[0-9a-f]{1,2}|[a-z0-9]*)$")] = ""
+    scope: Annotated[int, BeforeValidator(_scope)] = 0
     prefsrc: _Address | None = None
     nexthops: list[_IpHop] = []
 
@@ -257,6 +281,7 @@ def _route(item: _IpRoute, family: Family) -> Route:
         source=item.prefsrc,
         onlink="onlink" in item.flags,
         next_hops=tuple(NextHop(hop.next_hop, hop.dev, hop.weight, "onlink" in hop.flags) for hop in item.nexthops),
+        scope=item.scope if family == 4 else 0,
     )
 
 

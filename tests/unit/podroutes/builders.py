@@ -8,7 +8,7 @@ from podroutes.host_state import FileState, HostState, InterfaceAddress, Link, S
 from podroutes.inventory import DEFAULTS, Holder, HostEntry
 from podroutes.network_plan import NetworkPlan
 from podroutes.preflight import build_network_plan
-from podroutes.routes import DEFAULT_METRIC, Lookup, Route
+from podroutes.routes import DEFAULT_METRIC, LINK_SCOPE, Lookup, Route
 from podroutes.values import Family, IPAddress, family_of, parse_address, parse_network
 
 HOSTS_FILE = "hosts.yaml"
@@ -94,7 +94,10 @@ def link(name: str, *addresses: str, up: bool = True, carrier: bool = True) -> L
 
 
 def route(text: str) -> Route:
-    """A route from words such as `10.200.1.0/24 via 10.240.0.21 dev eth0 proto 201 metric 5`."""
+    """A route from words such as `10.200.1.0/24 via 10.240.0.21 dev eth0 proto 201 metric 5`.
+
+    What `ip` would fill in is filled in: protocol, metric and scope.
+    """
     words = text.split()
     kind = words.pop(0) if words[0].isalpha() else "unicast"
     destination = parse_network(words[0])
@@ -108,6 +111,7 @@ def route(text: str) -> Route:
         int(values.get("metric", DEFAULT_METRIC[family_of(destination)])),
         kind=kind,
         tos=values.get("tos", ""),
+        scope=LINK_SCOPE if destination.version == 4 and kind == "unicast" and "via" not in values else 0,
     )
 
 

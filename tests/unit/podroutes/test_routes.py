@@ -29,13 +29,13 @@ UNSAFE = re.compile(r"[^A-Za-z0-9_.:/@+ -]")
         (
             {"dst": "10.240.0.0/24", "dev": "eth0", "protocol": "2", "scope": "253", "prefsrc": "10.240.0.20"},
             4,
-            "10.240.0.0/24 dev eth0 proto kernel src 10.240.0.20",
+            "10.240.0.0/24 dev eth0 proto kernel scope link src 10.240.0.20",
         ),
         # named, as versions print it that know no -N
         (
             {"dst": "10.240.0.0/24", "dev": "eth0", "protocol": "kernel", "scope": "link", "prefsrc": "10.240.0.20"},
             4,
-            "10.240.0.0/24 dev eth0 proto kernel src 10.240.0.20",
+            "10.240.0.0/24 dev eth0 proto kernel scope link src 10.240.0.20",
         ),
         (
             {"dst": "default", "gateway": "10.240.0.1", "dev": "eth0", "protocol": "dhcp", "metric": 100},
@@ -43,23 +43,24 @@ UNSAFE = re.compile(r"[^A-Za-z0-9_.:/@+ -]")
             "0.0.0.0/0 via 10.240.0.1 dev eth0 proto dhcp metric 100",
         ),
         ({"dst": "default", "gateway": "fe80::1", "dev": "eth0", "protocol": "9", "metric": 1024}, 6,
-         "::/0 via fe80::1 dev eth0 proto ra"),
+         "::/0 via fe80::1 dev eth0 proto ra metric 1024"),
         ({"dst": "fd00:200::/64", "gateway": "fd00:240::20", "dev": "eth0", "protocol": "201", "metric": 1024,
-          "pref": "medium"}, 6, "fd00:200::/64 via fd00:240::20 dev eth0 proto 201"),
+          "pref": "medium"}, 6, "fd00:200::/64 via fd00:240::20 dev eth0 proto 201 metric 1024"),
         ({"dst": "fd00:200::/64", "dev": "eth0", "protocol": "kernel", "metric": 256}, 6,
          "fd00:200::/64 dev eth0 proto kernel metric 256"),
         # no protocol at all is boot, and a host's route has no mask
         ({"dst": "10.200.1.7", "gateway": "10.240.0.21", "dev": "eth0"}, 4,
          "10.200.1.7/32 via 10.240.0.21 dev eth0 proto boot"),
         ({"dst": "fd00:200::7", "gateway": "fd00:240::20", "dev": "eth0", "metric": 1024}, 6,
-         "fd00:200::7/128 via fd00:240::20 dev eth0 proto boot"),
-        ({"dst": "10.200.1.0/24", "dev": "eth0", "protocol": "bird"}, 4, "10.200.1.0/24 dev eth0 proto 12"),
+         "fd00:200::7/128 via fd00:240::20 dev eth0 proto boot metric 1024"),
+        ({"dst": "10.200.1.0/24", "dev": "eth0", "protocol": "bird"}, 4,
+         "10.200.1.0/24 dev eth0 proto 12 scope global"),
         ({"type": "6", "dst": "10.200.1.0/24", "protocol": "186"}, 4, "blackhole 10.200.1.0/24 proto 186"),
         ({"type": "unreachable", "dst": "10.200.1.0/24", "metric": 7}, 4,
          "unreachable 10.200.1.0/24 proto boot metric 7"),
         ({"type": "8", "dst": "10.200.1.0/24"}, 4, "prohibit 10.200.1.0/24 proto boot"),
         ({"type": "9", "dst": "fd00:200::/64", "dev": "lo", "metric": 1024}, 6,
-         "throw fd00:200::/64 dev lo proto boot"),
+         "throw fd00:200::/64 dev lo proto boot metric 1024"),
         ({"dst": "10.200.1.0/24", "tos": "0x10", "gateway": "10.240.0.21", "dev": "eth0"}, 4,
          "10.200.1.0/24 tos 0x10 via 10.240.0.21 dev eth0 proto boot"),
         ({"dst": "10.200.1.0/24", "gateway": "10.241.0.1", "dev": "eth0", "flags": ["onlink", "linkdown"]}, 4,
@@ -107,7 +108,8 @@ def test_a_route_leads_where_its_next_hop_and_device_are() -> None:
         '[{"dst": "10.200.0.0/24", "metric": -1}]', '[{"dst": "10.200.0.0/24", "metric": 4294967296}]',
         '[{"dst": "10.200.0.0/24", "protocol": "201\\n"}]', '[{"dst": "10.200.0.0/24", "protocol": "256"}]',
         '[{"dst": "10.200.0.0/24", "protocol": "-1"}]', '[{"dst": "10.200.0.0/24", "protocol": "a b"}]',
-        '[{"dst": "10.200.0.0/24", "protocol": {}}]', '[{"dst": "10.200.0.0/24", "prefsrc": "x"}]',
+        '[{"dst": "10.200.0.0/24", "protocol": {}}]', '[{"dst": "10.200.0.0/24", "scope": "link;"}]',
+        '[{"dst": "10.200.0.0/24", "prefsrc": "x"}]',
         '[{"dst": "10.200.0.0/24", "nexthops": [{"dev": "eth0;"}]}]', '[{"dst": "fd00::/64"}]',
         "[" * 100_000, '[{"dst": "10.200.0.0/24", "protocol": "' + "9" * 5000 + '"}]', '["\ud800"]',
         '[{"dst": "10.200.0.0/24", "gateway": "fd00::1"}]',
@@ -207,6 +209,7 @@ def routes_of(draw: st.DrawFn, family: Family) -> Route:
         source=draw(st.none() | addresses),
         onlink=draw(st.booleans()) if single else False,
         next_hops=hops,
+        scope=draw(st.sampled_from([0, 200, 253, 254])) if family == 4 and single else 0,
     )
 
 
@@ -229,6 +232,8 @@ def render_route(route: Route, *, numeric: bool) -> dict[str, Any]:
         item["protocol"] = str(route.protocol) if numeric else names.get(route.protocol, str(route.protocol))
     if route.metric != 0:
         item["metric"] = route.metric
+    if route.scope != 0:
+        item["scope"] = str(route.scope) if numeric else {200: "site", 253: "link", 254: "host"}[route.scope]
     if route.source is not None:
         item["prefsrc"] = str(route.source)
     item["flags"] = [flag for flag, on in (("onlink", route.onlink), ("linkdown", route.linkdown)) if on]
