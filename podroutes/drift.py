@@ -43,16 +43,16 @@ def findings_of(plan: HostPlan, *, conflict: str) -> Iterator[Finding]:
 
 
 def _finding(change: Change) -> Finding:
-    title = DRIFT_CLASSES[change.drift].title
-    files = change.subject.startswith("/")
     # A file's whole text is provisioning's diff to show; here its path and the reason say enough.
-    return new_finding(
-        change.drift,
-        change.subject,
-        f"{title}: {change.subject} ({change.reason})",
-        expected="" if files else change.after,
-        found="" if files else change.before,
-    )
+    if change.subject.startswith("/"):
+        return new_finding(change.drift, change.subject, f"{change.subject}: {change.reason}")
+    if change.before and change.after:
+        message = f"{change.subject}: {change.before}; wanted: {change.after}"
+    elif change.after:
+        message = f"{change.subject}: missing; wanted: {change.after}"
+    else:
+        message = f"{change.subject}: {change.before}; {change.reason}"
+    return new_finding(change.drift, change.subject, message, expected=change.after, found=change.before)
 
 
 def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ def outcome_of(host: str, result: MultiResult) -> HostOutcome:
     ensured = first.result
     outcome = Outcome.CHANGED if ensured.changes else Outcome.OK
     if ensured.error is not None:
-        outcome = _failure_of(ensured.error)
+        outcome = failure_of(ensured.error)
     return HostOutcome(
         host=host,
         outcome=outcome,
@@ -37,13 +37,14 @@ def outcome_of(host: str, result: MultiResult) -> HostOutcome:
 def _outcome_of_reading(host: str, result: Result) -> HostOutcome:
     if result.exception is not None:
         error = root_error(result.exception)
-        return HostOutcome(host=host, outcome=_failure_of(error), reason=reason_of(error), error=type(error).__name__)
+        return HostOutcome(host=host, outcome=failure_of(error), reason=reason_of(error), error=type(error).__name__)
     if isinstance(result.result, HostState):
         return HostOutcome(host=host, outcome=Outcome.OK, commands=1)
     return HostOutcome(host=host, outcome=Outcome.FAILED, reason="its task left no result")
 
 
-def _failure_of(error: Exception) -> Outcome:
+def failure_of(error: Exception) -> Outcome:
+    """The outcome of a host whose task ended with an error."""
     return Outcome.UNREACHABLE if isinstance(error, UnreachableError) else Outcome.FAILED
 
 

@@ -16,6 +16,16 @@ from podroutes.values import IPAddress, IPNetwork, family_of, parse_address, par
 MAX_ADDRESS_PAIRS = 10
 
 
+# What a drift check calls what each change mends.
+_DRIFT_CLASSES = {
+    ("subnet", "add"): "cloud-route-missing",
+    ("subnet", "replace"): "cloud-route-wrong",
+    ("subnet", "remove"): "cloud-route-stale",
+    ("ports", "add"): "address-pair-missing",
+    ("ports", "remove"): "address-pair-stale",
+}
+
+
 @dataclass(frozen=True)
 class CloudPlan:
     """What a cloud needs.
@@ -247,7 +257,8 @@ def _change(  # noqa: PLR0917  # the fields of a change, in their order
     after: str,
     reason: str,
 ) -> Change:
-    return Change(layer, action, subject, before, after, reason, ())
+    drift = _DRIFT_CLASSES[layer, action]
+    return Change(layer, action, subject, before, after, reason, (), drift)
 
 
 def lease_note(plan: NetworkPlan, cloud: Cloud) -> str:

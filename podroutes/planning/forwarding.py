@@ -16,6 +16,8 @@ from podroutes.routes import RA
 
 IPV4_FORWARD: Final = "net.ipv4.ip_forward"
 IPV6_FORWARD: Final = "net.ipv6.conf.all.forwarding"
+# Turning IPv4 forwarding off sets this to 1, whatever it was before forwarding was turned on (net/ipv4/devinet.c).
+IPV4_REDIRECTS: Final = "net.ipv4.conf.all.accept_redirects"
 # Writing the one is writing the other (net/ipv4/devinet.c).
 _ALIASES: Final[Mapping[str, str]] = {"net.ipv4.conf.all.forwarding": IPV4_FORWARD}
 
@@ -85,7 +87,8 @@ def _remember(changes: list[Change], wanted: Mapping[str, str], state: HostState
     """Note down what was there before the very first change, so that it can be put back."""
     if not changes or BEFORE_PATH in state.files:
         return changes
-    content = _BEFORE_HEADER + "".join(f"{key} = {state.sysctls[key]}\n" for key in wanted if key in state.sysctls)
+    keys = [*wanted, IPV4_REDIRECTS] if IPV4_FORWARD in wanted else list(wanted)
+    content = _BEFORE_HEADER + "".join(f"{key} = {state.sysctls[key]}\n" for key in keys if key in state.sysctls)
     note = Change(
         "forwarding",
         "write",
@@ -127,6 +130,7 @@ def plan_forwarding_removal(state: HostState) -> HostPlan:
             if setting.path != SYSCTL_PATH
         }
         was = parse_sysctl_lines(before.content)
+        redirects = was.pop(IPV4_REDIRECTS, None)
         # Forwarding goes off before accept_ra goes back, the other way round than it came on.
         for key, value in reversed(was.items()):
             now = state.sysctls.get(key)
@@ -135,7 +139,10 @@ def plan_forwarding_removal(state: HostState) -> HostPlan:
             if key in elsewhere and elsewhere[key].value == now:
                 notes.append(f"{key} stays {now}: {elsewhere[key].path} sets it at boot")
                 continue
-            changes.append(Change("forwarding", "set", key, now, value, "it was so before", (SetSysctl(key, value),)))
+            steps = [SetSysctl(key, value)]
+            if key == IPV4_FORWARD and redirects is not None:
+                steps.append(SetSysctl(IPV4_REDIRECTS, redirects))
+            changes.append(Change("forwarding", "set", key, now, value, "it was so before", tuple(steps)))
         changes.append(_removal(BEFORE_PATH, before.content))
     return HostPlan(tuple(changes), notes=tuple(notes))
 

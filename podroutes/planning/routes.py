@@ -318,7 +318,7 @@ def _notes(
 
 def foreign_routes(plan: NetworkPlan, node: Node, state: HostState) -> tuple[Route, ...]:
     """Routes inside the cluster's range, to no pod CIDR that this host should have a route to, that are not ours."""
-    destinations = {route.destination for route in plan.routes_for(node)}
+    destinations = {route.destination for route in plan.routes_for(node)} | set(node.pod_cidrs)
     return tuple(
         route
         for routes in state.routes.values()

@@ -11,6 +11,7 @@ from podroutes.host_state import (
     REPLACED_SCRIPT_PATH,
     REPLACED_UNIT_PATH,
     SCRIPT_PATH,
+    SCRIPT_STATE_PATHS,
     UNIT_NAME,
     UNIT_PATH,
     HostState,
@@ -135,10 +136,11 @@ def plan_routes_service_removal(state: HostState) -> HostPlan:
     own = [path for path in (UNIT_PATH, SCRIPT_PATH, DATA_PATH) if path in state.files and state.files[path].ours]
     unit = state.units.get(UNIT_NAME, _ABSENT)
     if UNIT_PATH in own and (unit.enabled == "enabled" or unit.active not in ("inactive", "")):
-        now = Systemctl(("disable", "--now", "--quiet", UNIT_NAME))
-        changes.append(
-            Change(_LAYER, "disable", UNIT_NAME, f"{unit.enabled}, {unit.active}", "disabled, inactive", _OURS, (now,))
-        )
+        off = [Systemctl(("disable", "--now", "--quiet", UNIT_NAME))]
+        if unit.active == "failed":
+            off.append(Systemctl(("reset-failed", UNIT_NAME)))  # else `systemctl --failed` would name it until a reboot
+        before = f"{unit.enabled}, {unit.active}"
+        changes.append(Change(_LAYER, "disable", UNIT_NAME, before, "disabled, inactive", _OURS, tuple(off)))
     for path in own:
         kept = _KEPT.get(path)
         if kept is not None and kept in state.files:
@@ -155,9 +157,9 @@ def plan_routes_service_removal(state: HostState) -> HostPlan:
             changes.append(Change(_LAYER, "remove", path, state.files[path].content, "", _OURS, (RemoveFile(path),)))
     if UNIT_PATH in own:
         last = changes[-1]
-        reload = Systemctl(("daemon-reload",))
+        forget = (Systemctl(("daemon-reload",)), *map(RemoveFile, SCRIPT_STATE_PATHS))
         changes[-1] = Change(
-            last.layer, last.action, last.subject, last.before, last.after, last.reason, (*last.steps, reload)
+            last.layer, last.action, last.subject, last.before, last.after, last.reason, (*last.steps, *forget)
         )
     return HostPlan(tuple(changes), notes=tuple(notes))
 

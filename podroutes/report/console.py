@@ -84,8 +84,12 @@ def summary(report: RunReport) -> str:
     """One line: how many hosts ended how; the numbers sum to the hosts that were asked for."""
     count = len(report.hosts)
     parts = [f"{number} {_outcome_name(outcome, report)}" for outcome, number in report.counts.items() if number != 0]
+    findings = sum(len(host.findings) for host in report.hosts)
     changes = sum(len(host.changes) for host in report.hosts if host.outcome == Outcome.CHANGED)
-    parts.append(f"{changes} change{'s' if changes != 1 else ''}{' to make' if report.dry_run else ''}")
+    if findings:
+        parts.append(f"{findings} finding{'s' if findings != 1 else ''}")
+    if changes or not findings:
+        parts.append(f"{changes} change{'s' if changes != 1 else ''}{' to make' if report.dry_run else ''}")
     ending = " (interrupted)" if report.interrupted else ""
     dry = ", dry run, nothing was changed" if report.dry_run else ""
     return f"{count} host{'s' if count != 1 else ''}: {', '.join(parts)}, {report.seconds:.1f} s{dry}{ending}"

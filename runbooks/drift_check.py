@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Check every machine, and the cloud, against the plan; reads, and writes nothing to them unless told to mend."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from podroutes import exit_codes
+from podroutes.errors import UsageError
+from runbooks.cli import Options, new_parser, parse_options, run_main
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the runbook.
+
+    Args:
+        arguments: Of the command line, without the program's name; None for the process's own.
+
+    Returns:
+        The exit code: 2 if something has drifted, 1 if a host could not be checked.
+    """
+    parser = new_parser("drift_check.py", "Say what differs from the plan, where, since when, and what that breaks.")
+    parser.epilog = f"{parser.epilog}\n            2 something has drifted; 1 outranks it"
+    _add_options(parser)
+    extra = argparse.Namespace()
+
+    def body(_: Options) -> int:
+        values = parser.parse_args(arguments, extra)
+        return _drift_check(parse_options(parser, arguments), values)
+
+    return run_main(body, parser, arguments)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    reports = parser.add_argument_group("reports")
+    reports.add_argument("--junit", default="", metavar="FILE", help="a suite for each host, a case for each check")
+    reports.add_argument(
+        "--prometheus", default="", metavar="FILE", help="metrics for node_exporter's textfile collector"
+    )
+    reports.add_argument("--html", default="", metavar="FILE", help="one page that stands alone")
+    reports.add_argument(
+        "--exit-style",
+        choices=("plain", "nagios"),
+        default="plain",
+        help="nagios: one line with perfdata, and the exit codes that monitoring expects",
+    )
+    more = parser.add_argument_group("more")
+    more.add_argument("--ping", action="store_true", help="prove it: ping between the workers' pod gateways")
+    more.add_argument("--fix", action="store_true", help="mend what was found, as provision.py does, and verify")
+    more.add_argument("--history", default="", metavar="FILE", help="remember findings in this SQLite file")
+    more.add_argument("--log", action="store_true", help="print the history's runs, and check nothing")
+    more.add_argument("--explain", default="", metavar="CODE", help="print what a code means, and check nothing")
+
+
+def _drift_check(options: Options, values: argparse.Namespace) -> int:
+    if values.explain:
+        from podroutes.explain import explain
+
+        print(explain(values.explain))
+        return exit_codes.OK
+    if values.log:
+        return _print_log(values.history)
+    from runbooks.check import Reports, check_hosts
+
+    reports = Reports(
+        junit=values.junit,
+        prometheus=values.prometheus,
+        html=values.html,
+        history=Path(values.history) if values.history else None,
+        nagios=values.exit_style == "nagios",
+    )
+    return check_hosts(options, reports, fix=values.fix, ping=values.ping)
+
+
+def _print_log(history: str) -> int:
+    if not history:
+        message = "--log needs --history FILE"
+        raise UsageError(message)
+    from podroutes.history import History
+    from podroutes.report.log import print_log
+
+    from podroutes.report.console import new_console
+
+    print_log(new_console(), History(Path(history)))
+    return exit_codes.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""Checking a host for drift: reads, and never writes."""
+
+import time
+from dataclasses import dataclass, field
+from typing import cast
+
+from nornir.core.exceptions import NornirSubTaskError
+from nornir.core.task import MultiResult, Result, Task
+
+from podroutes.changes import Change
+from podroutes.drift import find_drift, finding_of_error, findings_of
+from podroutes.findings import Finding
+from podroutes.host_state import HostState
+from podroutes.network_plan import Node
+from podroutes.outcomes import HostOutcome, Outcome
+from podroutes.planning.host import Provisioning
+from tasks.ensure import root_error
+from tasks.facts import collect_facts
+from tasks.outcome import failure_of, outcome_of, reason_of
+
+
+@dataclass
+class Checked:
+    """What was found on one host; filled in as far as the task came.
+
+    Attributes:
+        findings: What differs.
+        changes: What provisioning would do about it.
+        state: What was read; None of a cloud, and if nothing could be read.
+        commands: Remote commands that were run.
+        seconds: Time from the start to the end, in seconds.
+        error: What went wrong; None if nothing did.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    changes: tuple[Change, ...] = ()
+    state: HostState | None = None
+    commands: int = 0
+    seconds: float = 0.0
+    error: Exception | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        """One line for each finding, for a person."""
+        return "\n".join(finding.message for finding in self.findings) or "as wanted"
+
+
+def check_drift(task: Task, work: Provisioning) -> Result:
+    """Compare a host, or a cloud, with what it should have.
+
+    Args:
+        task: Nornir's task.
+        work: What provisioning would do; nothing of it is done.
+
+    Returns:
+        A `Checked` as result. A host that can't be read has failed, with the error as exception.
+    """
+    checked = Checked()
+    started = time.monotonic()
+    try:
+        if task.host.name in work.plan.clouds:
+            _check_cloud(task, work, checked)
+        else:
+            _check_machine(task, work, work.plan.nodes[task.host.name], checked)
+    except NornirSubTaskError as error:
+        checked.error = root_error(error)
+    except Exception as error:  # noqa: BLE001  # the host's result carries it; others go on
+        checked.error = error
+    if checked.error is not None:
+        checked.findings = (finding_of_error(checked.error, reason_of(checked.error)),)
+    checked.seconds = time.monotonic() - started
+    return Result(host=task.host, result=checked, failed=checked.error is not None, exception=checked.error)
+
+
+def _check_machine(task: Task, work: Provisioning, node: Node, checked: Checked) -> None:
+    checked.commands = 1
+    state = cast("HostState", task.run(collect_facts, plan=work.plan)[0].result)
+    checked.state = state
+    checked.findings = find_drift(work, node, state)
+    checked.changes = work.plan_host(node, state).changes
+
+
+def _check_cloud(task: Task, work: Provisioning, checked: Checked) -> None:
+    # Only an inventory with a cloud is to load the SDK.
+    from podroutes.planning.cloud import plan_cloud  # noqa: PLC0415
+    from tasks.cloud import collect_cloud, connection_to  # noqa: PLC0415
+
+    cloud = work.plan.clouds[task.host.name]
+    plan = plan_cloud(work.plan, cloud, collect_cloud(connection_to(task, cloud), cloud)).host_plan
+    checked.findings = tuple(findings_of(plan, conflict="cloud-conflict"))
+    checked.changes = plan.changes
+
+
+def drift_outcome_of(host: str, result: MultiResult) -> HostOutcome:
+    """Classify what a check left behind; of another task, as `outcome_of` does.
+
+    Args:
+        host: The host's name.
+        result: Nornir's results of it, the task's own first.
+    """
+    checked = result[0].result
+    if not isinstance(checked, Checked):
+        return outcome_of(host, result)
+    drifted = sum(finding.is_drift for finding in checked.findings)
+    if checked.error is not None:
+        outcome, reason = failure_of(checked.error), reason_of(checked.error)
+    elif drifted:
+        outcome, reason = Outcome.DRIFT, f"{drifted} finding{'s' if drifted != 1 else ''}"
+    else:
+        outcome, reason = Outcome.OK, ""
+    return HostOutcome(
+        host=host,
+        outcome=outcome,
+        reason=reason,
+        error="" if checked.error is None else type(checked.error).__name__,
+        findings=checked.findings,
+        commands=checked.commands,
+        seconds=round(checked.seconds, 3),
+    )
