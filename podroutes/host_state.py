@@ -17,6 +17,9 @@ BEFORE_PATH: Final = f"{DATA_DIRECTORY}/forwarding.before"
 REPLACED_DIRECTORY: Final = f"{DATA_DIRECTORY}/replaced"
 REPLACED_SCRIPT_PATH: Final = f"{REPLACED_DIRECTORY}/basic-kubernetes-routes.sh"
 REPLACED_UNIT_PATH: Final = f"{REPLACED_DIRECTORY}/{UNIT_NAME}"
+# What the script keeps until the next boot.
+SCRIPT_STATE_DIRECTORY: Final = "/run/kubernetes-routes"
+SCRIPT_STATE_PATHS: Final = (f"{SCRIPT_STATE_DIRECTORY}/applied", f"{SCRIPT_STATE_DIRECTORY}/lock")
 SYSCTL_PATH: Final = "/etc/sysctl.d/90-kubernetes-pod-routes.conf"
 
 # Stands in every file that is ours; a file without it was somebody else's.

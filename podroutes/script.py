@@ -17,21 +17,26 @@ from podroutes.changes import (
     WriteFile,
 )
 from podroutes.facts import sysctl_key
-from podroutes.host_state import DATA_DIRECTORY, REPLACED_DIRECTORY
+from podroutes.host_state import DATA_DIRECTORY, REPLACED_DIRECTORY, SCRIPT_STATE_DIRECTORY
 
 # sysexits.h EX_TEMPFAIL: another run is changing this host.
 LOCKED_STATUS: Final = 75
+
+# Removed with the last file in them.
+_FOLDERS: Final = (REPLACED_DIRECTORY, DATA_DIRECTORY, SCRIPT_STATE_DIRECTORY)
 
 _HEAD: Final = r"""
 main() {
 printf '\n@@@NONCE@ apply\n'
 (
 set -eu
-umask 022
 export LC_ALL=C PATH="${PATH:-}:/usr/sbin:/usr/bin:/sbin:/bin"
 # A connection that breaks now must not leave the host half changed.
 trap '' HUP PIPE
-exec 9>/run/lock/pod-routes.lock 2>/dev/null || exec 9>/tmp/pod-routes.lock
+# Not in /run/lock, where anybody may make files: nobody but root can then hold it.
+umask 077
+exec 9>>/run/pod-routes.lock
+umask 022
 flock --nonblock 9 || exit @LOCKED@
 scratch=$(mktemp --directory)
 trap 'rm -rf "$scratch"' EXIT
@@ -86,7 +91,7 @@ def apply_script(nonce: str, changes: Sequence[Change], facts: str) -> str:
         POSIX shell, for root. Its answer has the parts `apply` (what the commands said) and `status` in front of the
         facts'.
     """
-    head = _HEAD.replace("@FOLDERS@", f"{REPLACED_DIRECTORY} {DATA_DIRECTORY}").replace("@LOCKED@", str(LOCKED_STATUS))
+    head = _HEAD.replace("@FOLDERS@", " ".join(_FOLDERS)).replace("@LOCKED@", str(LOCKED_STATUS))
     lines = [head]
     steps = [(change, step) for change in changes for step in change.steps]
     for is_route, group in groupby(steps, key=lambda pair: isinstance(pair[1], RouteCommand)):
