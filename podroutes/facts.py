@@ -107,7 +107,7 @@ def facts_script(nonce: str, *, families: Sequence[Family], probes: Iterable[IPA
     Returns:
         POSIX shell, for a user that may read everything.
     """
-    sysctls = ["/proc/sys/net/ipv4/ip_forward"]
+    sysctls = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/conf/all/accept_redirects"]
     if 6 in families:
         sysctls += ["/proc/sys/net/ipv6/conf/*/forwarding", "/proc/sys/net/ipv6/conf/*/accept_ra"]
     routes = "\n".join(f"part route{family}\nip -j -N -{family} route show table main" for family in families)
