@@ -30,7 +30,7 @@ SCRIPT = "/usr/local/sbin/basic-kubernetes-routes.sh"
 UNIT = "/etc/systemd/system/routes.service"
 DATA = "/etc/kubernetes-routes/routes"
 SYSCTL = "/etc/sysctl.d/90-kubernetes-pod-routes.conf"
-HOST_LOCK = "/run/lock/pod-routes.lock"
+HOST_LOCK = "/run/pod-routes.lock"
 
 Change = tuple[str, str, str]
 _ANSI = re.compile(r"\x1b")
@@ -320,7 +320,8 @@ class Running:
 
 def check_report(report: dict[str, Any]) -> None:
     """A JSON report fits its schema, and names no host twice."""
-    jsonschema.validate(report, schema())
+    errors = jsonschema.Draft202012Validator(schema()).iter_errors(report)
+    assert [f"{error.json_path}: {error.validator}" for error in errors] == []
     names = [host["host"] for host in report["hosts"]]
     assert len(names) == len(set(names))
 

@@ -1,4 +1,4 @@
-"""What on a host contradicts the plan and is not ours to change: the host fails, with the reason, and only that host."""
+"""What on a host contradicts the plan and is not ours to change: that host alone fails, with the reason."""
 
 from tests.integration.cluster import SYSCTL, Cluster
 
