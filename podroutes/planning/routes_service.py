@@ -157,7 +157,7 @@ def plan_routes_service_removal(state: HostState) -> HostPlan:
             changes.append(Change(_LAYER, "remove", path, state.files[path].content, "", _OURS, (RemoveFile(path),)))
     if UNIT_PATH in own:
         last = changes[-1]
-        forget = (Systemctl(("daemon-reload",)), *(RemoveFile(path) for path in SCRIPT_STATE_PATHS))
+        forget: list[Step] = [Systemctl(("daemon-reload",)), *(RemoveFile(path) for path in SCRIPT_STATE_PATHS)]
         changes[-1] = Change(
             last.layer, last.action, last.subject, last.before, last.after, last.reason, (*last.steps, *forget)
         )
