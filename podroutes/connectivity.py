@@ -6,6 +6,7 @@ Replies go the other way.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from podroutes.findings import Direction
 from podroutes.host_state import HostState
@@ -40,27 +41,31 @@ def _direction(plan: NetworkPlan, source: Node, target: Node, states: Mapping[st
         return Direction(source=source.name, target=target.name, state="unknown", reason=reason)
     for route in plan.pod_routes:
         if route.worker == target.name:
-            reason = _obstacle(source, target, route, states)
-            if reason:
-                return Direction(source=source.name, target=target.name, state="cut", reason=reason)
+            obstacle = _obstacle(source, target, route, states)
+            if obstacle is not None:
+                cause, reason = obstacle
+                return Direction(source=source.name, target=target.name, state="cut", cause=cause, reason=reason)
     return Direction(source=source.name, target=target.name, state="ok")
 
 
-def _obstacle(source: Node, target: Node, route: PodRoute, states: Mapping[str, HostState]) -> str:
+Cause = Literal["no route", "forwarding off", "own pods hijacked"]
+
+
+def _obstacle(source: Node, target: Node, route: PodRoute, states: Mapping[str, HostState]) -> tuple[Cause, str] | None:
     at_source, at_target = states[source.name], states[target.name]
     lookup = at_source.lookups.get(route.probe)
     if lookup is None:
-        return f"{source.name} has no way to {route.destination}"
+        return "no route", f"{source.name} has no way to {route.destination}"
     if lookup.via != route.next_hop:
         way = f"via {lookup.via}" if lookup.via is not None else f"to {lookup.dev}"
-        return f"{source.name} sends {route.destination} {way}, not via {route.next_hop}"
+        return "no route", f"{source.name} sends {route.destination} {way}, not via {route.next_hop}"
     if source.role == "worker" and not _forwards(at_source, route.family):
-        return f"{source.name} does not forward"
+        return "forwarding off", f"{source.name} does not forward"
     if not _forwards(at_target, route.family):
-        return f"{target.name} does not forward"
+        return "forwarding off", f"{target.name} does not forward"
     if any(hijack.destination == route.destination for hijack in own_pod_hijacks(target, at_target)):
-        return f"{target.name} sends its own pods' packets away"
-    return ""
+        return "own pods hijacked", f"{target.name} sends its own pods' packets away"
+    return None
 
 
 def _forwards(state: HostState, family: Family) -> bool:

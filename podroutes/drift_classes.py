@@ -194,6 +194,22 @@ _CLASSES: Final = (
         "notice",
     ),
     DriftClass(
+        "packets-dropped",
+        "kernel",
+        "pings between pod gateways are not answered although both ends route and forward",
+        "Pods on these two machines can't reach each other.",
+        "Look at firewalls, security groups and allowed address pairs between the two machines.",
+        "Only --ping finds it. Reverse path filtering with a missing return route drops one direction, too.",
+    ),
+    DriftClass(
+        "packets-too-large",
+        "kernel",
+        "packets as large as pods may send are dropped on the way",
+        "Small requests work, large answers hang.",
+        "Give the pods' bridge the MTU of the machines' network, or that network a larger one.",
+        "Only --ping finds it: it pings with the bridge's full MTU and forbids fragments.",
+    ),
+    DriftClass(
         "plan-conflict",
         "host",
         "what is on the host contradicts the plan",

@@ -70,3 +70,11 @@ class Direction(BaseModel):
     target: str
     state: Literal["ok", "cut", "unknown"]
     reason: Annotated[str, Field(description="Why it is cut or not known; empty where it is ok.")] = ""
+    cause: Annotated[
+        Literal["", "no route", "forwarding off", "own pods hijacked", "too large", "dropped on the way"],
+        Field(description="What cuts it; empty where it is not cut."),
+    ] = ""
+    ping: Annotated[
+        Literal["", "answered", "small packets only", "no answer"],
+        Field(description="What a ping between the pod gateways showed; empty where none was sent."),
+    ] = ""

@@ -10,10 +10,11 @@ from nornir.core.task import AggregatedResult
 from rich.console import Console
 
 from podroutes.connectivity import directions
-from podroutes.findings import Direction
+from podroutes.findings import Direction, Finding, new_finding
 from podroutes.host_state import HostState
-from podroutes.outcomes import HostOutcome, Outcome, RunReport
+from podroutes.outcomes import FAILURES, HostOutcome, Outcome, RunReport
 from podroutes.planning.host import Provisioning
+from podroutes.reachability import ping_findings, prove
 from podroutes.report.console import new_console, print_failures, print_recap
 from podroutes.report.drift import coverage, print_directions, print_findings, print_healed
 from podroutes.report.json_report import write_json
@@ -22,7 +23,8 @@ from runbooks.cli import Options
 from runbooks.lock import run_lock
 from runbooks.run import Run
 from runbooks.session import Session, open_session
-from tasks.drift import Checked, check_drift, drift_outcome_of
+from tasks.drift import Checked, check_drift, count_of, drift_outcome_of
+from tasks.reachability import ping_pods
 from tasks.routes_service import load_service_files
 
 
@@ -65,7 +67,10 @@ def check_hosts(options: Options, reports: Reports, *, fix: bool, ping: bool) ->
         run = Run(session, "drift_check", verbose=options.verbose, outcome_of=drift_outcome_of)
         work = Provisioning(session.plan, load_service_files())
         report, result = run.over_hosts(check_drift, title="check", dry_run=True, hosts=session.hosts, work=work)
-        report = report.model_copy(update={"dry_run": False, "directions": _directions(session, result)})
+        states = _states(result)
+        report = report.model_copy(update={"dry_run": False, "directions": _directions(session, states)})
+        if ping:
+            report = _ping(run, report, states)
         if reports.history is not None:
             from podroutes.history import History
 
@@ -78,20 +83,51 @@ def check_hosts(options: Options, reports: Reports, *, fix: bool, ping: bool) ->
     if reports.nagios:
         from podroutes.report.nagios import nagios_line
 
-        code, line = nagios_line(report)
+        status, line = nagios_line(report)
         print(line)
-        return code
+        return int(status)
     return report.exit_code
 
 
-def _directions(session: Session, result: AggregatedResult) -> tuple[Direction, ...]:
-    states: Mapping[str, HostState] = {
+def _states(result: AggregatedResult) -> dict[str, HostState]:
+    return {
         name: host[0].result.state
         for name, host in result.items()
         if isinstance(host[0].result, Checked) and host[0].result.state is not None
     }
+
+
+def _directions(session: Session, states: Mapping[str, HostState]) -> tuple[Direction, ...]:
     asked = set(session.hosts)
     return tuple(one for one in directions(session.plan, states) if {one.source, one.target} <= asked)
+
+
+def _ping(run: Run, report: RunReport, states: Mapping[str, HostState]) -> RunReport:
+    """Prove which pods reach which; what only a ping shows becomes a finding of the host that sent it."""
+    plan = run.session.plan
+    workers = [worker.name for worker in plan.workers if worker.name in states]
+    pinged, result = run.over_hosts(
+        ping_pods, title="ping", dry_run=True, hosts=workers, plan=plan, states=dict(states)
+    )
+    failed = {host.host: host for host in pinged.hosts if host.outcome in FAILURES}
+    answers = {name: host[0].result for name, host in result.items() if name not in failed}
+    proven = prove(report.directions, answers)
+    found = ping_findings(proven)
+    hosts = tuple(_with_ping(host, found.get(host.host, ()), failed.get(host.host)) for host in report.hosts)
+    return report.model_copy(
+        update={"directions": proven, "hosts": hosts, "seconds": pinged.seconds, "interrupted": pinged.interrupted}
+    )
+
+
+def _with_ping(host: HostOutcome, found: tuple[Finding, ...], failed: HostOutcome | None) -> HostOutcome:
+    if failed is not None:
+        findings = (*host.findings, new_finding("result-unknown", "ping", failed.reason))
+        return failed.model_copy(update={"findings": findings, "seconds": host.seconds})
+    if not found:
+        return host
+    findings = (*host.findings, *found)
+    outcome = Outcome.DRIFT if host.outcome == Outcome.OK else host.outcome
+    return host.model_copy(update={"outcome": outcome, "reason": count_of(findings), "findings": findings})
 
 
 def _print(console: Console, report: RunReport, session: Session) -> None:
@@ -146,7 +182,8 @@ def _write(report: RunReport, reports: Reports, options: Options) -> None:
 
         write_prometheus(report, reports.prometheus)
     if reports.html:
-        from podroutes.history import History
         from podroutes.report.html import write_html
+
+        from podroutes.history import History
 
         write_html(report, reports.html, history=History(reports.history) if reports.history is not None else None)

@@ -1,6 +1,7 @@
 """Checking a host for drift: reads, and never writes."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -100,11 +101,10 @@ def drift_outcome_of(host: str, result: MultiResult) -> HostOutcome:
     checked = result[0].result
     if not isinstance(checked, Checked):
         return outcome_of(host, result)
-    drifted = sum(finding.is_drift for finding in checked.findings)
     if checked.error is not None:
         outcome, reason = failure_of(checked.error), reason_of(checked.error)
-    elif drifted:
-        outcome, reason = Outcome.DRIFT, f"{drifted} finding{'s' if drifted != 1 else ''}"
+    elif any(finding.is_drift for finding in checked.findings):
+        outcome, reason = Outcome.DRIFT, count_of(checked.findings)
     else:
         outcome, reason = Outcome.OK, ""
     return HostOutcome(
@@ -116,3 +116,9 @@ def drift_outcome_of(host: str, result: MultiResult) -> HostOutcome:
         commands=checked.commands,
         seconds=round(checked.seconds, 3),
     )
+
+
+def count_of(findings: Sequence[Finding]) -> str:
+    """How many findings are drift, for the recap."""
+    drifted = sum(finding.is_drift for finding in findings)
+    return f"{drifted} finding{'s' if drifted != 1 else ''}"

@@ -3,7 +3,6 @@
 from nornir.core.task import MultiResult, Result
 
 from podroutes.errors import PodRoutesError, UnreachableError
-from podroutes.host_state import HostState
 from podroutes.outcomes import ChangeRecord, HostOutcome, Outcome
 from tasks.ensure import Ensured, root_error
 
@@ -38,7 +37,7 @@ def _outcome_of_reading(host: str, result: Result) -> HostOutcome:
     if result.exception is not None:
         error = root_error(result.exception)
         return HostOutcome(host=host, outcome=failure_of(error), reason=reason_of(error), error=type(error).__name__)
-    if isinstance(result.result, HostState):
+    if result.result is not None:
         return HostOutcome(host=host, outcome=Outcome.OK, commands=1)
     return HostOutcome(host=host, outcome=Outcome.FAILED, reason="its task left no result")
 

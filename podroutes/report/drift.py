@@ -44,13 +44,13 @@ def print_healed(console: Console, report: RunReport) -> None:
 
 
 def print_directions(console: Console, directions: Sequence[Direction]) -> None:
-    """Print which pods reach which, rows from, columns to; nothing where every direction is open."""
-    if all(direction.state == "ok" for direction in directions):
+    """Print which pods reach which, rows from, columns to; nothing where all is open and nothing was pinged."""
+    if all(direction.state == "ok" and not direction.ping for direction in directions):
         return
     sources = list(dict.fromkeys(direction.source for direction in directions))
     targets = list(dict.fromkeys(direction.target for direction in directions))
     cells = {(direction.source, direction.target): _CELLS[direction.state] for direction in directions}
-    rows = [
+    rows: list[list[str | Text]] = [
         [source, *(Text(*cells.get((source, target), ("·", "dim"))) for target in targets), ""] for source in sources
     ]
     print_table(console, ("FROM, TO PODS OF", *targets, ""), rows)
