@@ -27,19 +27,19 @@ _FOLDERS: Final = (REPLACED_DIRECTORY, DATA_DIRECTORY, SCRIPT_STATE_DIRECTORY)
 
 _HEAD: Final = r"""
 main() {
-printf '\n@@@NONCE@ apply\n'
+export LC_ALL=C PATH="${PATH:-}:/usr/sbin:/usr/bin:/sbin:/bin"
+# A connection that breaks now must not leave the host half changed: nothing may end this, and what the steps say goes
+# to a file first, as one that can't be written to any more would fail a step.
+trap '' HUP PIPE
+scratch=$(mktemp --directory) || exit 1
+trap 'rm -rf "$scratch"' EXIT
 (
 set -eu
-export LC_ALL=C PATH="${PATH:-}:/usr/sbin:/usr/bin:/sbin:/bin"
-# A connection that breaks now must not leave the host half changed.
-trap '' HUP PIPE
 # Not in /run/lock, where anybody may make files: nobody but root can then hold it.
 umask 077
 exec 9>>/run/pod-routes.lock
 umask 022
 flock --nonblock 9 || exit @LOCKED@
-scratch=$(mktemp --directory)
-trap 'rm -rf "$scratch"' EXIT
 put() {
     mkdir --parents "${1%/*}"
     temporary=$(mktemp "${1%/*}/.${1##*/}.XXXXXX")
@@ -49,7 +49,7 @@ put() {
     mv --force --no-target-directory "$temporary" "$1"
 }
 keep() {
-    [ ! -e "$2" ] || return 0
+    if [ -e "$2" ] || [ -L "$2" ]; then return 0; fi
     mkdir --parents "${2%/*}"
     cp --archive "$1" "$2.new"
     mv --force --no-target-directory "$2.new" "$2"
@@ -61,15 +61,28 @@ remove() {
 route_batch() {
     ip -batch "$scratch/do" 2>"$scratch/error" && return 0
     head -n 1 "$scratch/error"
-    ip -force -batch "$scratch/undo" >/dev/null 2>&1 || true
-    printf '%s\n' 'none of the route changes was kept'
+    # `ip` stops at the line that fails; those before it are taken back, the last one first.
+    failed=$(sed -n 's/^Command failed .*:\([0-9][0-9]*\)$/\1/p' "$scratch/error")
+    if [ -n "$failed" ]; then
+        tail -n "$((failed - 1))" "$scratch/undo" >"$scratch/back"
+    else
+        cp "$scratch/undo" "$scratch/back"
+    fi
+    if ip -force -batch "$scratch/back"; then
+        printf '%s\n' 'none of the route changes was kept'
+    else
+        printf '%s\n' 'not all of the route changes could be taken back'
+    fi
     exit 1
 }
 """.lstrip()
 
 _TAIL: Final = r"""
-) 2>&1
-printf '\n@@@NONCE@ status\n%s\n' "$?"
+) </dev/null >"$scratch/said" 2>&1
+status=$?
+printf '\n@@@NONCE@ apply\n'
+cat "$scratch/said"
+printf '\n@@@NONCE@ status\n%s\n' "$status"
 @FACTS@
 }
 main
@@ -91,8 +104,7 @@ def apply_script(nonce: str, changes: Sequence[Change], facts: str) -> str:
         POSIX shell, for root. Its answer has the parts `apply` (what the commands said) and `status` in front of the
         facts'.
     """
-    head = _HEAD.replace("@FOLDERS@", " ".join(_FOLDERS)).replace("@LOCKED@", str(LOCKED_STATUS))
-    lines = [head]
+    lines = [_HEAD.replace("@FOLDERS@", " ".join(_FOLDERS)).replace("@LOCKED@", str(LOCKED_STATUS))]
     steps = [(change, step) for change in changes for step in change.steps]
     for is_route, group in groupby(steps, key=lambda pair: isinstance(pair[1], RouteCommand)):
         if is_route:
@@ -101,8 +113,9 @@ def apply_script(nonce: str, changes: Sequence[Change], facts: str) -> str:
             for change, step in group:
                 lines.append(f"printf '%s\\n' {shlex.quote(f'> {change.action} {change.subject}')}")
                 lines.append(_render(step, nonce))
-    text = "\n".join(lines) + _TAIL
-    return text.replace("@@NONCE@", nonce).replace("@FACTS@", facts.removesuffix("exit 0\n"))
+    # Only in our own words: what is written to files may hold anything.
+    lines.append(_TAIL.replace("@@NONCE@", nonce).replace("@FACTS@", facts.removesuffix("exit 0\n")))
+    return "\n".join(lines)
 
 
 def _route_batch(commands: Iterable[RouteCommand], nonce: str) -> str:
