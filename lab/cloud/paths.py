@@ -1,0 +1,108 @@
+"""Where a lab's cloud keeps its state, and where it listens. Imports little: `exec` must be quick."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from lab.paths import LabPaths
+
+ADDRESS = "127.0.0.1"
+"""All of it is on the loopback of the operator's namespace, so that the ports are the same in every lab."""
+
+IDENTITY_PORT = 5000
+NETWORK_PORT = 9696
+_BEHIND = 1
+"""Added to the port of the edge: where the service itself listens."""
+
+CLOUD = "kubernetes"
+"""The project's user in `clouds.yaml`."""
+
+INSIDE = Path(__file__).resolve().parent / "inside"
+"""Programs that run in the cloud's own environment."""
+
+
+class CloudPaths(NamedTuple):
+    """Names and paths of one lab's cloud."""
+
+    lab: LabPaths
+
+    @property
+    def root(self) -> Path:
+        """All of the cloud's files, apart from what the operator sees; it is in the lab's own tmpfs."""
+        return self.lab.root / "cloud"
+
+    @property
+    def state(self) -> Path:
+        """What the cloud was started with, as JSON; it is there once the databases are."""
+        return self.root / "cloud.json"
+
+    @property
+    def control(self) -> Path:
+        """The socket by which the edge is told what to do."""
+        return self.root / "edge.sock"
+
+    @property
+    def clouds_file(self) -> Path:
+        """The operator's `clouds.yaml`."""
+        return self.lab.operator / "clouds.yaml"
+
+    @property
+    def programs(self) -> Path:
+        """Commands that the operator has while there is a cloud."""
+        return self.lab.operator / "bin"
+
+    @property
+    def cgroup(self) -> str:
+        """Name of the control group that holds a group for each service; it goes with the lab's."""
+        return f"{self.lab.cgroup}/cloud"
+
+    def log(self, service: str) -> Path:
+        """A service's log.
+
+        Args:
+            service: `keystone`, `neutron`, `edge` or `mariadb`.
+        """
+        return self.root / f"{service}.log"
+
+
+def url(port: int, *, direct: bool = False, path: str = "") -> str:
+    """The URL of a service.
+
+    Args:
+        port: That of the edge.
+        direct: Past the edge.
+        path: What follows the port, with its slash.
+    """
+    return f"http://{ADDRESS}:{behind(port) if direct else port}{path}"
+
+
+def behind(port: int) -> int:
+    """Where the service itself listens.
+
+    Args:
+        port: That of the edge.
+    """
+    return port + _BEHIND
+
+
+def operator_environment(lab: LabPaths, environment: Mapping[str, str]) -> dict[str, str]:
+    """What the operator's commands see while the lab has a cloud: the guide's commands work as they stand in it.
+
+    Args:
+        lab: The lab's.
+        environment: What they see without it.
+
+    Returns:
+        The same, with the cloud's client among the programs and its `clouds.yaml` in place of what the caller has of
+        other clouds; unchanged where there is no cloud.
+    """
+    paths = CloudPaths(lab)
+    if not paths.clouds_file.exists():
+        return dict(environment)
+    kept = {name: value for name, value in environment.items() if not name.startswith("OS_")}
+    project, _, others = environment.get("PATH", "").partition(":")
+    return kept | {
+        "PATH": f"{project}:{paths.programs}:{others}",
+        "OS_CLIENT_CONFIG_FILE": str(paths.clouds_file),
+        "OS_CLOUD": CLOUD,
+    }

@@ -1,0 +1,57 @@
+"""Neutron's database with a lab's network in it, kept for the next lab of the same size.
+
+Creating ports costs Neutron far more time than reading a copy of them.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from lab.cloud import resources
+from lab.layout import Layout
+
+_DIGITS = 12
+
+
+def snapshot_path(template: Path, layout: Layout) -> Path:
+    """Where the database for a size of lab is kept, or would be.
+
+    Args:
+        template: The folder of the template from which it was filled.
+        layout: The lab's.
+    """
+    depends = json.dumps(layout.as_dict(), sort_keys=True).encode() + Path(resources.__file__).read_bytes()
+    return template / f"neutron-{hashlib.sha256(depends).hexdigest()[:_DIGITS]}.db"
+
+
+def use_snapshot(snapshot: Path, database: Path) -> bool:
+    """Put the kept database in the place of an empty one.
+
+    Args:
+        snapshot: The kept one.
+        database: The lab's own, which is not in use yet.
+
+    Returns:
+        Whether there is one.
+    """
+    if not snapshot.exists():
+        return False
+    shutil.copy(snapshot, database)
+    return True
+
+
+def keep_snapshot(database: Path, snapshot: Path) -> None:
+    """Keep a copy of a lab's database, which may be in use; whole or not at all.
+
+    Args:
+        database: The lab's own.
+        snapshot: Where to.
+    """
+    unfinished = snapshot.with_name(f"{snapshot.name}.{os.getpid()}")
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(unfinished)) as copy:
+        source.backup(copy)
+    unfinished.rename(snapshot)

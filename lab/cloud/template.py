@@ -1,0 +1,85 @@
+"""The cloud's databases, keys and accounts as they are before anything is in them: made once, copied for each lab."""
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.cloud import config
+from lab.cloud.cache import made_once
+from lab.cloud.environment import environment_folder, run_tool
+from lab.cloud.paths import IDENTITY_PORT, INSIDE, NETWORK_PORT, url
+from lab.files import write_file
+
+SECRETS = "secrets.json"
+_DIGITS = 8
+_TOKEN_BYTES = 18
+
+
+def ensure_template(environment: Path, say: Callable[[str], None]) -> Path:
+    """Make the template, unless it is there.
+
+    Args:
+        environment: The cloud's own Python environment.
+        say: What to do with a line of progress.
+
+    Returns:
+        Its folder.
+
+    Raises:
+        LabError: It cannot be made.
+    """
+    return made_once(
+        environment_folder() / f"template-{template_digest('make_template.py')}",
+        lambda folder: _make(folder, environment),
+        announce=lambda: say("making the cloud's empty databases, this once"),
+    )
+
+
+def template_digest(program: str) -> str:
+    """A short text that differs when a template would.
+
+    Args:
+        program: What makes it, in `inside/`.
+    """
+    sources = [INSIDE / program, Path(config.__file__), Path(__file__)]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:_DIGITS]
+
+
+def copy_template(template: Path, folder: Path) -> dict[str, str]:
+    """Give a lab its own databases.
+
+    Args:
+        template: The template's folder.
+        folder: Where to.
+
+    Returns:
+        The passwords of the accounts, by `admin`, `neutron` and `user`.
+    """
+    for name in ("keystone.db", "neutron.db"):
+        shutil.copy(template / name, folder / name)
+    for name in ("fernet-keys", "credential-keys"):
+        shutil.copytree(template / name, folder / name, dirs_exist_ok=True)
+    passwords: dict[str, str] = json.loads((template / SECRETS).read_text())
+    return passwords
+
+
+def _make(folder: Path, environment: Path) -> None:
+    passwords = {account: secrets.token_urlsafe(_TOKEN_BYTES) for account in ("admin", "neutron", "user")}
+    write_file(folder / SECRETS, json.dumps(passwords), 0o600)
+    (folder / "keystone.conf").write_text(config.keystone_conf(folder))
+    wanted = {
+        "project": config.PROJECT,
+        "user": config.USER,
+        "passwords": passwords,
+        "urls": {
+            "identity": url(IDENTITY_PORT, path="/v3"),
+            "identity_internal": url(IDENTITY_PORT, direct=True, path="/v3"),
+            "network": url(NETWORK_PORT),
+            "network_internal": url(NETWORK_PORT, direct=True),
+        },
+    }
+    program = [str(environment / "bin/python"), str(INSIDE / "make_template.py")]
+    run_tool(program, "make the cloud's databases", stdin=json.dumps(wanted), folder=folder)
