@@ -8,6 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lab.cloud.cli import (
+    CLOUD_HOST,
+    add_commands,
+    break_cloud,
+    exists,
+    mend_cloud,
+    print_faults,
+    print_status,
+    up_cloud,
+)
 from lab.defaults import DEFAULT_NAME, DEFAULT_NODE_NETWORK, DEFAULT_SIZE, INSIDE, check_name, command
 from lab.errors import EX_USAGE, LabError
 from lab.paths import LabPaths
@@ -104,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="a pod on each worker (default)",
     )
+    up.add_argument("--cloud", action="store_true", help="a real OpenStack Keystone and Neutron too")
     up.set_defaults(run=_up)
     down = commands.add_parser("down", parents=[common], help="remove every trace of it")
     down.set_defaults(run=_down)
@@ -127,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     break_ = commands.add_parser(
         "break",
         parents=[common],
-        usage="python -m lab break (HOST FAULT [ARGUMENT…] | --list)",
+        usage="python -m lab break (HOST FAULT [ARGUMENT…] | cloud FAULT [ARGUMENT…] | --list)",
         help="make something go wrong",
     )
     break_.add_argument("words", nargs="*", metavar="HOST FAULT [ARGUMENT]", help="see --list")
@@ -135,10 +146,12 @@ def _parser() -> argparse.ArgumentParser:
     break_.set_defaults(run=_break)
     mend = commands.add_parser("mend", parents=[common], help="undo the faults that the runbooks cannot repair")
     mend.add_argument("hosts", nargs="*", metavar="HOST")
-    mend.add_argument("--all", action="store_true", help="every host")
+    mend.add_argument("--all", action="store_true", help="every host, and the cloud")
     mend.set_defaults(run=_mend)
     demo = commands.add_parser("demo", parents=[common, size], help="a first run: the lab, its pods before and after")
     demo.set_defaults(run=_demo)
+    cloud = commands.add_parser("cloud", help="the lab's OpenStack: its requests, its faults")
+    add_commands(cloud, [common], _Parser)
     inventory = commands.add_parser("inventory", parents=[common, size], help="write an inventory that matches the lab")
     inventory.add_argument("folder", metavar="DIR", type=Path)
     inventory.set_defaults(run=_inventory)
@@ -158,7 +171,7 @@ def _size(options: argparse.Namespace) -> dict[str, Any]:
 
 def _up(options: argparse.Namespace) -> int:
     _lab(options).up(**_size(options))
-    return 0
+    return up_cloud(options) if options.cloud else 0
 
 
 def _down(options: argparse.Namespace) -> int:
@@ -181,7 +194,11 @@ def _status(options: argparse.Namespace) -> int:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    return 0 if all(one.state == "running" for one in states) else EX_FAILED
+    whole = all(one.state == "running" for one in states)
+    if exists(options):
+        print()
+        whole = print_status(options) and whole
+    return 0 if whole else EX_FAILED
 
 
 def _exec(options: argparse.Namespace) -> int:
@@ -233,17 +250,29 @@ def _break(options: argparse.Namespace) -> int:
         width = max(len(fault.usage) for fault in FAULTS)
         for fault in FAULTS:
             print(f"{fault.usage.ljust(width)}  {fault.explanation}")
+        print("\nOf the cloud:")
+        print_faults()
         print("\nThose marked [mend] are undone by `python -m lab mend HOST`, the others by the runbooks.")
         return 0
     if len(options.words) < 2:
         raise LabError("break needs a host and a fault: see python -m lab break --list")
     host, fault, *arguments = options.words
+    if host == CLOUD_HOST:
+        print(break_cloud(options, fault, *arguments))
+        return 0
     print(_lab(options).break_(host, fault, *arguments))
     return 0
 
 
 def _mend(options: argparse.Namespace) -> int:
-    for line in _lab(options).mend(_hosts(options)) or ["nothing to mend"]:
+    hosts, lines = _hosts(options), []
+    named = hosts is not None and CLOUD_HOST in hosts
+    machines = None if hosts is None else [host for host in hosts if host != CLOUD_HOST]
+    if machines != []:
+        lines += _lab(options).mend(machines)
+    if named or (hosts is None and exists(options)):
+        lines += mend_cloud(options)
+    for line in lines or ["nothing to mend"]:
         print(line)
     return 0
 

@@ -5,6 +5,7 @@ import pwd
 from collections.abc import Sequence
 from pathlib import Path
 
+from lab.cloud.paths import operator_environment as with_cloud
 from lab.defaults import INSIDE, command
 from lab.errors import LabError
 from lab.paths import NETNS, HostPaths, LabPaths
@@ -52,13 +53,14 @@ def operator_environment(paths: LabPaths) -> dict[str, str]:
         paths: The lab's.
     """
     programs = Path(__file__).resolve().parent.parent / ".venv" / "bin"
-    return os.environ | {
+    environment = os.environ | {
         "PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}",
         "HOME": str(ssh_folder().parent),
         # Labs side by side have the same addresses and are different clusters: a run in one locks nothing in another.
         "XDG_RUNTIME_DIR": str(paths.operator),
         INSIDE: paths.name,
     }
+    return with_cloud(paths, environment)
 
 
 def host_argv(of: HostPaths, argv: Sequence[str]) -> list[str]:
