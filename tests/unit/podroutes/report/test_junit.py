@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from podroutes.drift_classes import DRIFT_CLASSES
+from podroutes.errors import UsageError
+from podroutes.findings import new_finding
+from podroutes.outcomes import HostOutcome, Outcome, RunReport
+from podroutes.report.junit import render_junit, write_junit
+from tests.unit.podroutes.report.reports import (
+    FOREIGN,
+    MISSING,
+    PAIR,
+    changed,
+    check,
+    directions,
+    drifted,
+    failed,
+    fixed,
+    ok,
+    provisioning,
+    skipped,
+    unreachable,
+)
+
+KINDS = {Error: "error", Failure: "failure", Skipped: "skipped"}
+
+
+def suites(report: RunReport) -> dict[str, TestSuite]:
+    return {str(suite.name): suite for suite in JUnitXml.fromstring(render_junit(report).encode())}
+
+
+def results(suite: TestSuite) -> dict[str, str]:
+    return {str(case.name): KINDS[type(case.result[0])] if case.result else "passed" for case in suite}
+
+
+def case_of(suite: TestSuite, name: str) -> TestCase:
+    return next(case for case in suite if case.name == name)
+
+
+def test_a_clean_host_passes_every_check_that_applies_to_it() -> None:
+    report = check(ok("controller-0"), ok("openstack"), between=directions())
+    found = suites(report)
+    machine, cloud = results(found["controller-0"]), results(found["openstack"])
+    assert set(machine.values()) == set(cloud.values()) == {"passed"}
+    by_layer = {
+        layer: {code for code, one in DRIFT_CLASSES.items() if one.layer == layer} for layer in ("kernel", "cloud")
+    }
+    assert by_layer["kernel"] <= machine.keys()
+    assert by_layer["cloud"] <= cloud.keys()
+    assert not by_layer["cloud"] & machine.keys()
+    assert not by_layer["kernel"] & cloud.keys()
+    assert {"reachable", "result-known"} <= machine.keys() & cloud.keys()
+
+
+def test_drift_is_a_failure_with_what_it_breaks_and_what_mends_it() -> None:
+    suite = suites(
+        check(drifted("worker-0", MISSING, new_finding("route-missing", "10.200.2.0/24", "another"), FOREIGN))
+    )["worker-0"]
+    assert {name: result for name, result in results(suite).items() if result != "passed"} == {
+        "route-missing": "failure"
+    }
+    failure = case_of(suite, "route-missing").result[0]
+    assert failure.message == f"{MISSING.message} (and 1 more)"
+    assert failure.type == "route-missing"
+    for text in ("another", MISSING.expected, MISSING.drift_class.breaks, "--limit worker-0"):
+        assert text in str(failure.text)
+    assert FOREIGN.message in str(case_of(suite, "foreign-route").system_out)
+
+
+@pytest.mark.parametrize(
+    ("host", "reachable", "known"),
+    [
+        (unreachable("a"), "error", "skipped"),
+        (failed("a"), "passed", "error"),
+        (skipped("a"), "skipped", "skipped"),
+        (HostOutcome(host="a", outcome=Outcome.FAILED, reason="interrupted"), "skipped", "error"),
+    ],
+    ids=["unreachable", "failed", "skipped", "left behind"],
+)
+def test_no_check_passes_on_a_host_that_was_not_checked(host: HostOutcome, reachable: str, known: str) -> None:
+    found = results(suites(check(host))["a"])
+    assert (found.pop("reachable"), found.pop("result-known")) == (reachable, known)
+    assert set(found.values()) == {"skipped"}
+
+
+def test_what_a_run_has_repaired_is_told_and_no_failure() -> None:
+    suite = suites(fixed(changed("a", MISSING)))["a"]
+    assert set(results(suite).values()) == {"passed"}
+    assert f"repaired: {MISSING.message}" in str(case_of(suite, "route-missing").system_out)
+
+
+def test_counts_and_times_are_those_of_the_run() -> None:
+    xml = JUnitXml.fromstring(render_junit(check(ok("a"), drifted("b"), unreachable("c"), drifted("d", PAIR))).encode())
+    assert (xml.failures, xml.errors, xml.time) == (2, 1, 1.5)
+    assert xml.tests == sum(len(list(suite)) for suite in xml)
+    assert [suite.time for suite in xml] == [0.25, 0.5, 0.0, 0.5]
+
+
+def test_provisioning_has_a_case_for_each_change() -> None:
+    found = suites(
+        provisioning(
+            ok("a"), changed("b"), unreachable("c"), failed("d").model_copy(update={"changes": changed("d").changes})
+        )
+    )
+    change = "routes: add 10.200.1.0/24"
+    assert {host: results(suite) for host, suite in found.items()} == {
+        "a": {"reachable": "passed", "as-wanted": "passed"},
+        "b": {"reachable": "passed", "as-wanted": "passed", change: "passed"},
+        "c": {"reachable": "error", "as-wanted": "skipped"},
+        "d": {"reachable": "passed", "as-wanted": "error", change: "skipped"},
+    }
+    assert "would be made" in str(case_of(suites(provisioning(changed("b"), dry_run=True))["b"], change).system_out)
+
+
+@given(st.text(st.characters(codec=None), min_size=1), st.text(st.characters(codec=None)))
+def test_any_text_gives_xml_that_can_be_read(subject: str, message: str) -> None:
+    finding = new_finding("route-missing", subject, message, expected=subject, found=message)
+    report = check(drifted("a", finding), unreachable("b").model_copy(update={"reason": message, "error": subject}))
+    assert list(suites(report)) == ["a", "b"]
+
+
+def test_it_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    write_junit(check(ok("a")), str(tmp_path / "report.xml"))
+    assert [suite.name for suite in JUnitXml.fromfile(str(tmp_path / "report.xml"))] == ["a"]
+    with pytest.raises(UsageError, match="can't be written"):
+        write_junit(check(ok("a")), str(tmp_path / "missing" / "report.xml"))
