@@ -1,0 +1,81 @@
+"""The history on a terminal: a row for each run, oldest first, with what it was the first to see, or not to see."""
+
+from datetime import timedelta
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from podroutes import exit_codes
+from podroutes.history import History, PastFinding, PastRun
+from podroutes.report.table import print_table
+
+MOST_RUNS: Final = 50
+_RESULTS: Final = {
+    exit_codes.OK: ("ok", "green"),
+    exit_codes.DRIFT: ("drift", "magenta"),
+    exit_codes.FAILED: ("incomplete", "bold red"),
+}
+
+
+def print_log(console: Console, history: History, *, limit: int = MOST_RUNS) -> None:
+    """Print the last runs, and what is open after them.
+
+    Args:
+        console: Where to; times are in its own time zone.
+        history: What to read.
+        limit: How many runs at most.
+
+    Raises:
+        UsageError: There is no history, or it can't be read.
+        LockHeldError: Another process did not end writing.
+    """
+    runs = history.runs(limit)
+    print_table(
+        console,
+        ("STARTED", "RESULT", "CHECKED", "DRIFTED", "FINDINGS", "CUT", "NEW AND HEALED"),
+        [_row(run) for run in reversed(runs)],
+    )
+    still_open = history.open_findings()
+    console.print()
+    console.print(Text(f"open: {len(still_open)}", style="bold"))
+    for finding in still_open:
+        console.print(f"  {finding.host}: {finding.code}: {finding.subject}, since {_time(finding)}", soft_wrap=True)
+
+
+def _row(run: PastRun) -> tuple[str | Text, ...]:
+    name, style = _RESULTS.get(run.exit_code, (str(run.exit_code), ""))
+    return (
+        f"{run.started.astimezone():%Y-%m-%d %H:%M:%S}",
+        Text("interrupted" if run.interrupted else name, style=style),
+        f"{run.checked} of {run.asked}",
+        str(run.drifted),
+        str(run.findings),
+        str(run.cut),
+        _events(run),
+    )
+
+
+def _events(run: PastRun) -> Text:
+    text = Text()
+    for sign, style, findings in (("+", "magenta", run.new), ("-", "green", run.healed)):
+        for finding in findings:
+            lasted = f" after {duration(run.started - finding.since)}" if sign == "-" else ""
+            text.append(", " if text else "")
+            text.append(f"{sign} {finding.host} {finding.code} {finding.subject}{lasted}", style=style)
+    return text or Text("-")
+
+
+def _time(finding: PastFinding) -> str:
+    return f"{finding.since.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def duration(span: timedelta) -> str:
+    """A span of time in its two largest units, such as `2 h 5 min`."""
+    seconds = max(0, round(span.total_seconds()))
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count != 0:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
