@@ -5,7 +5,6 @@ not matter, and a part that is missing, or an answer that was cut off, is an err
 """
 
 import base64
-import binascii
 import re
 import stat
 from collections.abc import Iterable, Sequence
@@ -33,7 +32,7 @@ from podroutes.host_state import (
     UnitState,
 )
 from podroutes.routes import parse_lookups, parse_routes
-from podroutes.values import Family, IPAddress, parse_interface_name
+from podroutes.values import Family, IPAddress, parse_address, parse_interface_name
 
 FILE_PATHS: Final = (
     SCRIPT_PATH,
@@ -77,8 +76,8 @@ part boot_sysctls
 grep -sHE '^[[:space:]]*-?[[:space:]]*net[./]ipv[46][./](ip_forward|conf[./].*(forwarding|accept_ra))[[:space:]]*=' \
     @@SYSCTL_GLOBS@
 part networkd
-grep -shE '^[[:space:]]*ManageForeignRoutes[[:space:]]*=' /usr/lib/systemd/networkd.conf.d/*.conf \
-    /etc/systemd/networkd.conf /etc/systemd/networkd.conf.d/*.conf /run/systemd/networkd.conf.d/*.conf
+grep -shE '^[[:space:]]*ManageForeignRoutes[[:space:]]*=' /etc/systemd/networkd.conf \
+    /usr/lib/systemd/networkd.conf.d/*.conf /run/systemd/networkd.conf.d/*.conf /etc/systemd/networkd.conf.d/*.conf
 part units
 systemctl show --property=Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths,Result @@UNITS@
 part enabled
@@ -218,7 +217,7 @@ def _link(item: _IpLink) -> Link:
     addresses = []
     for info in item.addr_info:
         if info.family in ("inet", "inet6") and info.local is not None:
-            interface = ip_interface(f"{info.local}/{info.prefixlen}")
+            interface = ip_interface(f"{parse_address(info.local)}/{info.prefixlen}")
             addresses.append(InterfaceAddress(interface.ip, interface.network))
     return Link(item.ifname, "UP" in item.flags, "LOWER_UP" in item.flags, item.mtu, tuple(addresses))
 
@@ -281,10 +280,10 @@ def parse_boot_sysctls(listing: str, lines: str) -> tuple[SysctlSetting, ...]:
                 chosen[name] = path
     settings = []
     for line in lines.splitlines():
-        path, _, assignment = line.partition(":")
-        key, _, value = assignment.partition("=")
-        if chosen.get(path.rpartition("/")[2]) == path:
-            settings.append(SysctlSetting(path, sysctl_key(key.strip().removeprefix("-").strip()), value.strip()))
+        source = next((path for path in chosen.values() if line.startswith(f"{path}:")), None)
+        if source is not None:
+            key, _, value = line.removeprefix(f"{source}:").partition("=")
+            settings.append(SysctlSetting(source, sysctl_key(key.strip().removeprefix("-").strip()), value.strip()))
     return tuple(sorted(settings, key=lambda setting: setting.path.rpartition("/")[2]))
 
 
@@ -340,9 +339,9 @@ def parse_files(text: str) -> dict[str, FileState]:
             if path not in FILE_PATHS:
                 raise ValueError(path)
             number = int(mode, 16)
-            content = base64.b64decode(body, validate=True).decode(errors="surrogateescape")
+            content = base64.b64decode(body, validate=True).decode(errors="replace")
             files[path] = FileState(content, stat.S_IMODE(number), int(uid), int(gid), stat.S_ISREG(number))
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, OverflowError) as error:
         message = "the host's answer about its files can't be understood"
         raise FactsError(message) from error
     return files

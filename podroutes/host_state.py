@@ -58,7 +58,7 @@ class FileState:
     """A file on the host.
 
     Attributes:
-        content: Its bytes as text, UTF-8 with surrogate escapes; empty for what is no regular file.
+        content: Its text, with U+FFFD for what is no UTF-8; empty for what is no regular file.
         mode: Permission bits, 0o644 say.
         uid: Owner.
         gid: Group.
