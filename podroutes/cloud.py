@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
@@ -9,8 +10,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, Valida
 from podroutes.errors import CloudError
 from podroutes.values import Family, IPAddress, IPNetwork, parse_address, parse_network
 
-_Address = Annotated[IPAddress, BeforeValidator(parse_address)]
-_Network = Annotated[IPNetwork, BeforeValidator(parse_network)]
+
+def _address(value: object) -> IPAddress:
+    return value if isinstance(value, IPv4Address | IPv6Address) else parse_address(value)
+
+
+def _network(value: object) -> IPNetwork:
+    return value if isinstance(value, IPv4Network | IPv6Network) else parse_network(value)
+
+
+_Address = Annotated[IPAddress, BeforeValidator(_address)]
+_Network = Annotated[IPNetwork, BeforeValidator(_network)]
 
 
 class _Model(BaseModel):

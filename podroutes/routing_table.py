@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from podroutes.cloud import CloudState
 from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
 from podroutes.outcomes import HostOutcome, Outcome
@@ -48,16 +49,42 @@ class HostRecord(_Record):
     ip_route: Annotated[str, Field(description="What `ip route` prints there.")] = ""
 
 
+class PortRecord(_Record):
+    """A worker's port in the cloud."""
+
+    worker: str
+    port: Annotated[str, Field(description="Its name, or its id where it has none.")]
+    address: str
+    allowed_address_pairs: tuple[str, ...] = ()
+    port_security: bool = True
+
+
+class CloudRecord(_Record):
+    """What a cloud has."""
+
+    host: str
+    outcome: Outcome
+    reason: str = ""
+    routes: Annotated[
+        tuple[tuple[str, str, str], ...], Field(description="Subnet or router, destination, gateway.")
+    ] = ()
+    ports: tuple[PortRecord, ...] = ()
+
+
 class RoutingTable(_Record):
     """The plan, and what every host has of it."""
 
     schema_version: Literal[1] = 1
     workers: tuple[WorkerRecord, ...]
     hosts: tuple[HostRecord, ...]
+    clouds: tuple[CloudRecord, ...] = ()
 
 
 def build_routing_table(
-    plan: NetworkPlan, outcomes: tuple[HostOutcome, ...], states: Mapping[str, HostState]
+    plan: NetworkPlan,
+    outcomes: tuple[HostOutcome, ...],
+    states: Mapping[str, HostState],
+    clouds: Mapping[str, CloudState] | None = None,
 ) -> RoutingTable:
     """Put the plan and what was read side by side.
 
@@ -65,6 +92,7 @@ def build_routing_table(
         plan: The cluster's network.
         outcomes: One for each host that was asked for.
         states: What was read, by host; none for a host that could not be read.
+        clouds: What was read of clouds, by host.
     """
     workers = tuple(
         WorkerRecord(worker=route.worker, internal_ip=str(route.next_hop), pod_cidr=str(route.destination))
@@ -79,8 +107,42 @@ def build_routing_table(
             ip_route=states[outcome.host].route_text if outcome.host in states else "",
         )
         for outcome in outcomes
+        if outcome.host in plan.nodes
     )
-    return RoutingTable(workers=workers, hosts=hosts)
+    cloud_records = tuple(
+        _cloud_record(plan, outcome, (clouds or {}).get(outcome.host))
+        for outcome in outcomes
+        if outcome.host in plan.clouds
+    )
+    return RoutingTable(workers=workers, hosts=hosts, clouds=cloud_records)
+
+
+def _cloud_record(plan: NetworkPlan, outcome: HostOutcome, state: CloudState | None) -> CloudRecord:
+    if state is None:
+        return CloudRecord(host=outcome.host, outcome=outcome.outcome, reason=outcome.reason)
+    lists = [(f"subnet {subnet.name}", subnet.host_routes) for subnet in state.subnets.values()]
+    if state.router is not None:
+        lists.append((f"router {state.router.name}", state.router.routes))
+    ports = []
+    for route in plan.pod_routes:
+        port = state.port_of(route.next_hop)
+        if port is not None:
+            ports.append(
+                PortRecord(
+                    worker=route.worker,
+                    port=port.name or port.id,
+                    address=str(route.next_hop),
+                    allowed_address_pairs=tuple(pair.ip_address for pair in port.allowed_address_pairs),
+                    port_security=port.port_security_enabled,
+                )
+            )
+    return CloudRecord(
+        host=outcome.host,
+        outcome=outcome.outcome,
+        reason=outcome.reason,
+        routes=tuple((where, str(one.destination), str(one.nexthop)) for where, routes in lists for one in routes),
+        ports=tuple(ports),
+    )
 
 
 def host_routes(plan: NetworkPlan, node: Node, state: HostState) -> tuple[RouteRecord, ...]:

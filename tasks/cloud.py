@@ -97,7 +97,7 @@ def _by_name_or_id(list_resources: Callable[..., Any], name: str) -> list[dict[s
 
 
 def _dicts(resources: Any) -> list[dict[str, Any]]:  # noqa: ANN401  # the SDK's resources have no common type
-    return [resource.to_dict(computed=False) for resource in resources]
+    return [resource.to_dict(computed=False, original_names=True) for resource in resources]
 
 
 def _only(found: list[dict[str, Any]], what: str, name: str, cloud: Cloud) -> dict[str, Any]:

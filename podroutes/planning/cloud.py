@@ -4,7 +4,7 @@ What is ours there is every destination inside the cluster's range: Neutron has 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from podroutes.changes import Change, HostPlan
@@ -73,7 +73,10 @@ def plan_cloud(plan: NetworkPlan, cloud: Cloud, state: CloudState, *, remove: bo
     if conflicts:
         return CloudPlan(HostPlan(conflicts=tuple(conflicts)))
     # Ports first: routes to ports that drop the packets help nobody.
-    host_plan = HostPlan((*pair_changes, *route_changes), notes=tuple(notes))
+    changes = (*pair_changes, *route_changes)
+    if remove:
+        changes = tuple(replace(change, reason="ours: it lies inside the cluster's range") for change in changes)
+    host_plan = HostPlan(changes, notes=tuple(notes))
     router_id = state.router.id if state.router is not None else ""
     return CloudPlan(host_plan, host_routes, router_id, router_add, router_remove, pairs)
 
@@ -191,7 +194,9 @@ def _plan_pairs(
         port = state.port_of(route.next_hop)
         if port is not None:
             cidrs.setdefault(port.id, []).append(route.destination)
-    for port in state.ports:
+    # As the workers are listed, whatever Neutron's order is.
+    order = {port_id: number for number, port_id in enumerate(cidrs)}
+    for port in sorted(state.ports, key=lambda port: order.get(port.id, len(order))):
         own = cidrs.get(port.id, [])
         if not port.port_security_enabled:
             if own:

@@ -33,6 +33,33 @@ def print_as_table(console: Console, table: RoutingTable) -> None:
     print_table(console, ("HOST", "DESTINATION", "NEXT HOP", "DEVICE", "PROTO", "METRIC", "STATUS"), rows)
 
 
+def print_clouds(console: Console, table: RoutingTable) -> None:
+    """Print each cloud's routes as `openstack subnet show` does, and each worker beside its port."""
+    for cloud in table.clouds:
+        console.print()
+        if cloud.outcome in FAILURES:
+            console.print(Text(f"{cloud.host}: {cloud.outcome}: {cloud.reason}", style="bold red"), soft_wrap=True)
+            continue
+        rows = [
+            (where, f"destination='{destination}', gateway='{gateway}'") for where, destination, gateway in cloud.routes
+        ]
+        print_table(console, (cloud.host.upper(), "HOST ROUTES"), rows or [("-", "none")])
+        console.print()
+        print_table(
+            console,
+            ("WORKER", "PORT", "ADDRESS", "ALLOWED ADDRESS PAIRS"),
+            [
+                (
+                    port.worker,
+                    port.port,
+                    port.address,
+                    ", ".join(port.allowed_address_pairs) if port.port_security else "port security is off",
+                )
+                for port in cloud.ports
+            ],
+        )
+
+
 def _row(host: str, route: RouteRecord) -> tuple[str | Text, ...]:
     return (
         host,
