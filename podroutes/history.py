@@ -238,8 +238,8 @@ class History:
             return UsageError(f"{self.path}: no SQLite file; nothing was changed in it: name another file")
         if code == sqlite3.SQLITE_CORRUPT:
             return UsageError(
-                f"{self.path}: the history is damaged ({detail}); nothing was changed in it. Move it away, and the next "
-                f"check begins a new one: mv {self.path} {self.path}.damaged"
+                f"{self.path}: the history is damaged ({detail}); nothing was changed in it. Move it away, and the "
+                f"next check begins a new one: mv {self.path} {self.path}.damaged"
             )
         return UsageError(f"{self.path}: the history can't be used: {detail}")
 
