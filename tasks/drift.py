@@ -1,11 +1,9 @@
 """Checking a host for drift: reads, and never writes."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from nornir.core.exceptions import NornirSubTaskError
 from nornir.core.task import MultiResult, Result, Task
 
 from podroutes.changes import Change
@@ -15,8 +13,8 @@ from podroutes.host_state import HostState
 from podroutes.network_plan import Node
 from podroutes.outcomes import HostOutcome, Outcome
 from podroutes.planning.host import Provisioning
-from tasks.ensure import root_error
 from tasks.facts import collect_facts
+from tasks.guard import fill
 from tasks.outcome import failure_of, outcome_of, reason_of
 
 
@@ -56,20 +54,17 @@ def check_drift(task: Task, work: Provisioning) -> Result:
         A `Checked` as result. A host that can't be read has failed, with the error as exception.
     """
     checked = Checked()
-    started = time.monotonic()
-    try:
-        if task.host.name in work.plan.clouds:
-            _check_cloud(task, work, checked)
-        else:
-            _check_machine(task, work, work.plan.nodes[task.host.name], checked)
-    except NornirSubTaskError as error:
-        checked.error = root_error(error)
-    except Exception as error:  # noqa: BLE001  # the host's result carries it; others go on
-        checked.error = error
+    fill(checked, lambda: _check(task, work, checked))
     if checked.error is not None:
         checked.findings = (finding_of_error(checked.error, reason_of(checked.error)),)
-    checked.seconds = time.monotonic() - started
     return Result(host=task.host, result=checked, failed=checked.error is not None, exception=checked.error)
+
+
+def _check(task: Task, work: Provisioning, checked: Checked) -> None:
+    if task.host.name in work.plan.clouds:
+        _check_cloud(task, work, checked)
+    else:
+        _check_machine(task, work, work.plan.nodes[task.host.name], checked)
 
 
 def _check_machine(task: Task, work: Provisioning, node: Node, checked: Checked) -> None:

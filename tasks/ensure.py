@@ -1,11 +1,9 @@
 """The shape of every changing task: collect, plan, apply what differs, verify."""
 
-import time
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
-from nornir.core.exceptions import NornirSubTaskError
-from nornir.core.task import MultiResult, Result, Task
+from nornir.core.task import Result, Task
 
 from podroutes.changes import Change, HostPlan
 from podroutes.diff import diff_of
@@ -14,6 +12,7 @@ from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
 from tasks.apply import apply_changes
 from tasks.facts import collect_facts
+from tasks.guard import fill
 
 
 class Work(Protocol):
@@ -71,14 +70,12 @@ def ensure(task: Task, work: Work, *, approved: dict[str, tuple[Change, ...]] | 
         has failed, with the error as exception.
     """
     ensured = Ensured()
-    started = time.monotonic()
-    try:
-        _ensure(task, work, approved, ensured)
-    except NornirSubTaskError as error:
-        ensured.error = root_error(error)
-    except Exception as error:  # noqa: BLE001  # the host's result carries it; others go on
-        ensured.error = error
-    ensured.seconds = time.monotonic() - started
+    fill(ensured, lambda: _ensure(task, work, approved, ensured))
+    return result_of(task, ensured)
+
+
+def result_of(task: Task, ensured: Ensured) -> Result:
+    """Nornir's result of a host, the same in a dry run and not."""
     return Result(
         host=task.host,
         result=ensured,
@@ -116,14 +113,3 @@ def _verify(left: HostPlan) -> None:
     lines = [*left.conflicts, *(f"{change.subject}: still {change.reason}" for change in left.changes), *left.unmet]
     if lines:
         raise VerificationError("; ".join(lines))
-
-
-def root_error(error: BaseException) -> Exception:
-    """The exception that a subtask raised, from the one that Nornir made of it."""
-    while isinstance(error, NornirSubTaskError):
-        result: MultiResult | Result = error.result
-        inner = result[0].exception if isinstance(result, MultiResult) else result.exception
-        if inner is None:
-            break
-        error = inner
-    return error if isinstance(error, Exception) else RuntimeError(repr(error))

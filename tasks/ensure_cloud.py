@@ -1,6 +1,5 @@
 """A cloud made what the plan wants: collect, plan, apply what differs, verify, as for every other host."""
 
-import time
 from contextlib import suppress
 
 from nornir.core.task import Result, Task
@@ -8,12 +7,12 @@ from openstack.connection import Connection
 
 from podroutes.changes import Change, HostPlan
 from podroutes.cloud import CloudState
-from podroutes.diff import diff_of
 from podroutes.errors import HostConflictError, HostError, PodRoutesError, VerificationError
 from podroutes.network_plan import Cloud, NetworkPlan
 from podroutes.planning.cloud import CloudPlan, lease_note, plan_cloud
 from tasks.cloud import collect_cloud, connection_to
-from tasks.ensure import Ensured
+from tasks.ensure import Ensured, result_of
+from tasks.guard import fill
 from tasks.ports import write_address_pairs
 from tasks.subnet import ensure_host_routes
 
@@ -33,20 +32,8 @@ def ensure_cloud(
         As `tasks.ensure.ensure`.
     """
     ensured = Ensured()
-    started = time.monotonic()
-    try:
-        _Work(task, plan, remove=remove).run(ensured, approved)
-    except Exception as error:  # noqa: BLE001  # the host's result carries it; others go on
-        ensured.error = error
-    ensured.seconds = time.monotonic() - started
-    return Result(
-        host=task.host,
-        result=ensured,
-        changed=bool(ensured.changes) and ensured.error is None,
-        diff=diff_of(ensured.changes),
-        failed=ensured.error is not None,
-        exception=ensured.error,
-    )
+    fill(ensured, lambda: _Work(task, plan, remove=remove).run(ensured, approved))
+    return result_of(task, ensured)
 
 
 class _Work:

@@ -4,7 +4,8 @@ from nornir.core.task import MultiResult, Result
 
 from podroutes.errors import PodRoutesError, UnreachableError
 from podroutes.outcomes import ChangeRecord, HostOutcome, Outcome
-from tasks.ensure import Ensured, root_error
+from tasks.ensure import Ensured
+from tasks.guard import root_error
 
 
 def outcome_of(host: str, result: MultiResult) -> HostOutcome:
