@@ -5,6 +5,7 @@ is 2, so interfaces that live from them get that first.
 """
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Final
 
 from podroutes.changes import Change, HostPlan, RemoveFile, SetSysctl, Step, WriteFile
@@ -84,16 +85,26 @@ def _why(key: str) -> str:
 
 
 def _remember(changes: list[Change], wanted: Mapping[str, str], state: HostState) -> list[Change]:
-    """Note down what was there before the very first change, so that it can be put back."""
-    if not changes or BEFORE_PATH in state.files:
+    """Note down what was there before the first change of each parameter, so that it can be put back."""
+    noted = state.files.get(BEFORE_PATH)
+    if not changes or (noted is not None and not noted.ours):
         return changes
-    keys = [*wanted, IPV4_REDIRECTS] if IPV4_FORWARD in wanted else list(wanted)
-    content = _BEFORE_HEADER + "".join(f"{key} = {state.sysctls[key]}\n" for key in keys if key in state.sysctls)
+    keys = list(wanted)
+    if noted is not None:
+        known = parse_sysctl_lines(noted.content)
+        keys = [change.subject for change in changes if change.action == "set" and change.subject not in known]
+    if IPV4_FORWARD in keys:
+        keys.append(IPV4_REDIRECTS)
+    lines = "".join(f"{key} = {state.sysctls[key]}\n" for key in keys if key in state.sysctls)
+    if noted is not None and lines == "":
+        return changes
+    before = "" if noted is None else noted.content
+    content = (before or _BEFORE_HEADER) + lines
     note = Change(
         "forwarding",
         "write",
         BEFORE_PATH,
-        "",
+        before,
         content,
         "to put forwarding back when it is deprovisioned",
         (WriteFile(BEFORE_PATH, 0o644, content),),
@@ -101,12 +112,21 @@ def _remember(changes: list[Change], wanted: Mapping[str, str], state: HostState
     return [note, *changes]
 
 
+def _sets(key: str) -> str:
+    """The parameter that a line of a sysctl.d file sets, by the name that this software uses for it."""
+    for alias, name in _ALIASES.items():
+        # Patterns leave out what is set by its own name elsewhere (sysctl.d(5)), which an alias is not.
+        if key == alias or ("*" in key and fnmatchcase(alias, key)):
+            return name
+    return key
+
+
 def _overruled(wanted: Mapping[str, str], state: HostState) -> list[str]:
     """Files that sort after ours and set something else at boot."""
     name = SYSCTL_PATH.rpartition("/")[2]
     last: dict[str, tuple[str, str]] = {}
     for setting in state.boot_sysctls:
-        key = _ALIASES.get(setting.key, setting.key)
+        key = _sets(setting.key)
         if setting.path.rpartition("/")[2] > name and key in wanted:
             last[key] = (setting.path, setting.value)
     return [
@@ -124,11 +144,7 @@ def plan_forwarding_removal(state: HostState) -> HostPlan:
         changes.append(_removal(SYSCTL_PATH, own.content))
     notes: list[str] = []
     if before is not None and before.ours:
-        elsewhere = {
-            _ALIASES.get(setting.key, setting.key): setting
-            for setting in state.boot_sysctls
-            if setting.path != SYSCTL_PATH
-        }
+        elsewhere = {_sets(setting.key): setting for setting in state.boot_sysctls if setting.path != SYSCTL_PATH}
         was = parse_sysctl_lines(before.content)
         redirects = was.pop(IPV4_REDIRECTS, None)
         # Forwarding goes off before accept_ra goes back, the other way round than it came on.

@@ -1,7 +1,7 @@
 """Reading a host.
 
-The samples were printed by the script itself on Debian 12 with systemd, on a fresh host and on a provisioned one that was
-altered by hand.
+The samples were printed by the script itself on Debian 12 with systemd, on a fresh host and on a provisioned one that
+was altered by hand.
 """
 
 import base64
