@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 
 from lab import Lab, enter
 from lab.layout import Host
 from lab.matrix import Matrix, measure
+from lab.paths import STATE
 from podroutes.report.json_report import schema
 from tests.integration import snapshot
 from tests.integration.inventories import Inventory
@@ -33,6 +35,7 @@ SYSCTL = "/etc/sysctl.d/90-kubernetes-pod-routes.conf"
 HOST_LOCK = "/run/pod-routes.lock"
 
 Change = tuple[str, str, str]
+_PREFIX = "podroutes-test"
 _ANSI = re.compile(r"\x1b")
 
 
@@ -339,18 +342,26 @@ def assert_own_pod_cidrs_are_local(cluster: Cluster) -> None:
     cluster.everywhere(check, [worker.name for worker in cluster.workers if worker.name in running])
 
 
-def remove_dead_labs(prefix: str) -> None:
-    """Take down labs of earlier test runs that were killed before they could do so themselves.
+@contextmanager
+def new_lab(suffix: str = "", **size: Any) -> Iterator[Lab]:  # noqa: ANN401  # the types are those of Layout
+    """A lab of this test run's own, taken down at the end; also labs of earlier runs that were killed.
 
     Args:
-        prefix: Of their names; the process id of the test run follows.
+        suffix: Of its name, where a run has several.
+        **size: Fields of `Layout`.
     """
-    from lab.paths import STATE  # noqa: PLC0415 - here alone
-
-    for folder in STATE.glob(f"{prefix}*/"):
-        pid = folder.name.removeprefix(prefix)
+    if os.geteuid() != 0:
+        pytest.skip("the lab needs root")
+    for folder in STATE.glob(f"{_PREFIX}*/"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
         if pid.isdigit() and not _runs(int(pid)):
             Lab(folder.name).down()
+    lab = Lab(f"{_PREFIX}{os.getpid()}{suffix}")
+    try:
+        lab.up(**size)
+        yield lab
+    finally:
+        lab.down()
 
 
 def _runs(pid: int) -> bool:

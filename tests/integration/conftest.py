@@ -4,29 +4,18 @@ A test may do to the hosts whatever it likes: before the next one starts, every 
 for is brought back, so no test depends on another.
 """
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from lab import Lab
-from tests.integration.cluster import Cluster, assert_own_pod_cidrs_are_local, remove_dead_labs
-
-PREFIX = "podroutes-test"
+from tests.integration.cluster import Cluster, assert_own_pod_cidrs_are_local, new_lab
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three controllers and three workers with a pod each, in whatever state they are."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab needs root")
-    remove_dead_labs(PREFIX)
-    lab = Lab(f"{PREFIX}{os.getpid()}")
-    try:
-        lab.up()
+    with new_lab() as lab:
         yield Cluster(lab, tmp_path_factory.mktemp("operator"))
-    finally:
-        lab.down()
 
 
 @pytest.fixture
