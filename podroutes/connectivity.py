@@ -1,19 +1,23 @@
 """Which pods reach which, derived from what the hosts have: every node as source, every worker as target.
 
-Packets to a worker's pods arrive if the source's kernel sends them to that worker's internal IP, the source forwards
-(where they come from its own pods), the target forwards, and the target reaches its own pods itself.
-Replies go the other way.
+A packet is followed from the source through every machine that the kernels would send it to. It arrives if all of them
+forward, the last one is the target, and that one reaches its own pods itself. A detour through another worker arrives,
+too: what is wrong with it is a finding, and not that it cuts anything off. Replies go the other way.
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal
 
 from podroutes.findings import Direction
 from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node, PodRoute
 from podroutes.planning.forwarding import IPV4_FORWARD, IPV6_FORWARD
-from podroutes.planning.routes import own_pod_hijacks
-from podroutes.values import Family
+from podroutes.planning.routes import find_device, own_pod_hijacks
+from podroutes.values import Family, IPAddress
+
+_FORWARD: Final[Mapping[Family, str]] = {4: IPV4_FORWARD, 6: IPV6_FORWARD}
 
 
 def directions(plan: NetworkPlan, states: Mapping[str, HostState]) -> tuple[Direction, ...]:
@@ -26,47 +30,160 @@ def directions(plan: NetworkPlan, states: Mapping[str, HostState]) -> tuple[Dire
     Returns:
         One for each ordered pair of a node and another node that is a worker, in the inventory's order.
     """
+    machines = {name: _Machine(plan, plan.nodes[name], state) for name, state in states.items()}
+    network = _Network(plan, machines)
+    goals: dict[str, list[_Goal]] = {worker.name: [] for worker in plan.workers}
+    for route in plan.pod_routes:
+        goals[route.worker].append(_Goal.of(route, machines.get(route.worker)))
     return tuple(
-        _direction(plan, source, target, states)
+        network.direction(source, target, goals[target.name])
         for source in plan.nodes.values()
         for target in plan.workers
         if source.name != target.name
     )
 
 
-def _direction(plan: NetworkPlan, source: Node, target: Node, states: Mapping[str, HostState]) -> Direction:
-    unknown = [node.name for node in (source, target) if node.name not in states]
-    if unknown:
-        reason = f"{' and '.join(unknown)} could not be read"
-        return Direction(source=source.name, target=target.name, state="unknown", reason=reason)
-    for route in plan.pod_routes:
-        if route.worker == target.name:
-            obstacle = _obstacle(source, target, route, states)
-            if obstacle is not None:
-                cause, reason = obstacle
-                return Direction(source=source.name, target=target.name, state="cut", cause=cause, reason=reason)
-    return Direction(source=source.name, target=target.name, state="ok")
+@dataclass(frozen=True)
+class _Obstacle:
+    """Why packets do not arrive; without a cause, why nobody knows whether they do."""
+
+    cause: Literal["", "no route", "no carrier", "forwarding off", "own pods hijacked"]
+    reason: str
 
 
-Cause = Literal["no route", "forwarding off", "own pods hijacked"]
+class _Machine:
+    """What matters of one machine, looked at once however many directions it is in."""
+
+    def __init__(self, plan: NetworkPlan, node: Node, state: HostState) -> None:
+        self.name = node.name
+        self.is_worker = node.role == "worker"
+        self.state = state
+        devices = {family: find_device(plan, node, state, family).link for family in plan.families}
+        self.devices = {family: link.name for family, link in devices.items() if link is not None}
+        self._forwards = {family: state.sysctls.get(_FORWARD[family]) == "1" for family in plan.families}
+        self._node = node
+
+    def forwards(self, family: Family) -> bool:
+        return self._forwards[family]
+
+    @cached_property
+    def hijacked(self) -> frozenset[str]:
+        """Its own pod CIDRs that its kernel sends through a next hop: the first route with the lowest metric does."""
+        hijacks = set(own_pod_hijacks(self._node, self.state))
+        chosen = set()
+        for cidr in {route.destination for route in hijacks}:
+            routes = [route for routes in self.state.routes.values() for route in routes if route.tos == ""]
+            first = min((route for route in routes if route.destination == cidr), key=lambda route: route.metric)
+            if first in hijacks:
+                chosen.add(str(cidr))
+        return frozenset(chosen)
 
 
-def _obstacle(source: Node, target: Node, route: PodRoute, states: Mapping[str, HostState]) -> tuple[Cause, str] | None:
-    at_source, at_target = states[source.name], states[target.name]
-    lookup = at_source.lookups.get(route.probe)
-    if lookup is None:
-        return "no route", f"{source.name} has no way to {route.destination}"
-    if lookup.via != route.next_hop:
-        way = f"via {lookup.via}" if lookup.via is not None else f"to {lookup.dev}"
-        return "no route", f"{source.name} sends {route.destination} {way}, not via {route.next_hop}"
-    if source.role == "worker" and not _forwards(at_source, route.family):
-        return "forwarding off", f"{source.name} does not forward"
-    if not _forwards(at_target, route.family):
-        return "forwarding off", f"{target.name} does not forward"
-    if any(hijack.destination == route.destination for hijack in own_pod_hijacks(target, at_target)):
-        return "own pods hijacked", f"{target.name} sends its own pods' packets away"
+@dataclass(frozen=True)
+class _Goal:
+    """A worker's pod CIDR as the goal of packets: what is the same wherever they come from."""
+
+    destination: str
+    next_hop: str
+    family: Family
+    probe: IPAddress
+    at_target: _Obstacle | None
+
+    @classmethod
+    def of(cls, route: PodRoute, target: _Machine | None) -> "_Goal":
+        obstacle = None if target is None else _at_target(target, route)
+        return cls(str(route.destination), str(route.next_hop), route.family, route.probe, obstacle)
+
+
+@dataclass(frozen=True)
+class _Network:
+    plan: NetworkPlan
+    machines: Mapping[str, _Machine]
+
+    @cached_property
+    def owners(self) -> dict[IPAddress, str]:
+        """Whose each internal IP is; a controller's that the inventory leaves open is what the controller has."""
+        owners = {}
+        for node in self.plan.nodes.values():
+            for family in self.plan.families:
+                internal_ip = node.internal_ip(family)
+                if internal_ip is not None:
+                    owners[internal_ip] = node.name
+        for name, machine in self.machines.items():
+            for family, device in machine.devices.items():
+                for own in machine.state.links[device].addresses:
+                    if own.ip.version == family:
+                        owners.setdefault(own.ip, name)
+        return owners
+
+    def direction(self, source: Node, target: Node, goals: list[_Goal]) -> Direction:
+        unread = [node.name for node in (source, target) if node.name not in self.machines]
+        if unread:
+            reason = f"{' and '.join(unread)} could not be read"
+            return Direction(source=source.name, target=target.name, state="unknown", reason=reason)
+        found = [self._obstacle(self.machines[source.name], target.name, goal) for goal in goals]
+        obstacles = sorted((one for one in found if one is not None), key=lambda one: one.cause == "")
+        if not obstacles:
+            return Direction(source=source.name, target=target.name, state="ok")
+        worst = obstacles[0]
+        state: Literal["cut", "unknown"] = "cut" if worst.cause else "unknown"
+        return Direction(source=source.name, target=target.name, state=state, cause=worst.cause, reason=worst.reason)
+
+    def _obstacle(self, source: _Machine, target: str, goal: _Goal) -> _Obstacle | None:
+        if source.is_worker and not source.forwards(goal.family):
+            return _Obstacle("forwarding off", f"{source.name} does not forward")
+        return self._on_the_way(source, target, goal) or goal.at_target
+
+    def _on_the_way(self, source: _Machine, target: str, goal: _Goal) -> _Obstacle | None:
+        """Follow a packet until it is at the target."""
+        at = source
+        passed = {source.name}
+        while True:
+            after = self._next(at, goal)
+            if isinstance(after, _Obstacle):
+                return after
+            if after == target:
+                return None
+            if after in passed:
+                return _Obstacle("no route", f"{at.name} sends {goal.destination} back to {after}, in a circle")
+            if after not in self.machines:
+                way = f"{at.name} sends {goal.destination} through {after}"
+                return _Obstacle("", f"{way}, which was not read")
+            passed.add(after)
+            at = self.machines[after]
+            if not at.forwards(goal.family):
+                way = f"{source.name} sends {goal.destination} through {at.name}"
+                return _Obstacle("forwarding off", f"{way}, which does not forward")
+
+    def _next(self, at: _Machine, goal: _Goal) -> str | _Obstacle:
+        """The machine that a packet comes to from another one."""
+        lookup = at.state.lookups.get(goal.probe)
+        if lookup is None:
+            return _Obstacle("no route", f"{at.name} has no way to {goal.destination}")
+        if lookup.via is None:
+            sends = f"{at.name} sends {goal.destination} to {lookup.dev}"
+            return _Obstacle("no route", f"{sends}, not via {goal.next_hop}")
+        after = self.owners.get(lookup.via)
+        if after is None:
+            sends = f"{at.name} sends {goal.destination} via {lookup.via}"
+            return _Obstacle("no route", f"{sends}, not via {goal.next_hop}")
+        device = at.devices.get(goal.family)
+        if device is not None and lookup.dev != device:
+            return _Obstacle("no route", f"{at.name} sends {goal.destination} on {lookup.dev}, not on {device}")
+        link = at.state.links.get(lookup.dev or "")
+        if link is not None and not link.carrier:
+            return _Obstacle("no carrier", f"{lookup.dev} of {at.name} has no carrier")
+        return after
+
+
+def _at_target(target: _Machine, route: PodRoute) -> _Obstacle | None:
+    link = target.state.link_with(route.next_hop)
+    if link is None:
+        return _Obstacle("no route", f"{target.name} does not have {route.next_hop}")
+    if not link.carrier:
+        return _Obstacle("no carrier", f"{link.name} of {target.name} has no carrier")
+    if not target.forwards(route.family):
+        return _Obstacle("forwarding off", f"{target.name} does not forward")
+    if str(route.destination) in target.hijacked:
+        return _Obstacle("own pods hijacked", f"{target.name} sends its own pods' packets away")
     return None
-
-
-def _forwards(state: HostState, family: Family) -> bool:
-    return state.sysctls.get(IPV4_FORWARD if family == 4 else IPV6_FORWARD) == "1"

@@ -71,7 +71,7 @@ class Direction(BaseModel):
     state: Literal["ok", "cut", "unknown"]
     reason: Annotated[str, Field(description="Why it is cut or not known; empty where it is ok.")] = ""
     cause: Annotated[
-        Literal["", "no route", "forwarding off", "own pods hijacked", "too large", "dropped on the way"],
+        Literal["", "no route", "no carrier", "forwarding off", "own pods hijacked", "too large", "dropped on the way"],
         Field(description="What cuts it; empty where it is not cut."),
     ] = ""
     ping: Annotated[
