@@ -25,16 +25,21 @@ class Provisioning:
 
     def plan_host(self, node: Node, state: HostState) -> HostPlan:
         """Plan everything that one host needs."""
+        forwarding = plan_forwarding(self.plan, state)
+        routes = plan_routes(self.plan, node, state)
         service = plan_routes_service(self.plan, node, state, self.files)
-        if not node.routes_service and service.changes:
-            # Stopping the unit takes its routes away: they are all put back after it.
-            without = {
-                family: tuple(route for route in routes if route.protocol != PROTOCOL)
-                for family, routes in state.routes.items()
-            }
-            routes = plan_routes(self.plan, node, replace(state, routes=without))
-            return plan_forwarding(self.plan, state) + service + routes
-        return plan_forwarding(self.plan, state) + plan_routes(self.plan, node, state) + service
+        if node.routes_service or not service.changes:
+            return forwarding + routes + service
+        # Stopping the unit takes away the routes that it knows. What has to go does so before, and all others of ours
+        # are put back after.
+        removals = tuple(change for change in routes.changes if change.action == "remove")
+        gone = {change.before for change in removals}
+        left = {
+            family: tuple(route for route in present if route.protocol != PROTOCOL and str(route) not in gone)
+            for family, present in state.routes.items()
+        }
+        again = plan_routes(self.plan, node, replace(state, routes=left))
+        return forwarding + HostPlan(removals) + service + again
 
     def remaining(self, node: Node, state: HostState) -> HostPlan:
         """What is still not as wanted, the kernel's own choice of ways included; read after a change."""
