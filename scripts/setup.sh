@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 EX_USAGE=64
-PACKAGES="systemd-container openssh-server iproute2 iputils-ping procps sudo dbus shellcheck"
+PACKAGES="systemd-container openssh-server iproute2 iputils-ping procps sudo dbus shellcheck chromium"
 
 fail() {
     echo "setup: $1" >&2
