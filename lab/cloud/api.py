@@ -1,11 +1,11 @@
-"""A small client of the cloud's APIs, for the lab itself: past the edge, neither counted nor disturbed."""
+"""A small client of the cloud's APIs, for the lab itself: commonly past the edge, neither counted nor disturbed."""
 
 import http.client
 import json
 import socket
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from lab.cloud.paths import ADDRESS, IDENTITY_PORT, NETWORK_PORT, behind
 from lab.errors import LabError
@@ -13,7 +13,7 @@ from lab.kernel import in_netns
 
 _SECONDS = 60.0
 _UNAUTHORIZED = 401
-_PORTS = {"identity": behind(IDENTITY_PORT), "network": behind(NETWORK_PORT)}
+_PORTS = {"identity": IDENTITY_PORT, "network": NETWORK_PORT}
 
 
 class Api:
@@ -22,10 +22,12 @@ class Api:
     Args:
         netns: Name of the network namespace in which they are.
         auth: How to log in, as below `auth` in `clouds.yaml`; without one, only what needs no token can be asked.
+        edge: Whether to go through the edge, as the operator's commands do.
     """
 
-    def __init__(self, netns: str, auth: dict[str, str] | None = None) -> None:
+    def __init__(self, netns: str, auth: dict[str, str] | None = None, *, edge: bool = False) -> None:
         self._netns = netns
+        self._ports = {service: port if edge else behind(port) for service, port in _PORTS.items()}
         self._auth = auth
         self._token: str | None = None
 
@@ -65,7 +67,8 @@ class Api:
             self._token = self.new_token()
         status, answer, _ = self._send(method, path, body, service)
         if status == _UNAUTHORIZED and self._auth is not None:
-            # The token was revoked.
+            # The token was revoked; to send it along would have the new one refused as well.
+            self._token = None
             self._token = self.new_token()
             status, answer, _ = self._send(method, path, body, service)
         if status >= http.client.BAD_REQUEST:
@@ -107,12 +110,12 @@ class Api:
 
     def _send(self, method: str, path: str, body: object, service: str) -> tuple[int, bytes, "http.client.HTTPMessage"]:
         headers = {"Content-Type": "application/json"} | ({"X-Auth-Token": self._token} if self._token else {})
-        connection = http.client.HTTPConnection(ADDRESS, _PORTS[service])
+        connection = http.client.HTTPConnection(ADDRESS, self._ports[service])
         try:
             # A socket belongs to the namespace in which it was made, whoever uses it.
             connection.sock = in_netns(self._netns, socket.socket)
             connection.sock.settimeout(_SECONDS)
-            connection.sock.connect((ADDRESS, _PORTS[service]))
+            connection.sock.connect((ADDRESS, self._ports[service]))
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             got = connection.getresponse()
             return got.status, got.read(), got.headers
@@ -120,16 +123,6 @@ class Api:
             raise LabError(f"the cloud's {service} API does not answer: {error}", status=1) from error
         finally:
             connection.close()
-
-
-def by_name(path: str, name: str) -> str:
-    """The path with a query for a name.
-
-    Args:
-        path: Of a collection.
-        name: The name.
-    """
-    return f"{path}?name={quote(name)}"
 
 
 def _reason(answer: bytes) -> str:

@@ -16,15 +16,16 @@ def cache_root() -> Path:
     return Path(base) / "pod-routes"
 
 
-def made_once(folder: Path, make: Callable[[Path], None], *, announce: Callable[[], None] = lambda: None) -> Path:
+def made_once(folder: Path, make: Callable[[Path, int], None], *, announce: Callable[[], None] = lambda: None) -> Path:
     """Make a folder unless it has been made; of two makers at once, one waits for the other.
 
     What is made may know its own path, so it is made in its place; a stamp says that it is whole. What an interrupted
-    maker has left is removed and made anew.
+    maker has left is removed and made anew, once the programs that it had started have ended.
 
     Args:
         folder: The folder.
-        make: Fills it.
+        make: Fills it. It is also given a file descriptor that the programs which it starts have to inherit: as long as
+            one of them runs, nobody else makes the folder.
         announce: Called before it is made.
 
     Returns:
@@ -42,7 +43,7 @@ def made_once(folder: Path, make: Callable[[Path], None], *, announce: Callable[
             shutil.rmtree(folder)
         folder.mkdir(mode=0o700)
         started = time.monotonic()
-        make(folder)
+        make(folder, lock.fileno())
         # Its text is for a person who wonders.
         (folder / _STAMP).write_text(f"made in {time.monotonic() - started:.0f} s\n")
     return folder

@@ -81,16 +81,17 @@ class Cloud:
         passwords = self._state()["passwords"]
         return config.auth(cloud, passwords["user"], passwords["admin"])
 
-    def api(self, cloud: str = config.ADMIN_CLOUD) -> Api:
-        """A client from here, past the edge: neither counted nor disturbed.
+    def api(self, cloud: str = config.ADMIN_CLOUD, *, edge: bool = False) -> Api:
+        """A client that works from outside the operator's namespace too.
 
         Args:
             cloud: `kubernetes` or `admin`.
+            edge: Whether to go through the edge; else it is neither counted nor disturbed.
 
         Raises:
             LabError: There is no cloud.
         """
-        return Api(self.lab.paths.operator_netns, self.auth(cloud))
+        return Api(self.lab.paths.operator_netns, self.auth(cloud), edge=edge)
 
     def status(self) -> list[ServiceStatus]:
         """How each service is.

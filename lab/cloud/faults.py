@@ -4,6 +4,7 @@ The product repairs host routes and address pairs. It cannot repair the cloud it
 """
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -146,6 +147,8 @@ def _token_expired(cloud: Cloud) -> str:
     # Keystone revokes the tokens of a user who is disabled; they stay revoked.
     for enabled in (False, True):
         api.call("PATCH", f"/v3/users/{user}", {"user": {"enabled": enabled}}, service="identity")
+    # It counts in whole seconds: a token from the rest of this one would be revoked too.
+    time.sleep(1.0 - time.time() % 1.0)
     return f"every token of the user {USER} so far is no longer valid; a new one can be had"
 
 

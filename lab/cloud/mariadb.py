@@ -66,30 +66,31 @@ def ensure_data(environment: Path, say: Callable[[str], None]) -> Path:
         raise LabError("MariaDB is not installed: install the package mariadb-server-core")
     made = made_once(
         environment_folder() / f"mariadb-{template_digest('serve.py')}",
-        lambda folder: _make(folder, environment),
+        lambda folder, lock: _make(folder, environment, lock),
         announce=lambda: say("making an empty MariaDB database, this once"),
     )
     return data_folder(made)
 
 
-def _make(folder: Path, environment: Path) -> None:
+def _make(folder: Path, environment: Path, lock: int) -> None:
     data = data_folder(folder)
     data.mkdir()
     # No system tables: there are no accounts, and only root can reach the socket.
     (data / _DATABASE).mkdir()
     (data / _DATABASE / "db.opt").write_text("default-character-set=utf8mb4\ndefault-collation=utf8mb4_general_ci\n")
     (folder / "neutron.conf").write_text(config.neutron_conf(folder, environment, "none", connection(folder)))
-    with _running(folder):
+    with _running(folder, lock):
         migrate = [str(environment / "bin/neutron-db-manage"), "--config-file", "neutron.conf", "upgrade", "heads"]
-        run_tool(migrate, "make Neutron's tables in MariaDB", folder=folder)
+        run_tool(migrate, "make Neutron's tables in MariaDB", lock=lock, folder=folder)
 
 
 @contextmanager
-def _running(folder: Path) -> Iterator[None]:
+def _running(folder: Path, lock: int) -> Iterator[None]:
     """A server while the data is made, which ends with this process, however that ends."""
     setpriv = shutil.which("setpriv") or "setpriv"
     with (folder / "mariadb.log").open("w") as log:
-        process = subprocess.Popen([setpriv, "--pdeathsig", "KILL", *_server(folder)], stdout=log, stderr=log)
+        argv = [setpriv, "--pdeathsig", "KILL", *_server(folder)]
+        process = subprocess.Popen(argv, stdout=log, stderr=log, pass_fds=(lock,))
     try:
         deadline = time.monotonic() + _READY_SECONDS
         while not _answers(folder):

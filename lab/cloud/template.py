@@ -33,7 +33,7 @@ def ensure_template(environment: Path, say: Callable[[str], None]) -> Path:
     """
     return made_once(
         environment_folder() / f"template-{template_digest('make_template.py')}",
-        lambda folder: _make(folder, environment),
+        lambda folder, lock: _make(folder, environment, lock),
         announce=lambda: say("making the cloud's empty databases, this once"),
     )
 
@@ -66,7 +66,7 @@ def copy_template(template: Path, folder: Path) -> dict[str, str]:
     return passwords
 
 
-def _make(folder: Path, environment: Path) -> None:
+def _make(folder: Path, environment: Path, lock: int) -> None:
     passwords = {account: secrets.token_urlsafe(_TOKEN_BYTES) for account in ("admin", "neutron", "user")}
     write_file(folder / SECRETS, json.dumps(passwords), 0o600)
     (folder / "keystone.conf").write_text(config.keystone_conf(folder))
@@ -82,4 +82,4 @@ def _make(folder: Path, environment: Path) -> None:
         },
     }
     program = [str(environment / "bin/python"), str(INSIDE / "make_template.py")]
-    run_tool(program, "make the cloud's databases", stdin=json.dumps(wanted), folder=folder)
+    run_tool(program, "make the cloud's databases", lock=lock, stdin=json.dumps(wanted), folder=folder)
