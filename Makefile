@@ -9,8 +9,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: setup ## start six real hosts, give them their pod routes, show before and after
-	@python -m lab demo
+run: setup ## start six real hosts and a cloud, give them their pod routes, show before and after
+	@python -m lab demo --cloud
 
 test: setup check ## ruff, mypy, unit and integration tests
 	@python -m pytest

@@ -149,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     mend.add_argument("--all", action="store_true", help="every host, and the cloud")
     mend.set_defaults(run=_mend)
     demo = commands.add_parser("demo", parents=[common, size], help="a first run: the lab, its pods before and after")
+    demo.add_argument("--cloud", action="store_true", help="a real OpenStack Keystone and Neutron too")
     demo.set_defaults(run=_demo)
     cloud = commands.add_parser("cloud", help="the lab's OpenStack: its requests, its faults")
     add_commands(cloud, [common], _Parser)
@@ -280,7 +281,7 @@ def _mend(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from lab.demo import demo  # noqa: PLC0415 - not for the others
 
-    return demo(_lab(options), _size(options))
+    return demo(_lab(options), _size(options), cloud=options.cloud)
 
 
 def _hosts(options: argparse.Namespace) -> list[str] | None:

@@ -13,15 +13,17 @@ from lab.inventory import write_inventory
 from lab.layout import Layout
 from lab.machines import Lab
 
+_EXAMPLE_WITH_CLOUD = "examples/openstack/config.yaml"
 _RUNBOOKS = Path(__file__).resolve().parent.parent / "runbooks"
 
 
-def demo(lab: Lab, size: dict[str, Any]) -> int:
+def demo(lab: Lab, size: dict[str, Any], *, cloud: bool = False) -> int:
     """Start the lab, give its hosts their pod routes and show that pods reach each other.
 
     Args:
         lab: The lab.
         size: Fields of `Layout` that were asked for.
+        cloud: Start the OpenStack cloud as well, and give it the routes too.
 
     Returns:
         0; else the status of the runbook that failed, or 1 if a pod is not reached at the end.
@@ -31,7 +33,12 @@ def demo(lab: Lab, size: dict[str, Any]) -> int:
     """
     started = time.monotonic()
     lab.up(**size)
-    config = _config(lab)
+    if cloud:
+        from lab.cloud import Cloud  # noqa: PLC0415  # not for others
+
+        Cloud(lab).up()
+    config = _config(lab, cloud=cloud)
+    _runbook(lab, "show_routes.py", *config)
     before = _show(lab, "Before")
     if all(one.answered == one.asked for one in before):
         print("  Every pod is reached already: the routes were set by an earlier run.\n")
@@ -56,10 +63,10 @@ def demo(lab: Lab, size: dict[str, Any]) -> int:
     return status or shown or (1 if missing > 0 else 0)
 
 
-def _config(lab: Lab) -> Sequence[str]:
+def _config(lab: Lab, *, cloud: bool) -> Sequence[str]:
     """Options that name an inventory; none where the project's own fits the lab."""
     if lab.layout == Layout():
-        return ()
+        return ("--config", _EXAMPLE_WITH_CLOUD) if cloud else ()
     folder = lab.paths.operator / "inventory"
     write_inventory(lab.layout, folder)
     return ("--config", str(folder / "config.yaml"))
@@ -69,7 +76,9 @@ def _runbook(lab: Lab, name: str, *options: str) -> int:
     command = [sys.executable, str(_RUNBOOKS / name), *options]
     print(f"$ python runbooks/{' '.join([name, *options])}", flush=True)
     environment = enter.operator_environment(lab.paths)
-    status = subprocess.run(enter.operator_argv(lab.paths, command), env=environment, check=False).returncode
+    status = subprocess.run(
+        enter.operator_argv(lab.paths, command), env=environment, check=False, cwd=_RUNBOOKS.parent
+    ).returncode
     print(flush=True)
     return status
 
