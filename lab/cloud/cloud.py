@@ -121,11 +121,12 @@ class Cloud:
             LabError: There is no lab, or a service did not come up.
         """
         check_computer()
-        layout = self.lab.layout
+        self.lab.layout  # noqa: B018 - raises if there is no lab, before anything is made
         environment = ensure_environment(self._say)
         empty = template.ensure_template(environment, self._say)
         data = mariadb.ensure_data(environment, self._say) if database == MARIADB else None
         with locked(self.lab.name):
+            layout = self.lab.layout
             snapshot = snapshot_path(empty, layout)
             fresh = not self.exists
             if fresh:
