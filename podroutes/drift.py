@@ -1,15 +1,29 @@
 """What has drifted on a host: provisioning's own plan, read as findings, with what no provisioning can mend."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from podroutes.changes import Change, HostPlan
 from podroutes.drift_classes import DRIFT_CLASSES
 from podroutes.errors import UnreachableError
 from podroutes.findings import Finding, new_finding
 from podroutes.host_state import UNIT_NAME, HostState
-from podroutes.network_plan import Node
+from podroutes.network_plan import Node, PodRoute
+from podroutes.planning.forwarding import plan_forwarding
 from podroutes.planning.host import Provisioning
-from podroutes.planning.routes import foreign_routes, networkd_removes_routes, shadowed_routes, wanted_routes
+from podroutes.planning.routes import (
+    foreign_routes,
+    networkd_removes_routes,
+    plan_routes,
+    shadowed_routes,
+    wanted_routes,
+)
+from podroutes.planning.routes_service import plan_routes_service
+from podroutes.routes import Route
+from podroutes.values import contains
+
+# Without these, packets do not go where the unit has told the kernel to send them.
+_NOT_THERE: Final = frozenset({"route-missing", "route-wrong-next-hop", "route-wrong-device"})
 
 
 def find_drift(work: Provisioning, node: Node, state: HostState) -> tuple[Finding, ...]:
@@ -23,9 +37,16 @@ def find_drift(work: Provisioning, node: Node, state: HostState) -> tuple[Findin
     Returns:
         The findings: conflicts first, then as provisioning would mend them, then what it leaves alone.
     """
-    plan = work.plan_host(node, state)
+    plan = _plan(work, node, state)
     findings = [*findings_of(plan, conflict="plan-conflict"), *_more(work, node, state, plan)]
     return tuple({finding.key: finding for finding in findings}.values())
+
+
+def _plan(work: Provisioning, node: Node, state: HostState) -> HostPlan:
+    if node.routes_service:
+        return work.plan_host(node, state)
+    # Taking the unit away takes its routes along, so provisioning puts all of them back: they are not missing now.
+    return plan_forwarding(work.plan, state) + plan_routes(work.plan, node, state)
 
 
 def findings_of(plan: HostPlan, *, conflict: str) -> Iterator[Finding]:
@@ -46,6 +67,9 @@ def _finding(change: Change) -> Finding:
     # A file's whole text is provisioning's diff to show; here its path and the reason say enough.
     if change.subject.startswith("/"):
         return new_finding(change.drift, change.subject, f"{change.subject}: {change.reason}")
+    if change.action == "reload":
+        message = f"{change.subject}: systemd has loaded something else than the file that is there"
+        return new_finding(change.drift, change.subject, message)
     if change.before and change.after:
         message = f"{change.subject}: {change.before}; wanted: {change.after}"
     elif change.after:
@@ -58,31 +82,69 @@ def _finding(change: Change) -> Finding:
 def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan) -> Iterator[Finding]:
     for message in plan.unmet:
         yield new_finding("forwarding-not-kept", message.partition(" ")[0], message)
-    missing = {change.subject for change in plan.changes if change.drift.startswith("route-")}
-    unit = state.units.get(UNIT_NAME)
-    if node.routes_service and unit is not None and unit.active == "active" and missing:
-        yield new_finding(
-            "unit-without-routes",
-            UNIT_NAME,
-            f"{UNIT_NAME} is active, and its routes are not there: {', '.join(sorted(missing))}",
-        )
+    yield from _unit_findings(work, node, state, plan)
     if not plan.conflicts:
-        for pod_route, message in shadowed_routes(work.plan, node, state):
-            # What the main table lacks is told as such.
-            if str(pod_route.destination) not in missing:
-                yield new_finding("route-shadowed", str(pod_route.destination), message)
+        yield from _shadowed(work, node, state, {change.subject for change in plan.changes if change.drift})
+    yield from _linkdown(work, node, state)
+    if networkd_removes_routes(state):
+        yield new_finding(
+            "manager-removes-routes", "systemd-networkd.service", DRIFT_CLASSES["manager-removes-routes"].breaks
+        )
+
+
+def _unit_findings(work: Provisioning, node: Node, state: HostState, plan: HostPlan) -> Iterator[Finding]:
+    unit = state.units.get(UNIT_NAME)
+    if not node.routes_service:
+        unwanted = plan_routes_service(work.plan, node, state, work.files).changes
+        if unwanted:
+            yield new_finding("unit-unwanted", UNIT_NAME, f"{UNIT_NAME} is there; wanted: none (routes_service: false)")
+        return
+    gone = sorted({change.subject for change in plan.changes if change.drift in _NOT_THERE})
+    if unit is not None and unit.active == "active" and gone:
+        message = f"{UNIT_NAME} is active, and its routes are not there: {', '.join(gone)}"
+        yield new_finding("unit-without-routes", UNIT_NAME, message)
+    if unit is not None and unit.drop_ins:
+        message = f"{UNIT_NAME} has drop-ins that are not ours: {unit.drop_ins}"
+        yield new_finding("unit-drop-in", UNIT_NAME, message, found=unit.drop_ins)
+
+
+def _shadowed(work: Provisioning, node: Node, state: HostState, told: set[str]) -> Iterator[Finding]:
+    """What goes another way than the main table's right routes, and what else is in the cluster's range.
+
+    Args:
+        work: What provisioning would do.
+        node: The host.
+        state: What was read.
+        told: Destinations of which something is said already.
+    """
+    ways = {pod_route.destination: pod_route for pod_route in work.plan.routes_for(node)}
+    for pod_route, message in shadowed_routes(work.plan, node, state):
+        if str(pod_route.destination) not in told:
+            yield new_finding("route-shadowed", str(pod_route.destination), message)
+        told.add(str(pod_route.destination))
+    for route in foreign_routes(work.plan, node, state):
+        inside = next((cidr for cidr in (*ways, *node.pod_cidrs) if contains(cidr, route.destination)), None)
+        if inside in node.pod_cidrs and route.via is None and not route.next_hops:
+            continue  # a pod's own device, which is the network plugin's business
+        if inside is None or _leads_to(route, ways.get(inside)):
+            yield new_finding("foreign-route", str(route), f"not ours, left alone: {route}", found=str(route))
+        elif str(inside) not in told:
+            whose = f"{ways[inside].worker}'s" if inside in ways else "this worker's own"
+            message = f"part of {inside} ({whose} pods) goes another way: {route}"
+            yield new_finding("route-shadowed", str(inside), message, found=str(route))
+
+
+def _leads_to(route: Route, way: PodRoute | None) -> bool:
+    return way is not None and route.kind == "unicast" and route.via == way.next_hop
+
+
+def _linkdown(work: Provisioning, node: Node, state: HostState) -> Iterator[Finding]:
     wanted, _ = wanted_routes(work.plan, node, state)
     present = {(route.destination, route.via, route.dev) for route in wanted}
     for routes in state.routes.values():
         for route in routes:
             if route.linkdown and (route.destination, route.via, route.dev) in present:
                 yield new_finding("route-linkdown", str(route.destination), f"{route.dev} has no carrier: {route}")
-    for route in foreign_routes(work.plan, node, state):
-        yield new_finding("foreign-route", str(route), f"not ours, left alone: {route}", found=str(route))
-    if networkd_removes_routes(state):
-        yield new_finding(
-            "manager-removes-routes", "systemd-networkd.service", DRIFT_CLASSES["manager-removes-routes"].breaks
-        )
 
 
 def finding_of_error(error: Exception, message: str) -> Finding:

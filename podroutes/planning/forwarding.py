@@ -60,7 +60,8 @@ def plan_forwarding(plan: NetworkPlan, state: HostState) -> HostPlan:
         now = state.sysctls.get(key, "")
         if now != value:
             step = SetSysctl(key, value)
-            changes.append(Change("forwarding", "set", key, now, value, _why(key), (step,), "forwarding-off"))
+            why, drift = _why(key)
+            changes.append(Change("forwarding", "set", key, now, value, why, (step,), drift))
     own = state.files.get(SYSCTL_PATH)
     if not is_wanted_file(own, 0o644, content):
         changes.append(
@@ -78,10 +79,11 @@ def plan_forwarding(plan: NetworkPlan, state: HostState) -> HostPlan:
     return HostPlan(tuple(_remember(changes, wanted, state)), unmet=tuple(_overruled(wanted, state)))
 
 
-def _why(key: str) -> str:
+def _why(key: str) -> tuple[str, str]:
+    """Why it is set, and what a drift check calls it if it is not."""
     if key.endswith("accept_ra"):
-        return "a forwarding host accepts router advertisements only with 2"
-    return "a machine forwards packets to and from pods only with 1"
+        return "a forwarding host accepts router advertisements only with 2", "advertisements-ignored"
+    return "a machine forwards packets to and from pods only with 1", "forwarding-off"
 
 
 def _remember(changes: list[Change], wanted: Mapping[str, str], state: HostState) -> list[Change]:

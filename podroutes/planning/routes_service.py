@@ -126,7 +126,9 @@ def _unit_changes(unit: UnitState, written: set[str]) -> Iterator[Change]:
         )
     elif written or steps:
         # Reload keeps the routes while it changes them; a restart would take them all away for a moment.
-        yield Change(_LAYER, "reload", UNIT_NAME, "active", "active", "its files changed", (*steps, run))
+        # Alone, it mends what systemd has loaded and is no longer what the file says.
+        drift = "" if written else "unit-edited"
+        yield Change(_LAYER, "reload", UNIT_NAME, "active", "active", "its files changed", (*steps, run), drift)
 
 
 def plan_routes_service_removal(state: HostState) -> HostPlan:

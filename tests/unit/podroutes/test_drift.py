@@ -1,0 +1,384 @@
+"""What has drifted on a host: each kind by its code, once, and nothing beside it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podroutes.drift import find_drift, finding_of_error
+from podroutes.drift_classes import DRIFT_CLASSES
+from podroutes.errors import (
+    AuthenticationError,
+    FactsError,
+    HostKeyError,
+    PrivilegeError,
+    RemoteTimeoutError,
+    UnreachableError,
+)
+from podroutes.findings import Finding
+from podroutes.host_state import (
+    BEFORE_PATH,
+    DATA_PATH,
+    SCRIPT_PATH,
+    SYSCTL_PATH,
+    UNIT_NAME,
+    UNIT_PATH,
+    FileState,
+    HostState,
+    SysctlSetting,
+    UnitState,
+)
+from podroutes.network_plan import NetworkPlan
+from podroutes.planning.host import Provisioning
+from podroutes.routes import RA
+from tests.unit.podroutes.builders import (
+    IPV4,
+    controller,
+    dual_stack_cluster,
+    ipv4_cluster,
+    ipv6_cluster,
+    lookup,
+    plan_of,
+    route,
+    worker,
+)
+from tests.unit.podroutes.healthy import (
+    healthy,
+    minus_routes,
+    plus_routes,
+    with_routes,
+    with_sysctls,
+    with_unit,
+    work_of,
+)
+
+CLUSTER = ipv4_cluster()
+W0 = "worker-0"
+HEALTHY = healthy(CLUSTER, W0)
+
+
+def found_on(found: HostState, plan: NetworkPlan = CLUSTER, name: str = W0) -> tuple[Finding, ...]:
+    return find_drift(work_of(plan), plan.nodes[name], found)
+
+
+def codes(findings: tuple[Finding, ...]) -> list[tuple[str, str]]:
+    return [(finding.code, finding.subject) for finding in findings]
+
+
+@pytest.mark.parametrize("plan", [CLUSTER, dual_stack_cluster(), ipv6_cluster()], ids=["IPv4", "dual", "IPv6"])
+def test_healthy_hosts_have_none(plan: NetworkPlan) -> None:
+    for name in plan.nodes:
+        assert found_on(healthy(plan, name), plan, name) == ()
+
+
+def instead(text: str, *more: str) -> HostState:
+    """The host with a route in place of ours to the same destination."""
+    destination = str(route(text).destination)
+    return plus_routes(minus_routes(HEALTHY, destination), text, *more)
+
+
+def file(path: str, **changed: object) -> HostState:
+    new = replace(HEALTHY.files[path], **changed)  # type: ignore[arg-type]  # the fields' own types
+    return replace(HEALTHY, files=dict(HEALTHY.files) | {path: new})
+
+
+def without_file(path: str) -> HostState:
+    return replace(HEALTHY, files={name: kept for name, kept in HEALTHY.files.items() if name != path})
+
+
+def looking_up(text: str) -> HostState:
+    return replace(HEALTHY, lookups=dict(HEALTHY.lookups) | dict([lookup(text)]))
+
+
+def networkd(*, manages: bool | None) -> HostState:
+    unit = UnitState("loaded", "active", "enabled", needs_reload=False)
+    units = dict(HEALTHY.units) | {"systemd-networkd.service": unit}
+    return replace(HEALTHY, units=units, manages_foreign_routes=manages)
+
+
+UNIT_WITHOUT = ("unit-without-routes", UNIT_NAME)
+OURS = "10.200.1.0/24 via 10.240.0.21 dev eth0 proto 201"
+LINKDOWN = replace(route(OURS), linkdown=True)
+CASES: dict[str, tuple[HostState, list[tuple[str, str]]]] = {
+    "missing": (minus_routes(HEALTHY, "10.200.1.0/24"), [("route-missing", "10.200.1.0/24"), UNIT_WITHOUT]),
+    "wrong next hop": (
+        instead("10.200.1.0/24 via 10.240.0.22 dev eth0 proto 201"),
+        [("route-wrong-next-hop", "10.200.1.0/24"), UNIT_WITHOUT],
+    ),
+    "wrong device": (
+        instead("10.200.1.0/24 via 10.240.0.21 dev eth1 proto 201"),
+        [("route-wrong-device", "10.200.1.0/24"), UNIT_WITHOUT],
+    ),
+    "missing while the unit has failed": (
+        minus_routes(with_unit(HEALTHY, active="failed"), "10.200.1.0/24"),
+        [("route-missing", "10.200.1.0/24"), ("unit-failed", UNIT_NAME)],
+    ),
+    "not ours": (instead("10.200.1.0/24 via 10.240.0.21 dev eth0"), [("route-not-ours", "10.200.1.0/24")]),
+    "duplicate": (
+        plus_routes(HEALTHY, "10.200.1.0/24 via 10.240.0.22 dev eth0 metric 50"),
+        [("route-duplicate", "10.200.1.0/24")],
+    ),
+    "stale": (
+        plus_routes(HEALTHY, "10.200.240.0/24 via 10.240.0.254 dev eth0 proto 201"),
+        [("route-stale", "10.200.240.0/24")],
+    ),
+    "own pod CIDR": (
+        with_routes(HEALTHY, "10.200.0.0/24 via 10.240.0.20 dev eth0", *HEALTHY.routes[4]),
+        [("own-cidr-hijack", "10.200.0.0/24")],
+    ),
+    "shadowed by a rule": (
+        looking_up("10.200.1.1 via 10.240.0.1 dev eth0"),
+        [("route-shadowed", "10.200.1.0/24")],
+    ),
+    "shadowed by a more specific route": (
+        replace(
+            plus_routes(HEALTHY, "10.200.1.0/25 via 10.240.0.1 dev eth0 proto 4"),
+            lookups=looking_up("10.200.1.1 via 10.240.0.1 dev eth0").lookups,
+        ),
+        [("route-shadowed", "10.200.1.0/24")],
+    ),
+    "partly shadowed, where no lookup is made": (
+        plus_routes(HEALTHY, "10.200.1.128/25 via 10.240.0.1 dev eth0 proto 4"),
+        [("route-shadowed", "10.200.1.0/24")],
+    ),
+    "partly shadowed by a blackhole": (
+        plus_routes(HEALTHY, "blackhole 10.200.1.128/25"),
+        [("route-shadowed", "10.200.1.0/24")],
+    ),
+    "part of the worker's own pods sent away": (
+        plus_routes(HEALTHY, "10.200.0.128/25 via 10.240.0.1 dev eth0 proto 4"),
+        [("route-shadowed", "10.200.0.0/24")],
+    ),
+    "a more specific route the same way": (
+        plus_routes(HEALTHY, "10.200.1.128/25 via 10.240.0.21 dev eth0 proto 4"),
+        [("foreign-route", "10.200.1.128/25 via 10.240.0.21 dev eth0 proto static")],
+    ),
+    "pods with a device each": (
+        plus_routes(HEALTHY, "10.200.0.5/32 dev veth5 proto 3", "blackhole 10.200.0.64/26"),
+        [],
+    ),
+    "missing is not told as shadowed, too": (
+        minus_routes(
+            replace(HEALTHY, lookups={ip: way for ip, way in HEALTHY.lookups.items() if str(ip) != "10.200.1.1"}),
+            "10.200.1.0/24",
+        ),
+        [("route-missing", "10.200.1.0/24"), UNIT_WITHOUT],
+    ),
+    "linkdown": (plus_routes(minus_routes(HEALTHY, "10.200.1.0/24"), LINKDOWN), [("route-linkdown", "10.200.1.0/24")]),
+    "foreign": (
+        plus_routes(HEALTHY, "10.200.250.0/24 via 10.240.0.1 dev eth0 proto 4"),
+        [("foreign-route", "10.200.250.0/24 via 10.240.0.1 dev eth0 proto static")],
+    ),
+    "foreign outside of the cluster's range": (
+        plus_routes(HEALTHY, "10.77.0.0/16 via 10.240.0.1 dev eth0 proto 4"),
+        [],
+    ),
+    "forwarding off": (
+        with_sysctls(HEALTHY, {"net.ipv4.ip_forward": "0"}),
+        [("forwarding-off", "net.ipv4.ip_forward")],
+    ),
+    "sysctl file missing": (without_file(SYSCTL_PATH), [("forwarding-not-kept", SYSCTL_PATH)]),
+    "sysctl file edited": (
+        file(SYSCTL_PATH, content="# Managed by pod-routes\n"),
+        [("forwarding-not-kept", SYSCTL_PATH)],
+    ),
+    "overruled by a later file": (
+        replace(HEALTHY, boot_sysctls=(SysctlSetting("/etc/sysctl.d/99-hard.conf", "net.ipv4.ip_forward", "0"),)),
+        [("forwarding-not-kept", "/etc/sysctl.d/99-hard.conf")],
+    ),
+    "unit's file missing": (without_file(UNIT_PATH), [("unit-missing", UNIT_PATH)]),
+    "list missing": (without_file(DATA_PATH), [("unit-missing", DATA_PATH)]),
+    "script missing": (without_file(SCRIPT_PATH), [("unit-missing", SCRIPT_PATH)]),
+    "unit edited": (file(UNIT_PATH, content="# Managed by pod-routes\n[Unit]\n#\n"), [("unit-edited", UNIT_PATH)]),
+    "unit's mode": (file(UNIT_PATH, mode=0o600), [("unit-edited", UNIT_PATH)]),
+    "list edited": (file(DATA_PATH, content="# Managed by pod-routes\n"), [("unit-edited", DATA_PATH)]),
+    "loaded is not what is there": (with_unit(HEALTHY, needs_reload=True), [("unit-edited", UNIT_NAME)]),
+    "script edited": (file(SCRIPT_PATH, content="# Managed by pod-routes\nexit 1\n"), [("script-edited", SCRIPT_PATH)]),
+    "script is a link": (file(SCRIPT_PATH, regular=False), [("script-edited", SCRIPT_PATH)]),
+    "script of others": (file(SCRIPT_PATH, content="exit 1\n"), [("script-edited", SCRIPT_PATH)]),
+    "disabled": (with_unit(HEALTHY, enabled="disabled"), [("unit-disabled", UNIT_NAME)]),
+    "masked": (with_unit(HEALTHY, enabled="masked"), [("unit-disabled", UNIT_NAME)]),
+    "failed": (with_unit(HEALTHY, active="failed"), [("unit-failed", UNIT_NAME)]),
+    "drop-in": (
+        with_unit(HEALTHY, drop_ins="/etc/systemd/system/routes.service.d/x.conf"),
+        [("unit-drop-in", UNIT_NAME)],
+    ),
+    "networkd": (networkd(manages=None), [("manager-removes-routes", "systemd-networkd.service")]),
+    "networkd that leaves them alone": (networkd(manages=False), []),
+    "conflict": (
+        replace(HEALTHY, links={name: one for name, one in HEALTHY.links.items() if name != "eth0"}),
+        [("plan-conflict", "no interface has the internal IP 10.240.0.20; it has 10.200.0.1 on cnio0")],
+    ),
+    "masked until the next boot": (
+        with_unit(HEALTHY, enabled="masked-runtime"),
+        [("plan-conflict", "routes.service is masked in /run: systemctl unmask --runtime routes.service")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "expected"), CASES.values(), ids=CASES)
+def test_findings(found: HostState, expected: list[tuple[str, str]]) -> None:
+    assert codes(found_on(found)) == expected
+
+
+def test_every_class_that_a_machine_can_have_is_among_the_cases() -> None:
+    elsewhere = {  # found by a ping, of a cloud, of a host that could not be read, below
+        "packets-dropped",
+        "packets-too-large",
+        "host-unreachable",
+        "result-unknown",
+        "advertisements-ignored",
+        "unit-unwanted",
+        *(code for code, one in DRIFT_CLASSES.items() if one.layer == "cloud"),
+    }
+    assert {code for _, expected in CASES.values() for code, _ in expected} | elsewhere == set(DRIFT_CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("found", "message", "expected", "is_there"),
+    [
+        (
+            minus_routes(HEALTHY, "10.200.1.0/24"),
+            f"10.200.1.0/24: missing; wanted: {OURS}",
+            OURS,
+            "",
+        ),
+        (
+            instead("10.200.1.0/24 via 10.240.0.22 dev eth0 proto 201"),
+            f"10.200.1.0/24: 10.200.1.0/24 via 10.240.0.22 dev eth0 proto 201; wanted: {OURS}",
+            OURS,
+            "10.200.1.0/24 via 10.240.0.22 dev eth0 proto 201",
+        ),
+        (
+            plus_routes(HEALTHY, "10.200.240.0/24 via 10.240.0.254 dev eth0 proto 201"),
+            "10.200.240.0/24: 10.200.240.0/24 via 10.240.0.254 dev eth0 proto 201; no worker has this pod CIDR",
+            "",
+            "10.200.240.0/24 via 10.240.0.254 dev eth0 proto 201",
+        ),
+        (
+            with_sysctls(HEALTHY, {"net.ipv4.ip_forward": "0"}),
+            "net.ipv4.ip_forward: 0; wanted: 1",
+            "1",
+            "0",
+        ),
+        (file(UNIT_PATH, mode=0o600), f"{UNIT_PATH}: its mode or owner differs: 0600 0:0", "", ""),
+        (with_unit(HEALTHY, enabled="disabled"), f"{UNIT_NAME}: disabled; wanted: enabled", "enabled", "disabled"),
+        (
+            with_unit(HEALTHY, needs_reload=True),
+            f"{UNIT_NAME}: systemd has loaded something else than the file that is there",
+            "",
+            "",
+        ),
+        (
+            plus_routes(HEALTHY, "10.200.1.128/25 via 10.240.0.1 dev eth0 proto 4"),
+            (
+                "part of 10.200.1.0/24 (worker-1's pods) goes another way: "
+                "10.200.1.128/25 via 10.240.0.1 dev eth0 proto static"
+            ),
+            "",
+            "10.200.1.128/25 via 10.240.0.1 dev eth0 proto static",
+        ),
+    ],
+)
+def test_a_finding_says_what_is_wanted_and_what_is_there(
+    found: HostState, message: str, expected: str, is_there: str
+) -> None:
+    first = found_on(found)[0]
+    assert (first.message, first.expected, first.found) == (message, expected, is_there)
+    assert first.layer == DRIFT_CLASSES[first.code].layer
+
+
+def test_interfaces_that_ignore_router_advertisements() -> None:
+    plan = dual_stack_cluster()
+    advertised = replace(route("fd00:77::/64 via fe80::1 dev eth0"), protocol=RA)
+    found = plus_routes(healthy(plan, W0), advertised)
+    found = with_sysctls(found, {"net.ipv6.conf.eth0.accept_ra": "1"})
+    assert codes(found_on(found, plan)) == [
+        ("advertisements-ignored", "net.ipv6.conf.eth0.accept_ra"),
+        ("forwarding-not-kept", SYSCTL_PATH),
+    ]
+
+
+def test_a_unit_that_is_not_wanted() -> None:
+    plan = plan_of(IPV4, controller(0), worker(0, routes_service=False), worker(1), worker(2))
+    assert codes(found_on(HEALTHY, plan)) == [("unit-unwanted", UNIT_NAME)]
+    gone = replace(
+        HEALTHY,
+        files={SYSCTL_PATH: HEALTHY.files[SYSCTL_PATH]},
+        units={UNIT_NAME: UnitState("not-found", "inactive", "", needs_reload=False)},
+    )
+    assert codes(found_on(gone, plan)) == []
+    assert codes(found_on(minus_routes(gone, "10.200.1.0/24"), plan)) == [("route-missing", "10.200.1.0/24")]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UnreachableError("no answer"), "host-unreachable"),
+        (HostKeyError("another key"), "host-unreachable"),
+        (AuthenticationError("refused"), "host-unreachable"),
+        (PrivilegeError("no sudo"), "result-unknown"),
+        (RemoteTimeoutError("too slow"), "result-unknown"),
+        (FactsError("not whole"), "result-unknown"),
+        (ValueError("nobody foresaw this"), "result-unknown"),
+    ],
+)
+def test_a_host_that_could_not_be_checked(error: Exception, code: str) -> None:
+    finding = finding_of_error(error, "why")
+    assert (finding.code, finding.layer, finding.subject, finding.message) == (code, "host", "host", "why")
+    assert finding.is_drift
+
+
+# Any of these may come together.
+MUTATIONS: list[Callable[[HostState], HostState]] = [
+    lambda found: minus_routes(found, "10.200.1.0/24"),
+    lambda found: plus_routes(found, "10.200.2.0/24 via 10.240.0.21 dev eth0 metric 20"),
+    lambda found: plus_routes(found, "10.200.77.0/24 via 10.240.0.21 dev eth0 proto 201"),
+    lambda found: plus_routes(found, "10.200.1.128/25 via 10.240.0.1 dev eth0 proto 4"),
+    lambda found: with_routes(found, "10.200.0.0/24 via 10.240.0.20 dev eth0", *found.routes[4]),
+    lambda found: with_routes(found, *[one for one in found.routes[4] if one.protocol != 201]),
+    lambda found: plus_routes(found, "10.200.78.0/24 via 10.240.0.21 dev eth0 proto 4"),
+    lambda found: with_sysctls(found, {"net.ipv4.ip_forward": "0"}),
+    lambda found: with_unit(found, enabled="disabled"),
+    lambda found: with_unit(found, active="failed"),
+    lambda found: with_unit(found, needs_reload=True),
+    lambda found: with_unit(found, drop_ins="/etc/systemd/system/routes.service.d/x.conf"),
+    lambda found: replace(found, lookups={}),
+    lambda found: replace(found, manages_foreign_routes=True),
+    lambda found: replace(found, links={**found.links, "eth0": replace(found.links["eth0"], up=False)}),
+    *(
+        lambda found, path=path: replace(found, files={k: v for k, v in found.files.items() if k != path})
+        for path in (SCRIPT_PATH, UNIT_PATH, DATA_PATH, SYSCTL_PATH)
+    ),
+    *(
+        lambda found, path=path: replace(found, files={**found.files, path: FileState("edited\n", 0o644, 0, 0)})
+        for path in (SCRIPT_PATH, UNIT_PATH, DATA_PATH, SYSCTL_PATH, BEFORE_PATH)
+    ),
+]
+
+
+@given(
+    st.lists(st.sampled_from(MUTATIONS), max_size=5),
+    st.sampled_from([CLUSTER, plan_of(IPV4, controller(0), worker(0, routes_service=False), worker(1), worker(2))]),
+)
+def test_a_check_finds_drift_wherever_provisioning_would_act_or_refuse(
+    mutations: list[Callable[[HostState], HostState]], plan: NetworkPlan
+) -> None:
+    found = HEALTHY
+    for mutate in mutations:
+        found = mutate(found)
+    node = plan.nodes[W0]
+    work: Provisioning = work_of(plan)
+    findings = find_drift(work, node, found)
+    assert len({finding.key for finding in findings}) == len(findings)
+    assert all("\n" not in finding.message and finding.message for finding in findings)
+    planned = work.plan_host(node, found)
+    left = work.remaining(node, found)
+    would = bool(planned.changes or planned.conflicts or left.unmet)
+    drifted = any(finding.is_drift for finding in findings)
+    # What provisioning would not even see is a route in front of a part of a pod CIDR.
+    assert drifted >= would
+    if drifted and not would:
+        assert {finding.code for finding in findings if finding.is_drift} == {"route-shadowed"}
