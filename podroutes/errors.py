@@ -64,6 +64,10 @@ class InventoryError(PodRoutesError):
         count = len(self.problems)
         super().__init__(f"{count} problem{'s' if count != 1 else ''} in the inventory")
 
+    def __reduce__(self) -> tuple[type["InventoryError"], tuple[tuple[Problem, ...]]]:
+        """Pickle the problems rather than the sentence that counts them."""
+        return (type(self), (self.problems,))
+
 
 class LockHeldError(PodRoutesError):
     """Another run holds the lock."""

@@ -146,8 +146,9 @@ def complete(asked: Sequence[str], outcomes: Iterable[HostOutcome], *, reason: s
         ValueError: An outcome is of a host that was not asked for, or a host has two.
     """
     known: dict[str, HostOutcome] = {}
+    names = set(asked)
     for outcome in outcomes:
-        if outcome.host not in asked or outcome.host in known:
+        if outcome.host not in names or outcome.host in known:
             message = f"unexpected outcome of {outcome.host}"
             raise ValueError(message)
         known[outcome.host] = outcome

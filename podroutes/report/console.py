@@ -11,6 +11,7 @@ from rich.text import Text
 
 from podroutes.diff import diff_of
 from podroutes.outcomes import FAILURES, ChangeRecord, HostOutcome, Outcome, RunReport
+from podroutes.report.printable import PrintableConsole
 from podroutes.report.table import print_table
 
 STYLES: Final = {
@@ -27,8 +28,9 @@ _LAYER_NAMES: Final = {"forwarding": "forwarding", "routes": "routes", "routes_s
 def new_console(file: TextIO | None = None) -> Console:
     """A console for a person: colours on a terminal only, none with NO_COLOR; no line is cut for a pipe."""
     file = file if file is not None else sys.stdout
-    width = None if file.isatty() else int(os.environ.get("COLUMNS", "0")) or 200
-    return Console(file=file, width=width, highlight=False, emoji=False, markup=False)
+    columns = os.environ.get("COLUMNS", "")
+    width = None if file.isatty() else int(columns) if columns.isdecimal() and int(columns) > 0 else 200
+    return PrintableConsole(file=file, width=width, highlight=False, emoji=False, markup=False)
 
 
 def print_diff(console: Console, hosts: Iterable[HostOutcome]) -> None:
@@ -113,7 +115,7 @@ def _seconds(host: HostOutcome) -> str:
 def _detail(host: HostOutcome) -> str:
     if host.reason:
         return host.reason
-    return changes_by_layer(host.changes) or "as wanted"
+    return changes_by_layer(host.changes) or ("as wanted" if host.outcome == Outcome.OK else "no reason is known")
 
 
 def changes_by_layer(changes: Iterable[ChangeRecord]) -> str:

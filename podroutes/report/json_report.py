@@ -3,12 +3,12 @@
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from podroutes.errors import UsageError
 from podroutes.outcomes import RunReport
+from podroutes.whole_file import replace_file
 
 
 def write_json(report: RunReport, target: str) -> None:
@@ -35,13 +35,14 @@ def write_whole(target: str, text: str) -> None:
         return
     path = Path(target)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        if (path.exists() and not path.is_file()) or path.is_relative_to("/dev"):
+            # A pipe or a device: a rename would put a file in its place.
+            with path.open("w", encoding="utf-8") as file:
+                file.write(text)
+            return
         umask = os.umask(0)
         os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(path)
+        replace_file(path.resolve(), text, mode=0o666 & ~umask)
     except OSError as error:
         message = f"{target} can't be written: {error.strerror}"
         raise UsageError(message) from error

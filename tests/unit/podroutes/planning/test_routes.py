@@ -426,10 +426,7 @@ NETWORKD = (
             [("DHCP hands out another next hop; ours wins by its metric: "
              "10.200.1.0/24 via 10.240.0.99 dev eth0 proto dhcp metric 100")],
         ),
-        (
-            ["10.200.0.0/24 via 10.240.0.20 dev eth0 proto 16 metric 100"], "inactive", None,
-            ["left alone, not ours: 10.200.0.0/24 via 10.240.0.20 dev eth0 proto dhcp metric 100"],
-        ),
+        (["10.200.0.0/24 via 10.240.0.20 dev eth0 proto 16 metric 100"], "inactive", None, []),
     ],
 )  # fmt: skip
 def test_notes(routes: list[str], networkd: str, foreign: bool | None, notes: list[str]) -> None:
