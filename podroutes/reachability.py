@@ -18,6 +18,10 @@ from podroutes.values import Family, IPAddress, family_of
 # Bytes of IP and ICMP headers in front of a ping's payload.
 _HEADERS: Final[Mapping[Family, int]] = {4: 28, 6: 48}
 _CODES: Final = {"too large": "packets-too-large", "dropped on the way": "packets-dropped"}
+# Without it, or with one that knows no -M, every ping would look like a packet that was dropped.
+_NEED_PING: Final = (
+    'case "$(ping -V 2>&1)" in *iputils*) ;; *) echo "the ping of iputils is not installed" >&2; exit 1 ;; esac'
+)
 _AT_ONCE: Final = 40
 _SECONDS: Final = 1
 _COUNT: Final = 2
@@ -100,7 +104,7 @@ def ping_script(nonce: str, pings: Sequence[Ping]) -> str:
     """
     ping = f'ping -n -q -c {_COUNT} -i 0.2 -W {_SECONDS} $4 -I "$2" "$3" >/dev/null 2>&1'
     answer = f'if {ping}; then echo "@{nonce} $1 yes"; else echo "@{nonce} $1 no"; fi'
-    lines = ["export LC_ALL=C", f"one() {{ {answer}; }}"]
+    lines = ["export LC_ALL=C", _NEED_PING, f"one() {{ {answer}; }}"]
     for number, pair in enumerate(pings):
         addresses = f"{pair.source_address} {pair.target_address}"
         lines.append(f'one {number}-small {addresses} "" &')
@@ -136,8 +140,11 @@ def prove(directions: Iterable[Direction], answers: Mapping[str, Sequence[Answer
         answers: Of each source that pinged.
 
     Returns:
-        The directions; one that should be open and is not has the reason.
+        The directions; one that should be open and is not has the reason. A ping needs both directions: where the
+        tables say that answers do not come back, one without an answer proves nothing.
     """
+    directions = tuple(directions)
+    open_ways = {(one.source, one.target) for one in directions if one.state == "ok"}
     proven = []
     for direction in directions:
         matching = [answer for answer in answers.get(direction.source, ()) if answer.target == direction.target]
@@ -148,7 +155,8 @@ def prove(directions: Iterable[Direction], answers: Mapping[str, Sequence[Answer
         full = all(answer.full for answer in matching)
         ping = "answered" if small and full else "small packets only" if small else "no answer"
         update: dict[str, str] = {"ping": ping}
-        if direction.state == "ok" and ping != "answered":
+        both_ways = {(direction.source, direction.target), (direction.target, direction.source)} <= open_ways
+        if both_ways and ping != "answered":
             cause = "too large" if small else "dropped on the way"
             update |= {"state": "cut", "cause": cause, "reason": _dropped(direction, small=small)}
         proven.append(direction.model_copy(update=update))
