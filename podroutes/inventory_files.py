@@ -10,10 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictInt, StrictS
 
 from podroutes.errors import Problem
 from podroutes.inventory import (
+    CLOUD_KEYS,
     CLUSTER_KEYS,
     DEFAULTS,
     HOST_KEYS,
     OWN_KEY_PREFIX,
+    CloudData,
     ClusterData,
     Holder,
     HostData,
@@ -132,14 +134,14 @@ def _check_element(content: object, holder: Holder, model: type[_Element]) -> li
 
 
 def _misplaced(problem: Problem) -> Problem:
-    known_below = problem.key in CLUSTER_KEYS | HOST_KEYS or problem.key.startswith(OWN_KEY_PREFIX)
+    known_below = problem.key in CLUSTER_KEYS | HOST_KEYS | CLOUD_KEYS or problem.key.startswith(OWN_KEY_PREFIX)
     if known_below and problem.message.startswith("unknown key"):
         return Problem(problem.file, problem.host, problem.key, "belongs below `data:`; indent it there")
     return problem
 
 
 class _HostSchema(_HostElement):
-    data: HostData | None = None  # type: ignore[assignment]
+    data: HostData | CloudData | None = None  # type: ignore[assignment]
 
 
 class _DefaultsData(ClusterData, HostData):
@@ -168,6 +170,6 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 def _with_own_keys(schema: dict[str, Any]) -> dict[str, Any]:
     for definition in schema.get("$defs", {}).values():
-        if definition.get("title") in ("HostData", "_DefaultsData"):
+        if definition.get("title") in ("HostData", "CloudData", "_DefaultsData"):
             definition["patternProperties"] = {"^x_": {}}
     return schema

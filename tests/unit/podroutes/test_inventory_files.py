@@ -48,6 +48,11 @@ OWN_KEYS = "(keys of your own stand below data and start with x_)"
             ],
         ),
         (
+            {"cloud": {"groups": ["workers"], "cloud": "kubernetes"}},
+            GROUPS,
+            ["hosts.yaml: cloud: cloud: belongs below `data:`; indent it there"],
+        ),
+        (
             {"worker-0": {"x_rack": 7}},
             GROUPS,
             ["hosts.yaml: worker-0: x_rack: belongs below `data:`; indent it there"],
