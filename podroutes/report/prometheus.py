@@ -35,8 +35,9 @@ def write_prometheus(report: RunReport, target: str) -> None:
     if target == "-":
         sys.stdout.write(render_prometheus(report, last_success=0.0))
         return
-    path = Path(target)
     try:
+        # What a link leads to is replaced, not the link.
+        path = Path(target).resolve()
         text = render_prometheus(report, last_success=_previous_success(path, report.runbook))
         replace_file(path, text, mode=_MODE)
     except OSError as error:
