@@ -1,51 +1,91 @@
 """What a cloud really has of the machines' network, typed; names are Neutron's."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    InstanceOf,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from podroutes.errors import CloudError
-from podroutes.values import Family, IPAddress, IPNetwork, parse_address, parse_network
+from podroutes.values import Family, IPAddress, IPNetwork, family_of, parse_address, parse_network
+
+_Address = Annotated[IPAddress, BeforeValidator(parse_address)]
+_Network = Annotated[IPNetwork, BeforeValidator(parse_network)]
 
 
-def _address(value: object) -> IPAddress:
-    return value if isinstance(value, IPv4Address | IPv6Address) else parse_address(value)
+@dataclass(frozen=True)
+class HostRoute:
+    """A host route of a subnet, or an extra route of a router.
+
+    Attributes:
+        destination: Where to.
+        nexthop: Through whom.
+        written: Both as the API wrote them, since foreign routes go back unchanged; None for a new one.
+    """
+
+    destination: IPNetwork
+    nexthop: IPAddress
+    written: tuple[str, str] | None = field(default=None, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        """As the command line shows it."""
+        return f"destination='{self.destination}', gateway='{self.nexthop}'"
+
+    def as_json(self) -> dict[str, str]:
+        """As the API takes it."""
+        destination, nexthop = self.written or (str(self.destination), str(self.nexthop))
+        return {"destination": destination, "nexthop": nexthop}
 
 
-def _network(value: object) -> IPNetwork:
-    return value if isinstance(value, IPv4Network | IPv6Network) else parse_network(value)
+def _host_route(value: object) -> HostRoute:
+    if not isinstance(value, Mapping):
+        message = "a route that is no mapping"
+        raise ValueError(message)
+    for key in ("destination", "nexthop"):
+        if key not in value:
+            message = f"a route without {key}"
+            raise ValueError(message)
+    destination, nexthop = value["destination"], value["nexthop"]
+    return HostRoute(parse_network(destination), parse_address(nexthop), (destination, nexthop))
 
 
-_Address = Annotated[IPAddress, BeforeValidator(_address)]
-_Network = Annotated[IPNetwork, BeforeValidator(_network)]
+_HostRoutes = tuple[Annotated[InstanceOf[HostRoute], BeforeValidator(_host_route)], ...]
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-
-class HostRoute(_Model):
-    """A host route of a subnet, or an extra route of a router."""
-
-    destination: _Network
-    nexthop: _Address
-
-    def __str__(self) -> str:
-        """As the command line shows it."""
-        return f"destination='{self.destination}', gateway='{self.nexthop}'"
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_not_known(cls, values: Any) -> Any:  # noqa: ANN401  # whatever the API answers
+        # What a cloud's extensions do not offer comes as null; the defaults are Neutron's own.
+        if not isinstance(values, dict):
+            return values
+        return {key: value for key, value in values.items() if value is not None}
 
 
 class AddressPair(_Model):
     """An allowed address pair of a port: a source that port security lets through.
 
     The address is a network or an address, and kept as Neutron writes it, since foreign pairs go back unchanged.
+    Neutron fills in the port's own MAC address where none is given.
     """
 
     ip_address: str
     mac_address: str | None = None
+
+    def as_json(self) -> dict[str, str]:
+        """As the API takes it."""
+        return self.model_dump(exclude_none=True)
 
 
 class _FixedIp(_Model):
@@ -57,11 +97,16 @@ class SubnetState(_Model):
     """A subnet as it is."""
 
     id: str
-    name: str
+    name: str = ""
     network_id: str
     cidr: _Network
-    enable_dhcp: bool
-    host_routes: tuple[HostRoute, ...] = ()
+    enable_dhcp: bool = True
+    host_routes: _HostRoutes = ()
+
+    @property
+    def label(self) -> str:
+        """What a person knows it by."""
+        return self.name or self.id
 
     @property
     def family(self) -> Family:
@@ -73,23 +118,29 @@ class PortState(_Model):
     """A port as it is."""
 
     id: str
-    name: str
+    name: str = ""
+    mac_address: str = ""
     fixed_ips: tuple[_FixedIp, ...] = ()
     port_security_enabled: bool = True
     allowed_address_pairs: tuple[AddressPair, ...] = ()
 
     @property
-    def addresses(self) -> frozenset[IPAddress]:
-        """Its fixed IPs."""
-        return frozenset(fixed.ip_address for fixed in self.fixed_ips)
+    def label(self) -> str:
+        """What a person knows it by."""
+        return self.name or self.id
 
 
 class RouterState(_Model):
     """A router as it is."""
 
     id: str
-    name: str
-    routes: tuple[HostRoute, ...] = ()
+    name: str = ""
+    routes: _HostRoutes = ()
+
+    @property
+    def label(self) -> str:
+        """What a person knows it by."""
+        return self.name or self.id
 
 
 @dataclass(frozen=True)
@@ -108,9 +159,14 @@ class CloudState:
     ports: tuple[PortState, ...]
     router: RouterState | None = None
 
+    @cached_property
+    def _holders(self) -> Mapping[tuple[IPAddress, str], PortState]:
+        return {(fixed.ip_address, fixed.subnet_id): port for port in self.ports for fixed in port.fixed_ips}
+
     def port_of(self, address: IPAddress) -> PortState | None:
-        """The port that holds an address."""
-        return next((port for port in self.ports if address in port.addresses), None)
+        """The port that holds an address on the subnet of its family."""
+        subnet = self.subnets.get(family_of(address))
+        return None if subnet is None else self._holders.get((address, subnet.id))
 
 
 _Kind = TypeVar("_Kind")
@@ -143,5 +199,6 @@ def _typed(adapter: TypeAdapter[_Kind], items: Iterable[Mapping[str, Any]], what
     try:
         return adapter.validate_python(tuple(items))
     except ValidationError as error:
-        message = f"the API's answer about {what} can't be understood: {error.errors()[0]['msg']}"
+        reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        message = f"the API's answer about {what} can't be understood: {reason}"
         raise CloudError(message) from error

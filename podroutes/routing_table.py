@@ -120,9 +120,9 @@ def build_routing_table(
 def _cloud_record(plan: NetworkPlan, outcome: HostOutcome, state: CloudState | None) -> CloudRecord:
     if state is None:
         return CloudRecord(host=outcome.host, outcome=outcome.outcome, reason=outcome.reason)
-    lists = [(f"subnet {subnet.name}", subnet.host_routes) for subnet in state.subnets.values()]
+    lists = [(f"subnet {subnet.label}", subnet.host_routes) for subnet in state.subnets.values()]
     if state.router is not None:
-        lists.append((f"router {state.router.name}", state.router.routes))
+        lists.append((f"router {state.router.label}", state.router.routes))
     ports = []
     for route in plan.pod_routes:
         port = state.port_of(route.next_hop)
@@ -130,7 +130,7 @@ def _cloud_record(plan: NetworkPlan, outcome: HostOutcome, state: CloudState | N
             ports.append(
                 PortRecord(
                     worker=route.worker,
-                    port=port.name or port.id,
+                    port=port.label,
                     address=str(route.next_hop),
                     allowed_address_pairs=tuple(pair.ip_address for pair in port.allowed_address_pairs),
                     port_security=port.port_security_enabled,

@@ -46,10 +46,22 @@ class CloudPlan:
     router_remove: tuple[HostRoute, ...] = ()
     pairs: Mapping[str, tuple[AddressPair, ...]] = field(default_factory=dict)
 
+    @property
+    def has_routes_to_write(self) -> bool:
+        """Whether a subnet or the router has to be written."""
+        return bool(self.host_routes or self.router_add or self.router_remove)
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything has to be written."""
+        return bool(self.pairs) or self.has_routes_to_write
+
 
 def _is_ours(plan: NetworkPlan, network: IPNetwork) -> bool:
-    """Whether it can be a pod CIDR; the whole range is what other ways of networking put there."""
-    return plan.owns(network) and network not in plan.cluster_cidrs
+    """Whether it is or could be a pod CIDR; the whole range is what other ways of networking put there."""
+    if network in plan.cluster_cidrs:
+        return any(route.destination == network for route in plan.pod_routes)
+    return plan.owns(network)
 
 
 def plan_cloud(plan: NetworkPlan, cloud: Cloud, state: CloudState, *, remove: bool = False) -> CloudPlan:
@@ -69,13 +81,16 @@ def plan_cloud(plan: NetworkPlan, cloud: Cloud, state: CloudState, *, remove: bo
     route_changes, host_routes, router_add, router_remove = _plan_routes(plan, cloud, state, wanted)
     if not remove and cloud.route_target == "subnet":
         conflicts += _over_limit(cloud, state, host_routes)
-    pair_changes, pairs, notes = _plan_pairs(plan, state, wanted if cloud.allowed_address_pairs else (), cloud, remove)
+    pair_changes, pairs, notes = _plan_pairs(plan, state, wanted) if cloud.allowed_address_pairs else ([], {}, [])
     if conflicts:
         return CloudPlan(HostPlan(conflicts=tuple(conflicts)))
-    # Ports first: routes to ports that drop the packets help nobody.
+    # Ports first: routes to ports that drop the packets help nobody. They are taken back in the opposite order.
     changes = (*pair_changes, *route_changes)
     if remove:
-        changes = tuple(replace(change, reason="ours: it lies inside the cluster's range") for change in changes)
+        changes = tuple(
+            replace(change, reason="ours: it lies inside the cluster's range")
+            for change in (*route_changes, *pair_changes)
+        )
     host_plan = HostPlan(changes, notes=tuple(notes))
     router_id = state.router.id if state.router is not None else ""
     return CloudPlan(host_plan, host_routes, router_id, router_add, router_remove, pairs)
@@ -89,16 +104,17 @@ def _conflicts(plan: NetworkPlan, cloud: Cloud, state: CloudState) -> Iterator[s
             yield f"none of the subnets {', '.join(cloud.subnets)} is an IPv{family} one; name one below data.subnet"
             continue
         if subnet.cidr != network:
-            yield f"subnet {subnet.name} is {subnet.cidr}, not the inventory's node_network {network}: mend one"
+            yield f"subnet {subnet.label} is {subnet.cidr}, not the inventory's node_network {network}: mend one"
         if cloud.route_target == "subnet" and not subnet.enable_dhcp:
             yield (
-                f"subnet {subnet.name} has DHCP off, so machines never learn its host routes: "
+                f"subnet {subnet.label} has DHCP off, so machines never learn its host routes: "
                 "turn it on, or write route_target: router"
             )
     for route in plan.pod_routes:
-        if state.port_of(route.next_hop) is None:
+        subnet = state.subnets.get(route.family)
+        if subnet is not None and state.port_of(route.next_hop) is None:
             yield (
-                f"no port on network {cloud.network} has {route.next_hop}, the internal IP of {route.worker}: "
+                f"no port on subnet {subnet.label} has {route.next_hop}, the internal IP of {route.worker}: "
                 "check its internal_ips, or create the port"
             )
 
@@ -108,8 +124,8 @@ def _over_limit(cloud: Cloud, state: CloudState, host_routes: Mapping[str, tuple
         count, limit = len(host_routes.get(subnet.id, ())), cloud.max_subnet_host_routes
         if count > limit:
             yield (
-                f"subnet {subnet.name} would have {count} host routes, {count - limit} more than its limit of {limit}: "
-                "use route_target: router, larger node CIDRs (a smaller node_cidr_mask_size) on fewer workers, "
+                f"subnet {subnet.label} would have {count} host routes, {count - limit} more than its limit of {limit}"
+                ": use route_target: router, larger node CIDRs (a smaller node_cidr_mask_size) on fewer workers, "
                 "or have the operator raise max_subnet_host_routes and write the new limit in the inventory"
             )
 
@@ -122,7 +138,7 @@ def _plan_routes(
     lists: dict[str, tuple[HostRoute, ...]] = {}
     for family, subnet in state.subnets.items():
         target = [] if to_router else _as_host_routes(wanted, family)
-        result, found = _reconcile(plan, subnet.host_routes, target, f"subnet {subnet.name}")
+        result, found = _reconcile(plan, subnet.host_routes, target, f"subnet {subnet.label}")
         changes += found
         if found:
             lists[subnet.id] = result
@@ -130,7 +146,7 @@ def _plan_routes(
     remove: tuple[HostRoute, ...] = ()
     if state.router is not None:
         target = _as_host_routes(wanted, None) if to_router else []
-        result, found = _reconcile(plan, state.router.routes, target, f"router {state.router.name}")
+        result, found = _reconcile(plan, state.router.routes, target, f"router {state.router.label}")
         changes += found
         add = tuple(route for route in result if route not in state.router.routes)
         remove = tuple(route for route in state.router.routes if route not in result)
@@ -139,9 +155,7 @@ def _plan_routes(
 
 def _as_host_routes(routes: Sequence[PodRoute], family: int | None) -> list[HostRoute]:
     return [
-        HostRoute(destination=route.destination, nexthop=route.next_hop)
-        for route in routes
-        if family is None or route.family == family
+        HostRoute(route.destination, route.next_hop) for route in routes if family is None or route.family == family
     ]
 
 
@@ -182,13 +196,11 @@ def _reconcile(
 
 
 def _plan_pairs(
-    plan: NetworkPlan, state: CloudState, wanted: Sequence[PodRoute], cloud: Cloud, remove: bool
+    plan: NetworkPlan, state: CloudState, wanted: Sequence[PodRoute]
 ) -> tuple[list[Change], dict[str, tuple[AddressPair, ...]], list[str]]:
     changes: list[Change] = []
     lists: dict[str, tuple[AddressPair, ...]] = {}
     notes: list[str] = []
-    if not cloud.allowed_address_pairs and not remove:
-        return changes, lists, notes
     cidrs: dict[str, list[IPNetwork]] = {}
     for route in wanted:
         port = state.port_of(route.next_hop)
@@ -200,14 +212,12 @@ def _plan_pairs(
         own = cidrs.get(port.id, [])
         if not port.port_security_enabled:
             if own:
-                notes.append(
-                    f"port {port.name or port.id} has port security off: pod traffic passes, no address pair is needed"
-                )
+                notes.append(f"port {port.label} has port security off: pod traffic passes, no address pair is needed")
             continue
         result, found = _reconcile_pairs(plan, port, own)
         if len(result) > MAX_ADDRESS_PAIRS and found:
             notes.append(
-                f"port {port.name or port.id} would have {len(result)} address pairs, more than Neutron's usual "
+                f"port {port.label} would have {len(result)} address pairs, more than Neutron's usual "
                 f"{MAX_ADDRESS_PAIRS}: if it refuses, remove foreign pairs or ask the operator"
             )
         if found:
@@ -219,7 +229,7 @@ def _plan_pairs(
 def _reconcile_pairs(
     plan: NetworkPlan, port: PortState, wanted: Sequence[IPNetwork]
 ) -> tuple[tuple[AddressPair, ...], list[Change]]:
-    where = f"port {port.name or port.id}"
+    where = f"port {port.label}"
     kept: list[AddressPair] = []
     present: set[IPNetwork] = set()
     changes: list[Change] = []
@@ -227,7 +237,8 @@ def _reconcile_pairs(
         network = _pair_network(pair)
         if network is None or not _is_ours(plan, network) or network in wanted:
             kept.append(pair)
-            if network is not None:
+            # A pair with another MAC address lets nothing through that this port sends.
+            if network is not None and _is_of_port(pair, port):
                 present.add(network)
         else:
             changes.append(
@@ -240,6 +251,48 @@ def _reconcile_pairs(
                 _change("ports", "add", f"{where}: {cidr}", "", str(cidr), "port security drops pod traffic without it")
             )
     return tuple(kept), changes
+
+
+def _is_of_port(pair: AddressPair, port: PortState) -> bool:
+    return pair.mac_address is None or pair.mac_address.lower() == port.mac_address.lower()
+
+
+def pairs_to_take_back(
+    plan: NetworkPlan, cloud: Cloud, before: CloudState, now: CloudState
+) -> Mapping[str, tuple[AddressPair, ...]]:
+    """After a change that failed: the pairs of workers whose route is not there either, as they were before.
+
+    Args:
+        plan: The cluster's network.
+        cloud: What the inventory says of the cloud.
+        before: What was read before the change.
+        now: What was read after it; pairs that somebody else has added meanwhile stay.
+
+    Returns:
+        Whole lists of the ports that differ, by the port's id.
+    """
+    lists: dict[str, tuple[AddressPair, ...]] = {}
+    for route in plan.pod_routes:
+        port, port_before = now.port_of(route.next_hop), before.port_of(route.next_hop)
+        if port is None or port_before is None or _is_in_place(route, cloud, now):
+            continue
+        pairs = lists.get(port.id, port.allowed_address_pairs)
+        kept = tuple(
+            pair
+            for pair in pairs
+            if _pair_network(pair) != route.destination or pair in port_before.allowed_address_pairs
+        )
+        if kept != pairs:
+            lists[port.id] = kept
+    return lists
+
+
+def _is_in_place(route: PodRoute, cloud: Cloud, state: CloudState) -> bool:
+    subnet = state.subnets.get(route.family)
+    routes = (subnet.host_routes if subnet is not None else ()) if cloud.route_target == "subnet" else ()
+    if cloud.route_target == "router" and state.router is not None:
+        routes = state.router.routes
+    return HostRoute(route.destination, route.next_hop) in routes
 
 
 def _pair_network(pair: AddressPair) -> IPNetwork | None:
