@@ -35,6 +35,9 @@ scratch=$(mktemp --directory) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 (
 set -eu
+# A file that could not be finished.
+temporary=
+trap '[ -z "$temporary" ] || rm -f "$temporary"' EXIT
 # Not in /run/lock, where anybody may make files: nobody but root can then hold it.
 umask 077
 exec 9>>/run/pod-routes.lock
@@ -47,12 +50,15 @@ put() {
     chmod "$2" "$temporary"
     chown 0:0 "$temporary"
     mv --force --no-target-directory "$temporary" "$1"
+    temporary=
 }
 keep() {
     if [ -e "$2" ] || [ -L "$2" ]; then return 0; fi
     mkdir --parents "${2%/*}"
-    cp --archive "$1" "$2.new"
-    mv --force --no-target-directory "$2.new" "$2"
+    temporary=$2.new
+    cp --archive "$1" "$temporary"
+    mv --force --no-target-directory "$temporary" "$2"
+    temporary=
 }
 remove() {
     rm --force "$1"

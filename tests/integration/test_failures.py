@@ -4,7 +4,7 @@ import subprocess
 import time
 
 from lab import enter
-from tests.integration.cluster import HOST_LOCK, Cluster
+from tests.integration.cluster import HOST_LOCK, SCRIPT, UNIT, Cluster
 
 
 def test_one_down_one_without_sudo_one_frozen_and_three_done(fresh: Cluster) -> None:
@@ -88,20 +88,28 @@ def test_ctrl_c_leaves_a_true_partial_report_and_a_second_run_has_to_wait(fresh:
 
 def test_a_step_that_fails_is_named_and_the_next_run_goes_on_from_there(fresh: Cluster) -> None:
     fresh.shell("worker-0", "mount --bind /etc/systemd /etc/systemd; mount -o remount,bind,ro /etc/systemd")
+    fresh.shell("worker-1", "mount -t tmpfs -o size=4k tmpfs /usr/local/sbin")
 
-    run = fresh.provision("--limit", "worker-0", "--limit", "worker-1")
+    run = fresh.provision("--limit", "workers")
 
     assert run.exit_code == 1
-    assert run.outcomes == {"worker-0": "failed", "worker-1": "changed"}
-    assert "write /etc/systemd/system/routes.service" in run.reason("worker-0")
+    assert run.outcomes == {"worker-0": "failed", "worker-1": "failed", "worker-2": "changed"}
+    assert f"write {UNIT}" in run.reason("worker-0")
     assert "Read-only file system" in run.reason("worker-0")
-    assert fresh.our_routes("worker-0") in ([], fresh.wanted_routes("worker-0"))
+    assert f"write {SCRIPT}" in run.reason("worker-1")
+    assert "No space left on device" in run.reason("worker-1")
+    # Nothing half written stays.
+    assert fresh.on("worker-1", "ls", "-A", "/usr/local/sbin") == ""
+    for host in ("worker-0", "worker-1"):
+        assert fresh.our_routes(host) in ([], fresh.wanted_routes(host))
 
     fresh.shell("worker-0", "umount /etc/systemd")
-    mended = fresh.provision("--limit", "worker-0", "--limit", "worker-1")
+    fresh.shell("worker-1", "umount /usr/local/sbin")
+    mended = fresh.provision("--limit", "workers")
     assert mended.exit_code == 0
-    assert mended.outcomes == {"worker-0": "changed", "worker-1": "ok"}
-    assert fresh.on("worker-0", "systemctl", "is-enabled", "routes.service") == "enabled\n"
+    assert mended.outcomes == {"worker-0": "changed", "worker-1": "changed", "worker-2": "ok"}
+    for host in ("worker-0", "worker-1"):
+        assert fresh.on(host, "systemctl", "is-enabled", "routes.service") == "enabled\n"
 
 
 def test_a_host_that_another_run_is_changing_is_left_alone(fresh: Cluster) -> None:
