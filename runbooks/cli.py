@@ -1,6 +1,7 @@
 """The options that all runbooks have, and how a runbook ends: one line for an error, and an exit code."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from podroutes import exit_codes
 from podroutes.errors import InventoryError, LockHeldError, PodRoutesError, UsageError
 
 DEFAULT_CONFIG: Final = Path(__file__).resolve().parent.parent / "config.yaml"
+_FILES: Final = ("json", "junit", "prometheus", "html", "history")
 _EXIT_CODES: Final = """\
 exit codes: 0 all is as wanted; 1 a host failed, was unreachable or skipped;
             64 wrong usage or inventory; 75 another run holds the lock"""
@@ -82,6 +84,8 @@ def parse_options(parser: argparse.ArgumentParser, arguments: Sequence[str] | No
         UsageError: It is wrong.
     """
     values = parser.parse_args(arguments)
+    for option in _FILES:
+        _check_file(option, getattr(values, option, ""))
     return Options(
         config=values.config,
         limit=tuple(values.limit),
@@ -92,6 +96,24 @@ def parse_options(parser: argparse.ArgumentParser, arguments: Sequence[str] | No
         verbose=values.verbose,
         output_format=getattr(values, "format", "table"),
     )
+
+
+def _check_file(option: str, target: str) -> None:
+    """Say at once that a report can't be written, and not after hosts were changed."""
+    if target in ("", "-"):
+        return
+    path = Path(target)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return  # a pipe or a device
+    if not path.parent.is_dir():
+        message = f"--{option} {target}: there is no folder {path.parent}"
+    elif path.is_dir():
+        message = f"--{option} {target}: is a folder; name a file"
+    elif not os.access(path.parent, os.W_OK):
+        message = f"--{option} {target}: the folder {path.parent} can't be written to"
+    else:
+        return
+    raise UsageError(message)
 
 
 def run_main(body: Callable[[Options], int], parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
@@ -115,7 +137,7 @@ def run_main(body: Callable[[Options], int], parser: argparse.ArgumentParser, ar
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return exit_codes.USAGE if isinstance(error, UsageError) else exit_codes.FAILED
     except KeyboardInterrupt:
-        print(f"{parser.prog}: interrupted before anything was changed", file=sys.stderr)
+        print(f"{parser.prog}: interrupted", file=sys.stderr)
         return exit_codes.FAILED
     except Exception as error:
         if verbose:

@@ -38,11 +38,13 @@ def test_wrong_usage_is_said_in_one_line_and_nothing_is_connected_to(cluster: Cl
     everybody = ", ".join(cluster.hosts)
     nobody = cluster.run("provision", "--yes", "--limit", "worker-1", "--limit", "gateway-*")
     unknown = cluster.run("provision", "--dryrun")
+    unwritable = cluster.run("provision", "--yes", "--json", "/nowhere/report.json")
     missing = cluster.run("provision", "--yes", inventory=cluster.folder / "nowhere.yaml")
 
     for run, said in (
         (nobody, f"--limit gateway-* matches no host and no group; hosts: {everybody}; groups: controllers, workers"),
         (unknown, "unrecognized arguments: --dryrun (provision.py --help lists the options)"),
+        (unwritable, "--json /nowhere/report.json: there is no folder /nowhere"),
         (missing, f"{cluster.folder}/nowhere.yaml: No such file or directory; --config names Nornir's configuration"),
     ):
         assert (run.exit_code, run.stdout, run.stderr) == (EX_USAGE, "", f"provision.py: {said}\n")
