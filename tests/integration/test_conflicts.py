@@ -72,6 +72,21 @@ def test_conflicts_fail_their_host_with_the_reason_and_go_when_the_cause_goes(fr
     fresh.assert_pods_are_reached()
 
 
+def test_two_workers_that_are_each_other_are_noticed_before_anything_is_touched(fresh: Cluster) -> None:
+    inventory = fresh.inventory()
+    addresses = [inventory.hosts[name]["hostname"] for name in ("worker-1", "worker-0")]
+    for name, address in zip(("worker-0", "worker-1"), addresses, strict=True):
+        inventory.hosts[name]["hostname"] = address
+    before = fresh.take_snapshots(["worker-0", "worker-1"])
+
+    run = fresh.provision("--limit", "workers", inventory=inventory)
+
+    assert run.exit_code == 1
+    assert run.outcomes == {"worker-0": "failed", "worker-1": "failed", "worker-2": "changed"}
+    assert "this host's own bridge has another worker's pod CIDR" in run.reason("worker-0")
+    fresh.assert_unchanged(before)
+
+
 def test_routes_of_others_outlive_everything_and_are_mentioned(fresh: Cluster) -> None:
     foreign = [
         "10.200.250.0/24 via 10.240.0.1 proto static",  # inside the cluster's range

@@ -1,16 +1,10 @@
 """Deprovisioning: hosts are as if they had never been provisioned."""
 
-from tests.integration.cluster import DATA, HOST_LOCK, Cluster
+from tests.integration.cluster import DATA, Cluster
 
 
 def test_deprovision_leaves_hosts_as_they_were_byte_for_byte(fresh: Cluster) -> None:
-    # What no command can leave as it was is there from the start: the lock of runs, whose file has to outlive them; and
-    # network-online.target, which our unit asks for at boot, as others do.
-    fresh.everywhere(
-        lambda host: fresh.shell(
-            host, f"umask 077; >>{HOST_LOCK}; systemctl start network-online.target; rmdir /etc/kubernetes-routes"
-        )
-    )
+    fresh.everywhere(fresh.leave_traces)
     # One host had forwarding on before, and one was told to ignore redirects: both have to stay so.
     fresh.shell("controller-0", "sysctl -q -w net.ipv4.ip_forward=1")
     fresh.shell("worker-0", "sysctl -q -w net.ipv4.conf.all.accept_redirects=0")
