@@ -9,6 +9,7 @@ from podroutes.errors import UnreachableError
 from podroutes.findings import Finding, new_finding
 from podroutes.host_state import UNIT_NAME, HostState
 from podroutes.network_plan import Node, PodRoute
+from podroutes.outcomes import HostOutcome, Outcome
 from podroutes.planning.forwarding import plan_forwarding
 from podroutes.planning.host import Provisioning
 from podroutes.planning.routes import (
@@ -149,5 +150,18 @@ def _linkdown(work: Provisioning, node: Node, state: HostState) -> Iterator[Find
 
 def finding_of_error(error: Exception, message: str) -> Finding:
     """The finding that stands for a host that could not be checked."""
-    code = "host-unreachable" if isinstance(error, UnreachableError) else "result-unknown"
-    return new_finding(code, "host", message)
+    return new_finding(_coverage_code(unreachable=isinstance(error, UnreachableError)), "host", message)
+
+
+def finding_of_outcome(outcome: HostOutcome, subject: str) -> Finding:
+    """The finding that stands for a further question that a host did not answer.
+
+    Args:
+        outcome: What became of the host then.
+        subject: What it was asked.
+    """
+    return new_finding(_coverage_code(unreachable=outcome.outcome == Outcome.UNREACHABLE), subject, outcome.reason)
+
+
+def _coverage_code(*, unreachable: bool) -> str:
+    return "host-unreachable" if unreachable else "result-unknown"

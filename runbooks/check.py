@@ -10,21 +10,22 @@ from nornir.core.task import AggregatedResult
 from rich.console import Console
 
 from podroutes.connectivity import directions
-from podroutes.findings import Direction, Finding, new_finding
+from podroutes.errors import PodRoutesError
+from podroutes.findings import Direction
 from podroutes.host_state import HostState
-from podroutes.outcomes import FAILURES, HostOutcome, Outcome, RunReport
+from podroutes.outcomes import Outcome, RunReport
 from podroutes.planning.host import Provisioning
-from podroutes.reachability import ping_findings, prove
+from podroutes.reading import coverage
 from podroutes.report.console import new_console, print_failures, print_recap
-from podroutes.report.drift import coverage, print_directions, print_findings, print_healed
+from podroutes.report.drift import print_directions, print_findings, print_healed
 from podroutes.report.json_report import write_json
-from runbooks.change import ensure_any
 from runbooks.cli import Options
 from runbooks.lock import run_lock
+from runbooks.mend import Mending
+from runbooks.prove import prove_with_pings
 from runbooks.run import Run
 from runbooks.session import Session, open_session
-from tasks.drift import Checked, check_drift, count_of, drift_outcome_of
-from tasks.reachability import ping_pods
+from tasks.drift import Checked, check_drift, drift_outcome_of
 from tasks.routes_service import load_service_files
 
 
@@ -68,18 +69,22 @@ def check_hosts(options: Options, reports: Reports, *, fix: bool, ping: bool) ->
         work = Provisioning(session.plan, load_service_files())
         report, result = run.over_hosts(check_drift, title="check", dry_run=True, hosts=session.hosts, work=work)
         states = _states(result)
-        report = report.model_copy(update={"dry_run": False, "directions": _directions(session, states)})
-        if ping:
-            report = _ping(run, report, states)
-        if reports.history is not None:
-            from podroutes.history import History
-
-            report = History(reports.history).record(report)
+        judge = functools.partial(_directions, session)
+        report = report.model_copy(update={"dry_run": False, "directions": judge(states)})
+        if ping and not report.interrupted:
+            report = prove_with_pings(run, report.directions, states).beside(report)
+        report, problem = _remember(report, reports.history)
         console = new_console(sys.stderr if options.json == "-" or reports.nagios else sys.stdout)
         _print(console, report, session)
-        if fix:
-            report = _fix(run, report, result, work, console)
-        _write(report, reports, options)
+        if fix and not report.interrupted and report.counts[Outcome.DRIFT] != 0:
+            report = Mending(run, work, judge, ping).mend(report, result, states)
+            console.print()
+            print_directions(console, report.directions)
+            print_recap(console, report)
+            print_failures(console, report)
+        _write(report, options, reports, reports.history if problem is None else None)
+        if problem is not None:
+            raise problem
     if reports.nagios:
         from podroutes.report.nagios import nagios_line
 
@@ -87,6 +92,18 @@ def check_hosts(options: Options, reports: Reports, *, fix: bool, ping: bool) ->
         print(line)
         return int(status)
     return report.exit_code
+
+
+def _remember(report: RunReport, path: Path | None) -> tuple[RunReport, PodRoutesError | None]:
+    """Put the report beside earlier ones; what is wrong with the history must not hide what is wrong with hosts."""
+    if path is None:
+        return report, None
+    from podroutes.history import History
+
+    try:
+        return History(path).record(report), None
+    except PodRoutesError as error:
+        return report, error
 
 
 def _states(result: AggregatedResult) -> dict[str, HostState]:
@@ -102,34 +119,6 @@ def _directions(session: Session, states: Mapping[str, HostState]) -> tuple[Dire
     return tuple(one for one in directions(session.plan, states) if {one.source, one.target} <= asked)
 
 
-def _ping(run: Run, report: RunReport, states: Mapping[str, HostState]) -> RunReport:
-    """Prove which pods reach which; what only a ping shows becomes a finding of the host that sent it."""
-    plan = run.session.plan
-    workers = [worker.name for worker in plan.workers if worker.name in states]
-    pinged, result = run.over_hosts(
-        ping_pods, title="ping", dry_run=True, hosts=workers, plan=plan, states=dict(states)
-    )
-    failed = {host.host: host for host in pinged.hosts if host.outcome in FAILURES}
-    answers = {name: host[0].result for name, host in result.items() if name not in failed}
-    proven = prove(report.directions, answers)
-    found = ping_findings(proven)
-    hosts = tuple(_with_ping(host, found.get(host.host, ()), failed.get(host.host)) for host in report.hosts)
-    return report.model_copy(
-        update={"directions": proven, "hosts": hosts, "seconds": pinged.seconds, "interrupted": pinged.interrupted}
-    )
-
-
-def _with_ping(host: HostOutcome, found: tuple[Finding, ...], failed: HostOutcome | None) -> HostOutcome:
-    if failed is not None:
-        findings = (*host.findings, new_finding("result-unknown", "ping", failed.reason))
-        return failed.model_copy(update={"findings": findings, "seconds": host.seconds})
-    if not found:
-        return host
-    findings = (*host.findings, *found)
-    outcome = Outcome.DRIFT if host.outcome == Outcome.OK else host.outcome
-    return host.model_copy(update={"outcome": outcome, "reason": count_of(findings), "findings": findings})
-
-
 def _print(console: Console, report: RunReport, session: Session) -> None:
     print_findings(console, report)
     print_healed(console, report)
@@ -139,38 +128,7 @@ def _print(console: Console, report: RunReport, session: Session) -> None:
     print_failures(console, report)
 
 
-def _fix(run: Run, report: RunReport, result: AggregatedResult, work: Provisioning, console: Console) -> RunReport:
-    """Make the changes that the check found, and no others, on the hosts that have drifted."""
-    approved = {
-        host.host: result[host.host][0].result.changes
-        for host in report.hosts
-        if host.outcome == Outcome.DRIFT and result[host.host][0].result.changes
-    }
-    if not approved:
-        return report.model_copy(update={"hosts": tuple(_after_no_fix(host) for host in report.hosts)})
-    task = functools.partial(ensure_any, work=work, approved=approved)
-    fixed, _ = run.over_hosts(task, title="fix", dry_run=False, hosts=tuple(approved))
-    done = {host.host: host for host in fixed.hosts}
-    hosts = tuple(
-        done[host.host].model_copy(update={"findings": host.findings}) if host.host in done else _after_no_fix(host)
-        for host in report.hosts
-    )
-    mended = fixed.model_copy(update={"hosts": hosts, "healed": report.healed, "directions": report.directions})
-    console.print()
-    print_recap(console, mended)
-    print_failures(console, mended)
-    return mended
-
-
-def _after_no_fix(host: HostOutcome) -> HostOutcome:
-    """A host that has drifted in a way that no provisioning mends stays wrong: with --fix that is a failure."""
-    if host.outcome != Outcome.DRIFT:
-        return host
-    reason = "; ".join(finding.message for finding in host.findings if finding.is_drift)
-    return host.model_copy(update={"outcome": Outcome.FAILED, "reason": f"can't be mended from here: {reason}"})
-
-
-def _write(report: RunReport, reports: Reports, options: Options) -> None:
+def _write(report: RunReport, options: Options, reports: Reports, history: Path | None) -> None:
     if options.json:
         write_json(report, options.json)
     if reports.junit:
@@ -182,8 +140,7 @@ def _write(report: RunReport, reports: Reports, options: Options) -> None:
 
         write_prometheus(report, reports.prometheus)
     if reports.html:
+        from podroutes.history import History
         from podroutes.report.html import write_html
 
-        from podroutes.history import History
-
-        write_html(report, reports.html, history=History(reports.history) if reports.history is not None else None)
+        write_html(report, reports.html, history=None if history is None else History(history))

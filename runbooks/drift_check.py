@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from podroutes import exit_codes
-from podroutes.errors import UsageError
-from runbooks.cli import Options, new_parser, parse_options, run_main
+from podroutes.errors import InventoryError, PodRoutesError, UsageError
+from runbooks.cli import Options, new_parser, run_main
+from runbooks.timer import add_timer_options, install_timer, remove_timer, timer_options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,11 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = new_parser("drift_check.py", "Say what differs from the plan, where, since when, and what that breaks.")
     parser.epilog = f"{parser.epilog}\n            2 something has drifted; 1 outranks it"
     _add_options(parser)
-    extra = argparse.Namespace()
+    add_timer_options(parser)
 
-    def body(_: Options) -> int:
-        values = parser.parse_args(arguments, extra)
-        return _drift_check(parse_options(parser, arguments), values)
+    def body(options: Options) -> int:
+        return _drift_check(options, parser.parse_args(arguments))
 
     return run_main(body, parser, arguments)
 
@@ -59,8 +59,18 @@ def _drift_check(options: Options, values: argparse.Namespace) -> int:
 
         print(explain(values.explain))
         return exit_codes.OK
+    if values.install_timer:
+        return install_timer(timer_options(values, runbook=Path(__file__)))
+    if values.remove_timer:
+        return remove_timer(timer_options(values, runbook=Path(__file__)))
     if values.log:
         return _print_log(values.history)
+    if values.exit_style == "nagios":
+        return _for_nagios(options, values)
+    return _check(options, values)
+
+
+def _check(options: Options, values: argparse.Namespace) -> int:
     from runbooks.check import Reports, check_hosts
 
     reports = Reports(
@@ -73,14 +83,26 @@ def _drift_check(options: Options, values: argparse.Namespace) -> int:
     return check_hosts(options, reports, fix=values.fix, ping=values.ping)
 
 
+def _for_nagios(options: Options, values: argparse.Namespace) -> int:
+    """Check; what prevents that is a state of its own to monitoring, and never an exit code that it does not know."""
+    try:
+        return _check(options, values)
+    except PodRoutesError as error:
+        from podroutes.report.nagios import error_line
+
+        problem = error.problems[0] if isinstance(error, InventoryError) else error
+        status, line = error_line(str(problem))
+        print(line)
+        return status
+
+
 def _print_log(history: str) -> int:
     if not history:
         message = "--log needs --history FILE"
         raise UsageError(message)
     from podroutes.history import History
-    from podroutes.report.log import print_log
-
     from podroutes.report.console import new_console
+    from podroutes.report.log import print_log
 
     print_log(new_console(), History(Path(history)))
     return exit_codes.OK

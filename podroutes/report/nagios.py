@@ -34,6 +34,15 @@ def nagios_line(report: RunReport) -> tuple[int, str]:
     return state, f"{text} | {_performance(report)}"
 
 
+def error_line(message: str) -> tuple[int, str]:
+    """The plugin's exit code and its line where no check could be made at all.
+
+    Args:
+        message: What prevented it.
+    """
+    return _UNKNOWN, _plain(f"POD ROUTES {_STATES[_UNKNOWN]} - {message}")
+
+
 def _state(report: RunReport) -> int:
     if cut_directions(report) != 0:
         return _CRITICAL
