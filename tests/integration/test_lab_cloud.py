@@ -23,7 +23,7 @@ from lab.network import namespaces
 from lab.proc import start_time
 
 NAME = "podroutes-cloudtest"
-WRITERS = 12
+WRITERS = 6
 
 # Where nothing is cached yet, the first test waits for the packages.
 pytestmark = pytest.mark.timeout(900)

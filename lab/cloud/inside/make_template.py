@@ -109,9 +109,11 @@ class Keystone:
         return headers, json.loads(answer or b"{}")
 
 
-def make_keystone() -> None:
-    """Fill the folder that is the present one, which holds `keystone.conf` and `neutron.conf`."""
+def make_all() -> None:
+    """Fill the folder that is the present one, which holds `keystone.conf`."""
     wanted = json.load(sys.stdin)
+    # Neutron settles some things for its whole process when it is imported, Keystone others. It inherits the lock.
+    tables = subprocess.Popen([sys.executable, __file__, "neutron"], close_fds=False)
     for repository in ("fernet-keys", "credential-keys"):
         Path(repository).mkdir(mode=0o700)
     urls = wanted["urls"]
@@ -124,8 +126,8 @@ def make_keystone() -> None:
     public = ("--bootstrap-region-id", "RegionOne", "--bootstrap-public-url", urls["identity"])
     _manage("bootstrap", *public, "--bootstrap-internal-url", urls["identity_internal"])
     make_accounts(wanted)
-    # Neutron settles some things for its whole process when it is imported, Keystone others.
-    subprocess.run([sys.executable, __file__, "neutron"], check=True)
+    if tables.wait() != 0:
+        raise SystemExit("Neutron's tables cannot be made")
 
 
 def make_accounts(wanted: dict[str, Any]) -> None:
@@ -183,4 +185,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["neutron"]:
         make_neutron_tables()
     else:
-        make_keystone()
+        make_all()
