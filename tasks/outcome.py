@@ -8,6 +8,9 @@ from tasks.ensure import Ensured
 from tasks.guard import root_error
 
 
+_NO_RESULT = "its task left no result"
+
+
 def outcome_of(host: str, result: MultiResult) -> HostOutcome:
     """Classify what a task left behind, a changing or a reading one; what can't be read is a failure.
 
@@ -15,6 +18,8 @@ def outcome_of(host: str, result: MultiResult) -> HostOutcome:
         host: The host's name.
         result: Nornir's results of it, the task's own first.
     """
+    if len(result) == 0:
+        return HostOutcome(host=host, outcome=Outcome.FAILED, reason=_NO_RESULT)
     first = result[0]
     if not isinstance(first.result, Ensured):
         return _outcome_of_reading(host, first)
@@ -40,7 +45,7 @@ def _outcome_of_reading(host: str, result: Result) -> HostOutcome:
         return HostOutcome(host=host, outcome=failure_of(error), reason=reason_of(error), error=type(error).__name__)
     if result.result is not None:
         return HostOutcome(host=host, outcome=Outcome.OK, commands=1)
-    return HostOutcome(host=host, outcome=Outcome.FAILED, reason="its task left no result")
+    return HostOutcome(host=host, outcome=Outcome.FAILED, reason=_NO_RESULT)
 
 
 def failure_of(error: Exception) -> Outcome:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from podroutes.errors import FactsError
 from podroutes.routes import MULTIPATH, NextHop, Route, parse_lookups, parse_routes
 from podroutes.values import FAMILIES, Family, IPAddress, parse_address, parse_network
+from tests.unit.podroutes.rendering import render_route
 
 UNSAFE = re.compile(r"[^A-Za-z0-9_.:/@+ -]")
 
@@ -211,38 +212,6 @@ def routes_of(draw: st.DrawFn, family: Family) -> Route:
         next_hops=hops,
         scope=draw(st.sampled_from([0, 200, 253, 254])) if family == 4 and single else 0,
     )
-
-
-def render_route(route: Route, *, numeric: bool) -> dict[str, Any]:
-    """A route as `ip -j` prints it, with -N or without."""
-    names = {0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp"}
-    kinds = {"blackhole": "6", "unreachable": "7", "prohibit": "8", "throw": "9"}
-    length = route.destination.max_prefixlen
-    text = str(route.destination).removesuffix(f"/{length}")
-    item: dict[str, Any] = {"dst": "default" if route.destination.prefixlen == 0 else text}
-    if route.kind in kinds:
-        item["type"] = kinds[route.kind] if numeric else route.kind
-    if route.tos:
-        item["tos"] = route.tos
-    if route.via is not None:
-        item["gateway"] = str(route.via)
-    if route.dev is not None:
-        item["dev"] = route.dev
-    if route.protocol != 3:  # boot is what iproute2 leaves out
-        item["protocol"] = str(route.protocol) if numeric else names.get(route.protocol, str(route.protocol))
-    if route.metric != 0:
-        item["metric"] = route.metric
-    if route.scope != 0:
-        item["scope"] = str(route.scope) if numeric else {200: "site", 253: "link", 254: "host"}[route.scope]
-    if route.source is not None:
-        item["prefsrc"] = str(route.source)
-    item["flags"] = [flag for flag, on in (("onlink", route.onlink), ("linkdown", route.linkdown)) if on]
-    if route.next_hops:
-        item["nexthops"] = [
-            {"gateway": str(hop.via), "dev": hop.dev, "weight": hop.weight, "flags": ["onlink"] if hop.onlink else []}
-            for hop in route.next_hops
-        ]
-    return item
 
 
 @given(st.sampled_from(FAMILIES).flatmap(lambda family: st.lists(routes_of(family), max_size=3)), st.booleans())

@@ -13,7 +13,7 @@ from podroutes.changes import (
     Systemctl,
     WriteFile,
 )
-from podroutes.host_state import DATA_PATH, UNIT_NAME, UNIT_PATH, FileState, HostState, Link, UnitState
+from podroutes.host_state import DATA_PATH, UNIT_NAME, UNIT_PATH, FileState, HostState, UnitState
 from podroutes.routes import PROTOCOL
 from podroutes.values import FAMILIES
 from tests.unit.podroutes.builders import routes_by_family
@@ -34,7 +34,6 @@ class SimulatedHost:
         self.loaded = self.files.get(UNIT_PATH) if self.unit.load != "not-found" else None
         self.table = KernelTable([])
         self.table.routes = [route for family in FAMILIES for route in state.routes.get(family, ())]
-        self._links: dict[str, Link] = dict(state.links)
         self._state = state
         self.calls: list[str] = []
 
@@ -52,6 +51,10 @@ class SimulatedHost:
     @property
     def _needs_reload(self) -> bool:
         return self.unit.load != "not-found" and self.files.get(UNIT_PATH) != self.loaded
+
+    def set_read_only(self, **fields: object) -> None:
+        """Change what no step changes: links, what is set at boot."""
+        self._state = replace(self._state, **fields)  # type: ignore[arg-type]
 
     def apply(self, changes: tuple[Change, ...]) -> None:
         """Make all changes."""

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podroutes.facts import UNITS, parse_facts
 from podroutes.host_state import (
     BEFORE_PATH,
     DATA_PATH,
@@ -26,6 +27,7 @@ from tests.unit.podroutes.builders import DUAL, IPV4, dual_stack_cluster, ipv4_c
 from tests.unit.podroutes.planning.kernel_table import KernelTable
 from tests.unit.podroutes.planning.simulated_host import REDIRECTS, SimulatedHost
 from tests.unit.podroutes.planning.test_routes import tables
+from tests.unit.podroutes.rendering import render_facts
 
 FILES = ServiceFiles(script="#!/bin/bash\n# Managed by pod-routes\n", unit="# Managed by pod-routes\n[Unit]\n")
 ETH0 = link("eth0", "10.240.0.20/24", "fd00:240::20/64")
@@ -185,3 +187,10 @@ def test_a_second_deprovisioning_changes_nothing(kept: bool) -> None:
     host.apply(Deprovisioning(plan).plan_host(node, host.state).changes)
     assert Deprovisioning(plan).plan_host(node, host.state).changes == ()
     assert host.files == files
+
+
+@given(host_states())
+def test_a_whole_state_survives_the_way_from_a_host(host_state: HostState) -> None:
+    read = parse_facts("noise\r\n" + render_facts(host_state, "factsX", FAMILIES), "factsX", families=FAMILIES)
+    absent = {name: UnitState("not-found", "inactive", "", needs_reload=False) for name in UNITS}
+    assert read == replace(host_state, units=absent | dict(host_state.units))

@@ -1,0 +1,94 @@
+"""What the facts script prints, from a host's state; with it, parsers are tested forwards and backwards."""
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from podroutes.facts import UNITS
+from podroutes.host_state import UNIT_NAME, HostState, UnitState
+from podroutes.routes import Route
+from podroutes.values import Family
+
+_ABSENT = UnitState("not-found", "inactive", "", needs_reload=False)
+_PROTOCOLS = {0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp"}
+_KINDS = {"blackhole": "6", "unreachable": "7", "prohibit": "8", "throw": "9"}
+_SCOPES = {200: "site", 253: "link", 254: "host"}
+
+
+def render_route(route: Route, *, numeric: bool) -> dict[str, Any]:
+    """A route as `ip -j` prints it, with -N or without."""
+    length = route.destination.max_prefixlen
+    text = str(route.destination).removesuffix(f"/{length}")
+    item: dict[str, Any] = {"dst": "default" if route.destination.prefixlen == 0 else text}
+    if route.kind in _KINDS:
+        item["type"] = _KINDS[route.kind] if numeric else route.kind
+    if route.tos:
+        item["tos"] = route.tos
+    if route.via is not None:
+        item["gateway"] = str(route.via)
+    if route.dev is not None:
+        item["dev"] = route.dev
+    if route.protocol != 3:  # boot is what iproute2 leaves out
+        item["protocol"] = str(route.protocol) if numeric else _PROTOCOLS.get(route.protocol, str(route.protocol))
+    if route.metric != 0:
+        item["metric"] = route.metric
+    if route.scope != 0:
+        item["scope"] = str(route.scope) if numeric else _SCOPES[route.scope]
+    if route.source is not None:
+        item["prefsrc"] = str(route.source)
+    item["flags"] = [flag for flag, on in (("onlink", route.onlink), ("linkdown", route.linkdown)) if on]
+    if route.next_hops:
+        item["nexthops"] = [
+            {"gateway": str(hop.via), "dev": hop.dev, "weight": hop.weight, "flags": ["onlink"] if hop.onlink else []}
+            for hop in route.next_hops
+        ]
+    return item
+
+
+def render_facts(state: HostState, nonce: str, families: Sequence[Family]) -> str:
+    """The whole answer; parts that need no test of their own are as a plain Debian's."""
+    parts = {
+        "host": f"{state.host_name}\n{state.boot_id}\n{state.machine_id}\n",
+        "links": json.dumps([_link(state, name) for name in state.links]) + "\n",
+        "route_text": state.route_text + "\n",
+        **{
+            f"route{family}": json.dumps([render_route(route, numeric=True) for route in state.routes[family]]) + "\n"
+            for family in families
+        },
+        "lookups": "".join(
+            json.dumps([{"dst": str(item.address), "gateway": str(item.via), "dev": item.dev}]) + "\n"
+            for item in state.lookups.values()
+        ),
+        "sysctls": "".join(f"/proc/sys/{key.replace('.', '/')}:{value}\n" for key, value in state.sysctls.items()),
+        "sysctl_files": "".join(f"{path}\n" for path in dict.fromkeys(item.path for item in state.boot_sysctls)),
+        "boot_sysctls": "".join(f"{item.path}:{item.key} = {item.value}\n" for item in state.boot_sysctls),
+        "networkd": "",
+        "units": "\n".join(_unit(name, state.units.get(name, _ABSENT)) for name in UNITS),
+        "enabled": state.units.get(UNIT_NAME, _ABSENT).enabled + "\n",
+        "files": "".join(
+            f"{path} {file.mode | (0o100000 if file.regular else 0o120000):x} {file.uid} {file.gid}\n"
+            f"{base64.b64encode(file.content.encode()).decode()}\n"
+            for path, file in state.files.items()
+        ),
+        "end": "",
+    }
+    return "".join(f"\n@{nonce} {name}\n{text}" for name, text in parts.items())
+
+
+def _link(state: HostState, name: str) -> dict[str, Any]:
+    link = state.links[name]
+    flags = [flag for flag, on in (("UP", link.up), ("LOWER_UP", link.carrier)) if on]
+    addresses = [
+        {"family": "inet" if own.ip.version == 4 else "inet6", "local": str(own.ip), "prefixlen": own.network.prefixlen}
+        for own in link.addresses
+    ]
+    return {"ifname": name, "flags": flags, "mtu": link.mtu, "addr_info": addresses}
+
+
+def _unit(name: str, unit: UnitState) -> str:
+    return (
+        f"Result={unit.result}\nId={name}\nLoadState={unit.load}\nActiveState={unit.active}\n"
+        f"DropInPaths={unit.drop_ins}\nUnitFileState={unit.enabled}\n"
+        f"NeedDaemonReload={'yes' if unit.needs_reload else 'no'}\n"
+    )
