@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # Commands run as `python …` find the project's own interpreter first, also inside the lab.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run test check unit integration shell down setup venv picture requirements
+.PHONY: help run test check unit integration shell down setup test-setup venv picture requirements
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -12,7 +12,7 @@ help: ## this list
 run: setup ## start six real hosts and a cloud, give them their pod routes, show before and after
 	@python -m lab demo --cloud
 
-test: setup check ## ruff, mypy, unit and integration tests
+test: test-setup check ## ruff, mypy, unit and integration tests
 	@python -m pytest
 
 check: venv
@@ -22,7 +22,7 @@ check: venv
 unit: venv ## unit tests alone; needs no root
 	@python -m pytest tests/unit
 
-integration: setup
+integration: test-setup
 	@python -m pytest tests/integration
 
 shell: ## a shell in the running lab's operator namespace
@@ -33,6 +33,9 @@ down: ## take the lab down
 
 setup:
 	@scripts/setup.sh packages venv
+
+test-setup:
+	@scripts/setup.sh packages test venv
 
 venv:
 	@scripts/setup.sh venv

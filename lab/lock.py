@@ -36,12 +36,19 @@ def locked(name: str) -> Iterator[None]:
             continue  # another `down` has just removed the folder
         try:
             _wait(descriptor, name)
-            # While we waited its holder may have removed the file: then what we hold guards nothing.
-            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
+            if _is_still(path, descriptor):
                 yield
                 return
         finally:
             os.close(descriptor)
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Whether the file is still there: its holder may have removed it while we waited, and the lock guards nothing."""
+    try:
+        return path.stat().st_ino == os.fstat(descriptor).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def remove_lock_file(name: str) -> None:
