@@ -100,6 +100,7 @@ def render_html(report: RunReport, *, history: History | None = None) -> str:
         cut=cut[:_MOST_CUT],
         cut_count=cut_directions(report),
         matrix=draw_matrix(report.directions),
+        pinged=any(direction.ping for direction in report.directions),
         strip=draw_strip(runs),
         runs=len(runs),
         oldest=runs[-1].started if runs else None,

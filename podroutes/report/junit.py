@@ -48,7 +48,8 @@ def render_junit(report: RunReport) -> str:
     # The sum over hosts that ran at the same time is not how long it took.
     xml.time = report.seconds
     content = xml.tostring()  # type: ignore[no-untyped-call]  # likewise
-    return content.decode() if isinstance(content, bytes) else content
+    text = content.decode() if isinstance(content, bytes) else content
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
 
 
 def _suite(report: RunReport, host: HostOutcome) -> TestSuite:

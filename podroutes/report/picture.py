@@ -126,7 +126,8 @@ def _cell(x: float, y: float, source: str, target: str, by_pair: Mapping[tuple[s
     if direction is None:
         return Cell(x, y, "none", f"{source} → {target}: not judged")
     reason = f" ({direction.reason})" if direction.reason else ""
-    return Cell(x, y, direction.state, f"{source} → {target}: {direction.state}{reason}")
+    ping = f"; ping: {direction.ping}" if direction.ping else ""
+    return Cell(x, y, direction.state, f"{source} → {target}: {direction.state}{reason}{ping}")
 
 
 def draw_strip(runs: Sequence[PastRun]) -> Picture | None:

@@ -89,7 +89,7 @@ def test_it_says_what_differs_where_since_when_and_what_mends_it() -> None:
         MISSING.expected,
         MISSING.drift_class.breaks,
         "python runbooks/provision.py --limit worker-0",
-        "not known: no answer from",
+        "unreachable no answer from",
         "worker-0 → worker-1 : worker-0 has no way to worker-1",
         "As wanted worker-1",
         "Healed since the last check worker-1 : unit-disabled routes.service",
@@ -116,6 +116,14 @@ def test_it_says_what_differs_where_since_when_and_what_mends_it() -> None:
 def test_the_verdict(report: RunReport, verdict: str) -> None:
     assert re.search(r'<span class="badge \w+">(.*?)</span>\n</header>', render_html(report)).group(1) == verdict  # type: ignore[union-attr]  # None fails the test
     assert page(report).text.startswith(verdict)
+
+
+def test_it_says_whether_pings_have_proven_it() -> None:
+    proven = [one.model_copy(update={"ping": "answered"}) for one in directions()]
+    found = page(check(ok("worker-0"), between=tuple(proven)))
+    assert "By what the hosts have, and by pings between pod gateways." in found.text
+    assert "worker-0 → worker-1: ok; ping: answered" in found.text
+    assert "By what the hosts have. From" in page(check(ok("worker-0"), between=directions())).text
 
 
 def test_provisioning_shows_changes_and_no_matrix() -> None:
