@@ -15,6 +15,7 @@ PodRoutesError
 │   ├── HostConflictError     the host's administrator: something there contradicts the plan
 │   └── VerificationError     applied, and a later read does not show what was wanted
 └── CloudError                the cloud's API
+    └── CloudBusyError        it asks to be tried again: a conflict with somebody else, or no server behind it
 
 The message of each is one line that a person can act on; the cause stays attached (`raise … from`).
 """
@@ -115,3 +116,7 @@ class VerificationError(HostError):
 
 class CloudError(PodRoutesError):
     """The cloud's API refused, failed or does not hold what the inventory names."""
+
+
+class CloudBusyError(CloudError):
+    """The cloud's API could not do it now, and may a moment later."""

@@ -1,19 +1,36 @@
 """A cloud as a host of the inventory: what reads it, and what its errors mean."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar, cast
 
 from keystoneauth1 import exceptions as keystone
 from nornir.core.task import Task
 from openstack import exceptions as sdk
 from openstack.connection import Connection
 
-from podroutes.cloud import CloudState, parse_ports, parse_routers, parse_subnets
-from podroutes.errors import AuthenticationError, CloudError, UnreachableError
+from podroutes.cloud import CloudState, SubnetState, parse_ports, parse_routers, parse_subnets
+from podroutes.errors import AuthenticationError, CloudBusyError, CloudError, UnreachableError
 from podroutes.network_plan import Cloud
+from podroutes.values import Family
 
 _Result = TypeVar("_Result")
-_CONNECTION = "openstack"
+_CONNECTION: Final = "openstack"
+# Seconds before a request that only reads is made again, where it failed in a way that passes.
+_READ_PAUSES: Final = (0.2, 0.8)
+_BUSY: Final = (409, 503)
+_FORBIDDEN: Final = 403
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
+# What to do about what Neutron refuses, by its own name for it.
+_ADVICE: Final[Mapping[str, str]] = {
+    "HostRoutesExhausted": "write the operator's limit as max_subnet_host_routes in the inventory; then use "
+    "route_target: router, larger node CIDRs on fewer workers, or have the operator raise it",
+    "AllowedAddressPairExhausted": "remove foreign pairs from that port, or have the operator raise "
+    "max_allowed_address_pair",
+    "InvalidRoutes": "the router has to be attached to the workers' subnet",
+    "OverQuota": "remove foreign ones, or have the operator raise the limit",
+}
 
 
 def connection_to(task: Task, cloud: Cloud) -> Connection:
@@ -36,30 +53,69 @@ def call(cloud: Cloud, what: str, request: Callable[[], _Result]) -> _Result:
     Raises:
         AuthenticationError: The credentials are refused, or the token is.
         UnreachableError: The API does not answer.
-        CloudError: It answers with an error.
+        CloudBusyError: It answers that it could not do it now.
+        CloudError: It answers with another error.
     """
     try:
         return request()
     except (keystone.Unauthorized, keystone.MissingRequiredOptions, keystone.MissingAuthPlugin) as error:
         message = f"cloud {cloud.cloud} refuses the credentials of clouds.yaml: {_first_line(error)}"
         raise AuthenticationError(message) from error
-    except (keystone.ConnectFailure, keystone.ConnectTimeout, keystone.DiscoveryFailure) as error:
+    except (keystone.ConnectionError, keystone.DiscoveryFailure) as error:
         message = f"the API of cloud {cloud.cloud} does not answer: {_first_line(error)}"
         raise UnreachableError(message) from error
-    except sdk.ForbiddenException as error:
-        message = (
-            f"cloud {cloud.cloud} does not allow this user to {what} (403): "
-            "ask the project's administrator for the member role"
-        )
-        raise CloudError(message) from error
     except (sdk.SDKException, keystone.ClientException) as error:
-        raise CloudError(f"cloud {cloud.cloud} could not {what}: {_first_line(error)}") from error
+        raise _refusal(cloud, what, error) from error
+
+
+def read(
+    cloud: Cloud, what: str, request: Callable[[], _Result], *, sleep: Callable[[float], None] = time.sleep
+) -> _Result:
+    """Make a request that changes nothing: as `call`, and again if it failed in a way that passes.
+
+    One that was not answered in time is not made again: the time limit is the engineer's patience.
+    """
+    for pause in _READ_PAUSES:
+        try:
+            return call(cloud, what, request)
+        except (CloudBusyError, UnreachableError) as error:
+            if isinstance(error, AuthenticationError) or _was_too_slow(error):
+                raise
+            sleep(pause)
+    return call(cloud, what, request)
+
+
+def _was_too_slow(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, keystone.ConnectTimeout):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _refusal(cloud: Cloud, what: str, error: Exception) -> CloudError:
+    status = getattr(error, "status_code", None) or getattr(error, "http_status", None)
+    if status == _FORBIDDEN:
+        who = "ask the project's administrator for the member role"
+        return CloudError(f"cloud {cloud.cloud} does not allow this user to {what} (403): {who}")
+    advice = _ADVICE.get(_neutrons_name(error), "")
+    message = f"cloud {cloud.cloud} could not {what}: {_first_line(error)}{f'; {advice}' if advice else ''}"
+    return CloudBusyError(message) if status in _BUSY else CloudError(message)
+
+
+def _neutrons_name(error: Exception) -> str:
+    """Neutron's own name for an error; the SDK keeps only the text."""
+    response = getattr(error, "response", None)
+    try:
+        return str(response.json()["NeutronError"]["type"]) if response is not None else ""
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _first_line(error: Exception) -> str:
     details = getattr(error, "details", None)
     text = str(details) if isinstance(details, str) and details else str(error)
-    return text.strip().splitlines()[0] if text.strip() else type(error).__name__
+    return text.strip().splitlines()[0].rstrip(". ") if text.strip() else type(error).__name__
 
 
 def collect_cloud(connection: Connection, cloud: Cloud) -> CloudState:
@@ -70,30 +126,43 @@ def collect_cloud(connection: Connection, cloud: Cloud) -> CloudState:
         CloudError: What the inventory names is not there.
     """
     network = connection.network
-    found = call(cloud, f"find network {cloud.network}", lambda: _by_name_or_id(network.networks, cloud.network))
+    found = read(cloud, f"find network {cloud.network}", lambda: _by_name_or_id(network.networks, cloud.network))
     network_id = _only(found, "network", cloud.network, cloud)["id"]
-    subnets = parse_subnets(
-        _dicts(call(cloud, "read the subnets", lambda: list(network.subnets(network_id=network_id))))
-    )
-    chosen = []
+    subnets = parse_subnets(read(cloud, "read the subnets", lambda: _dicts(network.subnets(network_id=network_id))))
+    chosen = _choose(subnets, cloud)
+    ports = parse_ports(read(cloud, "read the ports", lambda: _dicts(network.ports(network_id=network_id))))
+    router = None
+    if cloud.router is not None:
+        name = cloud.router
+        routers = read(cloud, f"find router {name}", lambda: _by_name_or_id(network.routers, name))
+        router = parse_routers([_only(routers, "router", name, cloud)])[0]
+    return CloudState(network_id, chosen, ports, router)
+
+
+def _choose(subnets: Sequence[SubnetState], cloud: Cloud) -> Mapping[Family, SubnetState]:
+    """The subnets that the inventory names, by family."""
+    chosen: dict[Family, SubnetState] = {}
     for name in cloud.subnets:
         matching = [subnet for subnet in subnets if name in (subnet.id, subnet.name)]
         if len(matching) != 1:
-            names = ", ".join(sorted(subnet.name for subnet in subnets)) or "none"
+            names = ", ".join(sorted(subnet.label for subnet in subnets)) or "none"
             how_many = "no" if not matching else f"{len(matching)}"
-            message = f"network {cloud.network} has {how_many} subnet {name}; it has: {names} (write the id if several)"
+            hint = "" if not matching else "; write the id"
+            message = f"network {cloud.network} has {how_many} subnet {name}; it has: {names}{hint}"
             raise CloudError(message)
-        chosen.append(matching[0])
-    ports = parse_ports(_dicts(call(cloud, "read the ports", lambda: list(network.ports(network_id=network_id)))))
-    router = None
-    if cloud.router is not None:
-        routers = call(cloud, f"find router {cloud.router}", lambda: _by_name_or_id(network.routers, str(cloud.router)))
-        router = parse_routers([_only(routers, "router", cloud.router, cloud)])[0]
-    return CloudState(network_id, {subnet.family: subnet for subnet in chosen}, ports, router)
+        subnet = matching[0]
+        if subnet.family in chosen:
+            both = f"{chosen[subnet.family].label} and {subnet.label}"
+            message = f"the subnets {both} are both IPv{subnet.family}; data.subnet takes one of each family"
+            raise CloudError(message)
+        chosen[subnet.family] = subnet
+    return chosen
 
 
-def _by_name_or_id(list_resources: Callable[..., Any], name: str) -> list[dict[str, Any]]:
-    return _dicts(list_resources(name=name)) or _dicts(list_resources(id=name))
+def _by_name_or_id(list_resources: Callable[..., Any], text: str) -> list[dict[str, Any]]:
+    # A name may look like an id; the likelier one is asked for first.
+    keys = ("id", "name") if _UUID.fullmatch(text) else ("name", "id")
+    return _dicts(list_resources(**{keys[0]: text})) or _dicts(list_resources(**{keys[1]: text}))
 
 
 def _dicts(resources: Any) -> list[dict[str, Any]]:  # noqa: ANN401  # the SDK's resources have no common type

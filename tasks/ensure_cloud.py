@@ -1,19 +1,17 @@
 """A cloud made what the plan wants: collect, plan, apply what differs, verify, as for every other host."""
 
-from contextlib import suppress
-
 from nornir.core.task import Result, Task
 from openstack.connection import Connection
 
 from podroutes.changes import Change, HostPlan
 from podroutes.cloud import CloudState
-from podroutes.errors import HostConflictError, HostError, PodRoutesError, VerificationError
+from podroutes.errors import HostConflictError, PodRoutesError, VerificationError
 from podroutes.network_plan import Cloud, NetworkPlan
-from podroutes.planning.cloud import CloudPlan, lease_note, plan_cloud
+from podroutes.planning.cloud import CloudPlan, lease_note, pairs_to_take_back, plan_cloud
 from tasks.cloud import collect_cloud, connection_to
 from tasks.ensure import Ensured, result_of
 from tasks.guard import fill
-from tasks.ports import write_address_pairs
+from tasks.ports import ensure_address_pairs, write_address_pairs
 from tasks.subnet import ensure_host_routes
 
 
@@ -60,23 +58,32 @@ class _Work:
         if approved is not None and approved.get(self.cloud.name) != host_plan.changes:
             message = "it has changed since the changes were shown: nothing was done; run this again"
             raise HostConflictError(message)
-        after = self._apply(state, planned)
-        left = plan_cloud(self.plan, self.cloud, after, remove=self.remove).host_plan
-        if left.changes or left.conflicts:
-            lines = [*left.conflicts, *(f"{change.subject}: still {change.reason}" for change in left.changes)]
-            raise VerificationError("; ".join(lines))
+        self._apply(ensured, state, planned)
         if not self.remove and any(change.layer == "subnet" for change in host_plan.changes):
             ensured.notes = (*ensured.notes, lease_note(self.plan, self.cloud))
 
-    def _apply(self, state: CloudState, planned: CloudPlan) -> CloudState:
-        before = {port.id: port.allowed_address_pairs for port in state.ports if port.id in planned.pairs}
-        write_address_pairs(self.connection, self.cloud, planned.pairs)
-        if not (planned.host_routes or planned.router_add or planned.router_remove):
-            return self.plan_now()[0]
+    def _apply(self, ensured: Ensured, state: CloudState, planned: CloudPlan) -> None:
+        # Ports first: routes to ports that drop the packets help nobody; and back in the opposite order.
+        steps = (ensure_address_pairs, ensure_host_routes)
+        found = (state, planned)
         try:
-            return ensure_host_routes(self.connection, self.cloud, self.plan_now, planned)
-        except PodRoutesError:
-            # Ports that let pods send without a route to answer by would be half a change.
-            with suppress(HostError, PodRoutesError):
-                write_address_pairs(self.connection, self.cloud, before)
+            for step in reversed(steps) if self.remove else steps:
+                found = step(self.connection, self.cloud, self.plan_now, found)
+            left = found[1].host_plan
+            if left.changes or left.conflicts:
+                lines = [*left.conflicts, *(f"{change.subject}: still {change.reason}" for change in left.changes)]
+                raise VerificationError("; ".join(lines))
+        except Exception:
+            if not self.remove and planned.pairs:
+                self._take_pairs_back(ensured, state)
             raise
+
+    def _take_pairs_back(self, ensured: Ensured, before: CloudState) -> None:
+        """A port that may send from pod addresses without a route to answer by would be half a change."""
+        try:
+            now = collect_cloud(self.connection, self.cloud)
+            pairs = pairs_to_take_back(self.plan, self.cloud, before, now)
+            write_address_pairs(self.connection, self.cloud, pairs)
+        except PodRoutesError:
+            note = "address pairs that were added could not be taken back; the next run that gets through mends all"
+            ensured.notes = (*ensured.notes, note)

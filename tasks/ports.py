@@ -1,12 +1,39 @@
 """Allowed address pairs: what lets pod traffic out of, and into, a worker's port."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from openstack.connection import Connection
 
-from podroutes.cloud import AddressPair
+from podroutes.cloud import AddressPair, CloudState
 from podroutes.network_plan import Cloud
+from podroutes.planning.cloud import CloudPlan
 from tasks.cloud import call
+from tasks.reconcile import reconcile
+
+
+def ensure_address_pairs(
+    connection: Connection,
+    cloud: Cloud,
+    plan_now: Callable[[], tuple[CloudState, CloudPlan]],
+    found: tuple[CloudState, CloudPlan],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[CloudState, CloudPlan]:
+    """Write the lists of pairs that differ, until a later read shows what is wanted.
+
+    Arguments, result and errors are those of `tasks.subnet.ensure_host_routes`.
+    """
+    if not found[1].pairs:
+        return found
+    return reconcile(
+        lambda planned: write_address_pairs(connection, cloud, planned.pairs),
+        plan_now,
+        found[1],
+        lambda planned: bool(planned.pairs),
+        sleep=sleep,
+    )
 
 
 def write_address_pairs(connection: Connection, cloud: Cloud, pairs: Mapping[str, tuple[AddressPair, ...]]) -> None:
@@ -18,12 +45,10 @@ def write_address_pairs(connection: Connection, cloud: Cloud, pairs: Mapping[str
         pairs: The lists, foreign pairs included, by the port's id.
 
     Raises:
-        HostError: The cloud can't be reached or refuses.
+        HostError: The cloud can't be reached.
+        CloudError: It refuses.
     """
     for port_id, wanted in pairs.items():
-        body = [pair.model_dump(exclude_none=True) for pair in wanted]
-        call(
-            cloud,
-            "change a port's allowed address pairs",
-            lambda port_id=port_id, body=body: connection.network.update_port(port_id, allowed_address_pairs=body),  # type: ignore[misc]
-        )
+        body = [pair.as_json() for pair in wanted]
+        write = partial(connection.network.update_port, port_id, allowed_address_pairs=body)
+        call(cloud, "change a port's allowed address pairs", write)

@@ -1,5 +1,6 @@
 """A Nornir connection that holds an `openstack.connection.Connection`."""
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from nornir.core.configuration import Config
@@ -9,15 +10,16 @@ from podroutes.errors import CloudError
 if TYPE_CHECKING:
     from openstack.connection import Connection
 
-# Seconds until the API must have answered.
+# Seconds until the API must have answered, where neither the inventory nor clouds.yaml says it.
 _API_TIMEOUT: Final = 30.0
+_WHERE: Final = "the current folder, ~/.config/openstack or /etc/openstack, or where OS_CLIENT_CONFIG_FILE says"
 
 
 class OpenStack:
     """Connects to a cloud of clouds.yaml; credentials come from there and from nowhere else.
 
     Inventory:
-        extras: `cloud`, the cloud's name, and `api_timeout` in seconds.
+        extras: `cloud`, the cloud's name, and `api_timeout`, the seconds until a request must have been answered.
     """
 
     connection: "Connection"
@@ -40,19 +42,59 @@ class OpenStack:
         # Nornir loads every plugin that is installed; only a run with a cloud is to pay for the SDK.
         from openstack.config import OpenStackConfig  # noqa: PLC0415
         from openstack.connection import Connection  # noqa: PLC0415
-        from openstack.exceptions import ConfigException  # noqa: PLC0415
 
-        options = dict(extras or {})
-        name = options.pop("cloud", None)
-        timeout = float(options.pop("api_timeout", _API_TIMEOUT))
+        _keep_quiet()
+        name, timeout = _options(extras or {})
+        path: str | None = None
         try:
-            region = OpenStackConfig(app_name="pod-routes").get_one(cloud=name, api_timeout=timeout)
-            self.connection = Connection(config=region)
-        except ConfigException as error:
-            known = ", ".join(sorted(OpenStackConfig().get_cloud_names())) or "none"
-            message = f"cloud {name}: {str(error).splitlines()[0]}; clouds.yaml has: {known}"
-            raise CloudError(message) from error
+            config = OpenStackConfig(app_name="pod-routes")
+            path = config.config_filename
+            known = sorted(set(config.get_cloud_names()) - {"defaults"})
+            if name in known:
+                region = config.get_one(cloud=name)
+                region.config["api_timeout"] = timeout or region.config.get("api_timeout") or _API_TIMEOUT
+                self.connection = Connection(config=region)
+        except Exception as error:
+            # Whatever it is made of: a library reads a file that a person wrote. Its message may quote the file, and so
+            # a password, unless it is one of the library's own.
+            raise CloudError(f"cloud {name}: {path or 'clouds.yaml'} can't be used: {_shown(error)}") from error
+        if name not in known:
+            message = f"there is no cloud {name} in {path}; it has: {', '.join(known) or 'none'}"
+            raise CloudError(
+                message if path else f"there is no clouds.yaml with cloud {name}: it is looked for in {_WHERE}"
+            )
 
     def close(self) -> None:
         """Close it."""
         self.connection.close()
+
+
+def _options(extras: dict[str, Any]) -> tuple[str, float | None]:
+    options = dict(extras)
+    name, timeout = str(options.pop("cloud", "")), options.pop("api_timeout", None)
+    where = "connection_options.openstack.extras"
+    if options:
+        message = f"{where}: unknown key {', '.join(sorted(options))}; known keys: api_timeout"
+        raise CloudError(message)
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0):
+        message = f"{where}.api_timeout must be a number of seconds above 0, not {timeout!r}"
+        raise CloudError(message)
+    return name, timeout
+
+
+def _shown(error: Exception) -> str:
+    from keystoneauth1.exceptions import ClientException  # noqa: PLC0415  # see above
+    from openstack.exceptions import ConfigException  # noqa: PLC0415
+
+    if isinstance(error, ClientException | ConfigException):
+        return str(error).splitlines()[0].rstrip(".")
+    mark = getattr(error, "problem_mark", None)
+    return f"line {mark.line + 1} is no YAML" if mark is not None else f"{type(error).__name__} (-v shows where)"
+
+
+def _keep_quiet() -> None:
+    """What its libraries warn of comes as errors too; without a handler Python would print it between the lines."""
+    for name in ("keystoneauth", "openstack"):
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
