@@ -59,6 +59,8 @@ def build_network_plan(
     cluster, problems = read_cluster(defaults, defaults_holder)
     hosts: list[tuple[HostEntry, HostData]] = []
     clouds: dict[str, Cloud] = {}
+    # YAML may have numbers for names; the check of the files says so.
+    entries = [entry for entry in entries if not _is_number(entry.name)]
     for entry in entries:
         if OPENSTACK in entry.groups:
             cloud, found = read_cloud(entry)
@@ -325,6 +327,10 @@ class _Builder:
 
     def _cidr_key(self, name: str, cidr: IPNetwork) -> str:
         return "data.pod_cidrs" if (name, cidr) in self.explicit_cidrs else "data.pod_index"
+
+
+def _is_number(name: object) -> bool:
+    return not isinstance(name, str)
 
 
 def _as_address(text: str) -> IPAddress | None:

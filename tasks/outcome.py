@@ -7,7 +7,6 @@ from podroutes.outcomes import ChangeRecord, HostOutcome, Outcome
 from tasks.ensure import Ensured
 from tasks.guard import root_error
 
-
 _NO_RESULT = "its task left no result"
 
 
