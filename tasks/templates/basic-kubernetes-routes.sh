@@ -29,7 +29,7 @@ fail() {
     exit "$1"
 }
 
-# Prints the lines of a list, without comments, each of the right shape. What has it and can't be, 10.300.0.0 say, ip
+# Prints the lines of a list, without comments, each of the right shape. What has it and can't be, fd00::1::/64 say, ip
 # refuses. But it takes leading zeros (as octal), missing octets and a length of 0, which would be another network.
 read_list() {
     if [ ! -f "$1" ] || [ ! -r "$1" ]; then fail 78 "$1 is no file that can be read"; fi
@@ -47,7 +47,7 @@ read_list() {
         }
         function bad(message) { print file ":" message >"/dev/stderr"; failed = 1 }
         BEGIN {
-            octet = "(0|[1-9][0-9]?[0-9]?)"
+            octet = "([1-9]?[0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])"
             ipv4 = "^" octet "\\." octet "\\." octet "\\." octet "$"
         }
         { line = $0; gsub(/[^ -~]/, "?", line); sub(/#.*/, "") }
@@ -99,7 +99,7 @@ plan() {
             protocol = 3  # boot, which ip leaves out
             metric = is_special = 0
             while (++i <= NF) {
-                if ($i ~ /^(dead|linkdown|offload|offload_failed|rt_offload|rt_trap|trap)$/) continue  # how it is just now
+                if ($i ~ /^(dead|linkdown|offload|offload_failed|rt_offload|rt_trap|trap)$/) continue  # its state
                 if ($i == "pref" && $(i + 1) == "medium") { i++; continue }
                 if ($i == "proto") protocol = $(i + 1)
                 if ($i == "metric") metric = $(i + 1)
@@ -170,21 +170,23 @@ apply() {
 }
 
 take_back() {
-    # ip stops at the line that it names. If it names none, it was killed, or did it all and the kernel made another thing.
+    # ip stops at the line that it names. If it names none, it may have done none, some or all.
     made=$(printf '%s\n' "$error" | sed -n 's/^Command failed -:\([0-9]*\).*/\1/p')
-    error+=${made:+$'\n'"it was: ip $(part change | sed -n "${made}p")"}$'\n'
-    part undo | tac | tail -n "$((${made:-1000001} - 1))" | ip -force -batch - 2>/dev/null || true
-    if [ "$(read_all | sort)" = "$(printf '%s\n' "$everything" | sort)" ]; then
-        fail 1 "${error}nothing was changed: what was done is taken back"
+    error+=${made:+$'\n'"it was: ip $(part change | sed -n "${made}p")"}
+    # Each on its own: even with -force, ip would end at one that it can't read.
+    part undo | tac | tail -n "$((${made:-1000001} - 1))" | while read -r line; do
+        printf '%s\n' "$line" | ip -batch - 2>/dev/null || true
+    done
+    # What is to be done is again what it was before.
+    if [ "$(read_all | plan | sort)" = "$(printf '%s\n' "$planned" | sort)" ]; then
+        fail 1 "${error:+$error$'\n'}nothing was changed: what was done is taken back"
     fi
-    fail 1 "${error}what was done could NOT all be taken back"
+    fail 1 "${error:+$error$'\n'}what was done could NOT all be taken back"
 }
 
 action=${1-}
 case $#:$action in
-    1:add | 1:check) ;;
-    # What was applied, whatever is listed by now.
-    1:del) [ ! -e "$APPLIED" ] || LIST=$APPLIED ;;
+    1:add | 1:del | 1:check) ;;
     *) fail 64 "usage: ${0##*/} add|del|check" ;;
 esac
 if [ "$action" != check ]; then
@@ -193,9 +195,10 @@ if [ "$action" != check ]; then
     exec 9>>"${APPLIED%/*}/lock"
     flock --timeout 30 9 || fail 1 "another run is still at work after 30 seconds"
 fi
+# What goes is what was applied, whatever is listed by now.
+[ "$action" != del ] || [ ! -e "$APPLIED" ] || LIST=$APPLIED
 list=$(read_list "$LIST")
-everything=$(read_all)
-planned=$(printf '%s\n' "$everything" | plan)
+planned=$(read_all | plan)
 refused=$(part refuse)
 differences=$(part say)
 case $action in
