@@ -14,8 +14,10 @@ from podroutes.errors import InventoryError, LockHeldError, PodRoutesError, Usag
 DEFAULT_CONFIG: Final = Path(__file__).resolve().parent.parent / "config.yaml"
 _FILES: Final = ("json", "junit", "prometheus", "html", "history")
 _EXIT_CODES: Final = """\
-exit codes: 0 all is as wanted; 1 a host failed, was unreachable or skipped;
+exit codes: 0 all is as wanted; 1 a host failed, was unreachable or skipped;{drift}
             64 wrong usage or inventory; 75 another run holds the lock"""
+_DRIFT_EXIT_CODE: Final = """
+            2 something has drifted (1 outranks it);"""
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,18 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} ({self.prog} --help lists the options)")
 
 
-def new_parser(prog: str, description: str) -> argparse.ArgumentParser:
-    """A parser with the options that every runbook has."""
+def new_parser(prog: str, description: str, *, finds_drift: bool = False) -> argparse.ArgumentParser:
+    """A parser with the options that every runbook has.
+
+    Args:
+        prog: The runbook's name.
+        description: What it does, in a sentence.
+        finds_drift: Whether it may end with the exit code for drift.
+    """
     parser = _Parser(
         prog=prog,
         description=description,
-        epilog=_EXIT_CODES,
+        epilog=_EXIT_CODES.format(drift=_DRIFT_EXIT_CODE if finds_drift else ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -21,8 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 2 if something has drifted, 1 if a host could not be checked.
     """
-    parser = new_parser("drift_check.py", "Say what differs from the plan, where, since when, and what that breaks.")
-    parser.epilog = f"{parser.epilog}\n            2 something has drifted; 1 outranks it"
+    parser = new_parser(
+        "drift_check.py", "Say what differs from the plan, where, since when, and what that breaks.", finds_drift=True
+    )
     _add_options(parser)
     add_timer_options(parser)
 
