@@ -10,8 +10,8 @@ from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
 from podroutes.outcomes import HostOutcome, Outcome
 from podroutes.planning.routes import plan_routes, wanted_routes
-from podroutes.routes import KERNEL, PROTOCOL, Route
-from podroutes.values import contains
+from podroutes.routes import DEFAULT_METRIC, DHCP, KERNEL, PROTOCOL, Route
+from podroutes.values import contains, family_of
 
 Status = Literal["as wanted", "own pods", "missing", "wrong", "stale", "not ours"]
 
@@ -183,7 +183,10 @@ def _status(route: Route, node: Node, *, wrong: bool, wanted: bool) -> Status:
         return "wrong" if wanted or route.destination in node.pod_cidrs else "stale"
     if route.protocol == KERNEL:
         return "own pods" if route.destination in node.pod_cidrs else "not ours"
-    return "as wanted" if wanted and route.protocol == PROTOCOL else "not ours"
+    # What the planner leaves in our place is ours, or the same from DHCP.
+    in_our_place = route.metric == DEFAULT_METRIC[family_of(route.destination)] and route.tos == ""
+    settled = route.protocol == PROTOCOL or (route.protocol == DHCP and in_our_place)
+    return "as wanted" if wanted and settled else "not ours"
 
 
 def _record(route: Route, status: Status) -> RouteRecord:
