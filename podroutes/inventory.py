@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+)
 from pydantic.json_schema import WithJsonSchema
 
 from podroutes.errors import Problem
@@ -123,11 +132,30 @@ class HostData(BaseModel):
     ] = True
 
 
-ResourceName = Annotated[str, Field(strict=True, min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]
+def _resource_name(value: str) -> str:
+    for wrong, message in (
+        (value == "", "must not be empty"),
+        (len(value) > 255, "must have at most 255 characters"),
+        (not value.isprintable(), "must be one line"),
+    ):
+        if wrong:
+            raise ValueError(message)
+    return value
 
 
-def _one_or_several(value: object) -> object:
-    return value if isinstance(value, list) else [value]
+_NAME_SCHEMA: Final = {"type": "string", "minLength": 1, "maxLength": 255}
+ResourceName = Annotated[str, Field(strict=True), AfterValidator(_resource_name), WithJsonSchema(_NAME_SCHEMA)]
+
+
+def _one_or_two(value: object) -> object:
+    names = value if isinstance(value, list) else [value]
+    if not 1 <= len(names) <= 2:
+        message = "must be a subnet's name or id, or a list of two for both families"
+        raise ValueError(message)
+    if len(names) == 2 and names[0] == names[1]:
+        message = f"names {names[0]} twice; write one subnet of each family"
+        raise ValueError(message)
+    return names
 
 
 class CloudData(BaseModel):
@@ -139,16 +167,16 @@ class CloudData(BaseModel):
     network: Annotated[ResourceName, Field(description="Name or id of the machines' network.")]
     subnet: Annotated[
         tuple[ResourceName, ...],
-        BeforeValidator(_one_or_several),
+        BeforeValidator(_one_or_two),
         WithJsonSchema(
             {
                 "anyOf": [
-                    {"type": "string"},
-                    {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 2},
+                    _NAME_SCHEMA,
+                    {"type": "array", "items": _NAME_SCHEMA, "minItems": 1, "maxItems": 2},
                 ]
             }
         ),
-        Field(min_length=1, max_length=2, description="Name or id of the subnet; a list of two for both families."),
+        Field(description="Name or id of the subnet; a list of two for both families."),
     ]
     router: Annotated[ResourceName | None, Field(description="Name or id of the router, for route_target: router.")] = (
         None
@@ -253,14 +281,19 @@ def read_cloud(entry: HostEntry) -> tuple[CloudData | None, list[Problem]]:
     Returns:
         The typed keys, or None, and every problem found.
     """
+    machines = (CLUSTER_KEYS | HOST_KEYS) - CLOUD_KEYS
     own = {
         key: value
         for key, value in entry.data.items()
-        if key in CLOUD_KEYS or (entry.holders.get(key, entry.holder) == entry.holder)
+        if key not in machines or entry.holders.get(key, entry.holder) == entry.holder
     }
     data, problems = _read(CloudData, own, lambda key: entry.holders.get(key, entry.holder), CLOUD_KEYS)
     if data is not None and data.route_target == "router" and data.router is None:
-        problems = [entry.holder.problem("data.router", "is missing; route_target: router needs its name or id")]
+        problems.append(entry.holder.problem("data.router", "is missing; route_target: router needs its name or id"))
+    for group in (CONTROLLERS, WORKERS):
+        if group in entry.groups:
+            message = f"is in {OPENSTACK} and in {group}; a cloud is no machine, take it out of one"
+            problems.append(entry.holder.problem("groups", message))
     return data, problems
 
 

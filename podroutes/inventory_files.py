@@ -172,4 +172,7 @@ def _with_own_keys(schema: dict[str, Any]) -> dict[str, Any]:
     for definition in schema.get("$defs", {}).values():
         if definition.get("title") in ("HostData", "CloudData", "_DefaultsData"):
             definition["patternProperties"] = {"^x_": {}}
+            if definition["title"] == "CloudData":
+                # Some may stand on the group and the others on the host; preflight sees them together.
+                del definition["required"]
     return schema
