@@ -57,7 +57,7 @@ def operator_environment(paths: LabPaths) -> dict[str, str]:
         "PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}",
         "HOME": str(ssh_folder().parent),
         # Labs side by side have the same addresses and are different clusters: a run in one locks nothing in another.
-        "XDG_RUNTIME_DIR": str(paths.operator),
+        "POD_ROUTES_LOCK_DIR": str(paths.operator),
         INSIDE: paths.name,
     }
     return with_cloud(paths, environment)

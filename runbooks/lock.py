@@ -10,19 +10,26 @@ from pathlib import Path
 from podroutes.errors import LockHeldError
 
 
+def _folder() -> Path:
+    """One for a person's runs and a timer's alike, so not $XDG_RUNTIME_DIR; $POD_ROUTES_LOCK_DIR names another."""
+    chosen = os.environ.get("POD_ROUTES_LOCK_DIR")
+    if chosen:
+        return Path(chosen)
+    folder = Path("/run/lock")
+    return folder if os.access(folder, os.W_OK) else Path("/tmp")  # noqa: S108  # nothing is read from it
+
+
 @contextmanager
 def run_lock(config: Path) -> Iterator[None]:
     """Hold the lock of a configuration file.
 
     Args:
-        config: Nornir's configuration; another one is another lock.
+        config: Nornir's configuration; another one is another lock, and so is another user's.
 
     Raises:
         LockHeldError: Another run holds it; at once, without waiting.
     """
-    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or "/run/lock")
-    if not os.access(folder, os.W_OK):
-        folder = Path("/tmp")  # noqa: S108  # only a lock: nothing is read from it
+    folder = _folder()
     digest = hashlib.sha256(str(config.resolve()).encode()).hexdigest()[:16]
     path = folder / f"pod-routes-{os.getuid()}-{digest}.lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

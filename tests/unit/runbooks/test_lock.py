@@ -21,7 +21,7 @@ with run_lock(Path(sys.argv[1])):
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("POD_ROUTES_LOCK_DIR", str(tmp_path))
     return tmp_path
 
 
