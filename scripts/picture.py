@@ -21,7 +21,7 @@ def main() -> int:
         The exit code.
     """
     lab = Lab("picture")
-    console = Console(record=True, width=100, file=io.StringIO(), highlight=False)
+    console = Console(record=True, width=110, file=io.StringIO(), highlight=False)
     try:
         lab.up()
         _show(lab, console, 0, "provision.py", "--yes")
