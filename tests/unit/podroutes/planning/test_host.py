@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podroutes.facts import UNITS, parse_facts
@@ -189,6 +189,7 @@ def test_a_second_deprovisioning_changes_nothing(kept: bool) -> None:
     assert host.files == files
 
 
+@settings(max_examples=20)
 @given(host_states())
 def test_a_whole_state_survives_the_way_from_a_host(host_state: HostState) -> None:
     read = parse_facts("noise\r\n" + render_facts(host_state, "factsX", FAMILIES), "factsX", families=FAMILIES)
