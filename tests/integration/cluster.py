@@ -223,13 +223,14 @@ class Cluster:
 
     # States to start from
 
-    def take_snapshots(self, hosts: Iterable[str] | None = None) -> dict[str, Snapshot]:
-        """A snapshot of every host, or of some."""
-        return snapshot.take(self.lab, self.hosts if hosts is None else hosts)
+    def take_snapshots(self, hosts: Iterable[str] | None = None, *, own_layer: bool = False) -> dict[str, Snapshot]:
+        """A snapshot of every host, or of some; see `snapshot.take`."""
+        return snapshot.take(self.lab, self.hosts if hosts is None else hosts, own_layer=own_layer)
 
     def assert_unchanged(self, before: dict[str, Snapshot], *, reboots: bool = False) -> None:
         """None of these hosts differs from what it was."""
-        after = self.take_snapshots(before)
+        own_layer = any(one.own_layer for one in before.values())
+        after = self.take_snapshots(before, own_layer=own_layer)
         differences = {host: snapshot.difference(before[host], after[host], reboots=reboots) for host in before}
         assert [line for lines in differences.values() for line in lines] == [], differences
 
@@ -248,7 +249,7 @@ class Cluster:
         dirty = self._other_than(self._fresh)
         if dirty:
             self.lab.reboot(dirty, fresh=True)
-        self._fresh = self._fresh or snapshot.take(self.lab, self.hosts, own_layer=True)
+        self._fresh = self._fresh or self.take_snapshots(own_layer=True)
 
     def make_provisioned(self) -> None:
         """Bring every host to where provisioning from a pristine state has brought it."""
@@ -257,7 +258,7 @@ class Cluster:
             self.lab.reboot(dirty, fresh=True)
             run = self.provision(*(word for host in dirty for word in ("--limit", host)))
             assert run.exit_code == 0, run.text
-        self._provisioned = self._provisioned or snapshot.take(self.lab, self.hosts, own_layer=True)
+        self._provisioned = self._provisioned or self.take_snapshots(own_layer=True)
 
     def _other_than(self, wanted: dict[str, Snapshot]) -> list[str]:
         """Hosts that do not run, or are not as wanted; all of them where nothing is known yet."""

@@ -76,11 +76,13 @@ class Snapshot:
 
     Attributes:
         files: Everything below ROOTS, by path.
+        own_layer: Whether these are only the files that the host has written since it was made.
         kernel: Lines of each part: routes of all tables, rules, addresses, sysctls, units. What is enabled are links
             in /etc/systemd/system, and so among the files.
     """
 
     files: Mapping[str, Entry]
+    own_layer: bool
     kernel: Mapping[str, tuple[str, ...]]
 
 
@@ -137,7 +139,7 @@ def _take(lab: Lab, host: str, *, own_layer: bool) -> Snapshot:
     kernel = {name: tuple(_lines(text)) for name, text in zip(parts[::2], parts[1::2], strict=True)}
     assert kernel.popitem()[0] == "end", done.stderr
     upper = str(lab.paths.host(host).upper)
-    return Snapshot(dict(_files(upper if own_layer else f"/proc/{pid}/root", upper)), kernel)
+    return Snapshot(dict(_files(upper if own_layer else f"/proc/{pid}/root", upper)), own_layer, kernel)
 
 
 def _lines(text: str) -> Iterator[str]:

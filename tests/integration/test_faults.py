@@ -135,7 +135,7 @@ BATCHES: list[dict[str, Fault]] = [
 
 @pytest.mark.parametrize("faults", BATCHES, ids=lambda faults: ", ".join(fault.name for fault in faults.values()))
 def test_repairs(provisioned: Cluster, faults: dict[str, Fault]) -> None:
-    before = provisioned.take_snapshots()
+    before = provisioned.take_snapshots(own_layer=True)
     for host, fault in faults.items():
         fault.make(provisioned, host)
 
