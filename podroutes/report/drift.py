@@ -51,7 +51,8 @@ def _mend(code: str, hosts: Sequence[str]) -> str:
 def print_healed(console: Console, report: RunReport) -> None:
     """Print what an earlier check found and this one no longer does."""
     for healed in report.healed:
-        line = f"healed: {healed.host}: {healed.code}: {healed.subject} (first seen {healed.since.astimezone():%Y-%m-%d %H:%M})"
+        since = f"{healed.since.astimezone():%Y-%m-%d %H:%M}"
+        line = f"healed: {healed.host}: {healed.code}: {healed.subject} (first seen {since})"
         console.print(Text(line, style="green"), soft_wrap=True)
 
 
