@@ -21,8 +21,8 @@ def test_one_at_a_time_though_the_file_is_removed_in_between(state: Path) -> Non
             with lock.locked("lab"):
                 overlaps.extend(inside)
                 inside.append(number)
-                lock.remove_lock_file("lab")
                 inside.remove(number)
+                lock.remove_lock_file("lab")  # the last thing that its holder does
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
