@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from podroutes.errors import LockHeldError
+from podroutes.errors import LockHeldError, UsageError
 
 
 def _folder() -> Path:
@@ -15,8 +15,9 @@ def _folder() -> Path:
     chosen = os.environ.get("POD_ROUTES_LOCK_DIR")
     if chosen:
         return Path(chosen)
-    folder = Path("/run/lock")
-    return folder if os.access(folder, os.W_OK) else Path("/tmp")  # noqa: S108  # nothing is read from it
+    # Only root writes to /run, so nobody else can have made the file there first.
+    folders = (Path("/run"), Path("/run/lock"))
+    return next((folder for folder in folders if os.access(folder, os.W_OK)), Path("/tmp"))  # noqa: S108
 
 
 @contextmanager
@@ -28,11 +29,16 @@ def run_lock(config: Path) -> Iterator[None]:
 
     Raises:
         LockHeldError: Another run holds it; at once, without waiting.
+        UsageError: The lock's file can't be opened.
     """
     folder = _folder()
     digest = hashlib.sha256(str(config.resolve()).encode()).hexdigest()[:16]
     path = folder / f"pod-routes-{os.getuid()}-{digest}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        message = f"the lock {path} can't be opened: {error.strerror}; remove it, if it is not this user's"
+        raise UsageError(message) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

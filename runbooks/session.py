@@ -196,7 +196,10 @@ def _on_demand(entry_point: EntryPoint) -> Any:  # noqa: ANN401  # Nornir only e
 def _check_plan(inventory: Inventory, files: Mapping[str, str], problems: list[Problem]) -> NetworkPlan:
     where = {name: shown(Path(path)) if path else "" for name, path in files.items()}
     holder = Holder(where["defaults_file"], DEFAULTS)
-    entries = [_entry(host, where, holder) for host in inventory.hosts.values()]
+    try:
+        entries = [_entry(host, where, holder) for host in inventory.hosts.values()]
+    except RecursionError as error:  # groups that contain each other, which the files' check has named
+        raise InventoryError(problems or [holder.problem("", "groups contain each other")]) from error
     try:
         plan = build_network_plan(inventory.defaults.data, holder, entries)
     except InventoryError as error:

@@ -95,11 +95,12 @@ def _ensure(task: Task, work: Work, approved: dict[str, tuple[Change, ...]] | No
     ensured.notes = host_plan.notes
     if host_plan.conflicts:
         raise HostConflictError("; ".join(host_plan.conflicts))
+    will_change = bool(host_plan.changes) and not task.is_dry_run()
+    if will_change and approved is not None and approved.get(node.name) != host_plan.changes:
+        message = "it has changed since the changes were shown: nothing was done; run this again"
+        raise HostConflictError(message)
     ensured.changes = host_plan.changes
-    if host_plan.changes and not task.is_dry_run():
-        if approved is not None and approved.get(node.name) != host_plan.changes:
-            message = "it has changed since the changes were shown: nothing was done; run this again"
-            raise HostConflictError(message)
+    if will_change:
         ensured.commands = 2
         state = cast("HostState", task.run(apply_changes, plan=work.plan, changes=host_plan.changes)[0].result)
         ensured.state = state
