@@ -52,12 +52,13 @@ class _Work:
         ensured.notes = host_plan.notes
         if host_plan.conflicts:
             raise HostConflictError("; ".join(host_plan.conflicts))
-        ensured.changes = host_plan.changes
-        if not host_plan.changes or self.task.is_dry_run():
-            return
-        if approved is not None and approved.get(self.cloud.name) != host_plan.changes:
+        will_change = bool(host_plan.changes) and not self.task.is_dry_run()
+        if will_change and approved is not None and approved.get(self.cloud.name) != host_plan.changes:
             message = "it has changed since the changes were shown: nothing was done; run this again"
             raise HostConflictError(message)
+        ensured.changes = host_plan.changes
+        if not will_change:
+            return
         self._apply(ensured, state, planned)
         if not self.remove and any(change.layer == "subnet" for change in host_plan.changes):
             ensured.notes = (*ensured.notes, lease_note(self.plan, self.cloud))
