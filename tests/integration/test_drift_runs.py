@@ -1,0 +1,211 @@
+"""A check as a run: what it costs, what it leaves alone, how it ends, how much of the cluster it knows."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cluster import Cluster
+from tests.integration.terminal import Terminal
+
+PERFORMANCE = re.compile(
+    r"checked=(\d+);;;0;6 unknown=(\d+);;;0;6 findings=(\d+);0;;0 cut=(\d+);;0;0;15 time=[0-9.]+s;;;0"
+)
+
+
+def test_a_check_changes_nothing_on_sound_hosts_and_on_drifted_ones(provisioned: Cluster) -> None:
+    provisioned.lab.break_("controller-0", "unit-edited")
+    provisioned.lab.break_("worker-0", "wrong-next-hop")
+    provisioned.lab.break_("worker-1", "forwarding-off")
+    before = provisioned.take_snapshots()
+
+    run = provisioned.run("drift_check", "--ping", "--limit", "controller-*", "--limit", "workers")
+    clean = provisioned.run("drift_check", "--limit", "worker-2")
+
+    assert (run.exit_code, clean.exit_code) == (2, 0)
+    assert run.hosts_that_are("drift") == {"controller-0", "worker-0", "worker-1"}
+    assert clean.outcomes == {"worker-2": "ok"}
+    assert "checked 1 of 1\n" in clean.stdout
+    provisioned.assert_unchanged(before)
+
+
+def test_a_check_costs_a_connection_and_a_command_a_host_and_a_ping_one_more(provisioned: Cluster) -> None:
+    # At this level sshd writes down every session, also one that does not use sudo.
+    verbose = "echo LogLevel VERBOSE >>/etc/ssh/sshd_config; systemctl reload ssh.service"
+    provisioned.everywhere(lambda host: provisioned.shell(host, verbose))
+
+    def count(host: str, identifier: str, words: str) -> int:
+        return provisioned.on(host, "journalctl", "--output=cat", f"--identifier={identifier}").count(words)
+
+    def counts() -> dict[str, tuple[int, int]]:
+        return provisioned.everywhere(
+            lambda host: (count(host, "sshd", "Starting session: command"), count(host, "sudo", "COMMAND="))
+        )
+
+    for options, commands in (([], dict.fromkeys(provisioned.hosts, 1)), (["--ping"], _with_pings(provisioned))):
+        connections, before = provisioned.connections(), counts()
+        run = provisioned.run("drift_check", *options)
+        assert run.exit_code == 0
+        assert {host["host"]: host["commands"] for host in run.report["hosts"]} == commands
+        assert counts() == {
+            host: (sessions + commands[host], sudos + commands[host]) for host, (sessions, sudos) in before.items()
+        }
+        # Each round is a connection of its own, so that no host holds one while others are slow.
+        assert provisioned.connections() == {host: number + commands[host] for host, number in connections.items()}
+
+
+def _with_pings(cluster: Cluster) -> dict[str, int]:
+    workers = {worker.name for worker in cluster.workers}
+    return {host: 2 if host in workers else 1 for host in cluster.hosts}
+
+
+def test_hosts_that_are_not_known_are_never_clean(provisioned: Cluster) -> None:
+    inventory = provisioned.inventory()
+    inventory.set_timeouts()
+    provisioned.lab.break_("controller-0", "host-down")
+    provisioned.lab.break_("worker-0", "sudo-refused")
+    provisioned.lab.break_("worker-1", "frozen")
+    provisioned.lab.break_("worker-2", "drop-route")
+
+    run = provisioned.run("drift_check", "--ping", inventory=inventory)
+    nagios = provisioned.run("drift_check", "--exit-style", "nagios", "--limit", "worker-[01]", inventory=inventory)
+
+    assert run.exit_code == 1  # which outranks drift
+    assert run.seconds < 20
+    assert run.outcomes == {
+        "controller-0": "unreachable",
+        "controller-1": "ok",
+        "controller-2": "ok",
+        "worker-0": "failed",
+        "worker-1": "unreachable",
+        "worker-2": "drift",
+    }
+    assert "checked 3 of 6; 3 unknown\n" in run.stdout
+    assert "FAILED: not as wanted: controller-0, worker-0, worker-1\n" in run.stdout
+    for host, code in (
+        ("controller-0", "host-unreachable"),
+        ("worker-0", "result-unknown"),
+        ("worker-1", "host-unreachable"),
+    ):
+        [finding] = run.hosts[host]["findings"]
+        assert (finding["code"], finding["layer"], finding["subject"]) == (code, "host", "host")
+        assert finding["message"] == run.reason(host)
+        assert re.search(rf"^{host} +host +{code} +- +{re.escape(finding['message'])}$", run.stdout, re.MULTILINE)
+    ways = {(one["source"], one["target"]): one["state"] for one in run.report["directions"]}
+    assert {way for way, state in ways.items() if state != "unknown"} == {
+        ("controller-1", "worker-2"),
+        ("controller-2", "worker-2"),
+    }
+    assert re.search(r"^controller-1 +\? +\? +ok$", run.stdout, re.MULTILINE)
+    assert nagios.exit_code == 3
+    assert nagios.stdout.startswith("POD ROUTES UNKNOWN - checked 0 of 2; 2 unknown; ")
+
+
+@pytest.mark.parametrize(
+    ("faults", "exit_code", "line", "performance"),
+    [
+        ({}, 0, "POD ROUTES OK - checked 6 of 6; no drift", ("6", "0", "0", "0")),
+        (
+            {"worker-0": "stale-route"},
+            1,
+            "POD ROUTES WARNING - checked 6 of 6; 1 finding: worker-0 route-stale 10.200.240.0/24",
+            ("6", "0", "1", "0"),
+        ),
+        (
+            {"worker-0": "stale-route", "controller-1": "forwarding-off", "worker-1": "drop-route"},
+            2,
+            (
+                "POD ROUTES CRITICAL - checked 6 of 6; 1 direction cut; 4 findings: "
+                "controller-1 forwarding-off net.ipv4.ip_forward, worker-0 route-stale 10.200.240.0/24, "
+                "worker-1 route-missing 10.200.0.0/24 and 1 more"
+            ),
+            ("6", "0", "4", "1"),
+        ),
+    ],
+    ids=["OK", "WARNING", "CRITICAL"],
+)
+def test_what_monitoring_sees(
+    provisioned: Cluster, faults: dict[str, str], exit_code: int, line: str, performance: tuple[str, ...]
+) -> None:
+    for host, fault in faults.items():
+        provisioned.lab.break_(host, fault)
+
+    run = provisioned.run("drift_check", "--exit-style", "nagios")
+
+    assert run.exit_code == exit_code
+    text, _, data = run.stdout.partition(" | ")
+    assert text == line
+    match = PERFORMANCE.fullmatch(data.removesuffix("\n"))
+    assert match is not None, data
+    assert match.groups() == performance
+    # What is for people goes beside it.
+    assert "checked 6 of 6\n" in run.stderr
+
+
+def test_a_second_check_does_not_wait_and_a_killed_one_is_in_nobodys_way(provisioned: Cluster) -> None:
+    inventory = provisioned.inventory()
+    inventory.set_timeouts(banner_timeout=60.0)
+    config = provisioned.write(inventory)
+    provisioned.lab.break_("controller-2", "frozen")
+
+    with provisioned.start("drift_check", inventory=config) as first:
+        first.wait_for("[5/6]")
+        connections = provisioned.connections()
+        started = time.monotonic()
+        second = provisioned.run("drift_check", inventory=config)
+        seconds = time.monotonic() - started
+        monitored = provisioned.run("drift_check", "--exit-style", "nagios", inventory=config)
+        assert provisioned.connections() == connections
+        first.process.kill()
+        first.process.wait()
+
+    assert second.exit_code == 75
+    assert second.stderr.startswith("another run holds the lock")
+    assert str(first.process.pid) in second.stderr
+    assert second.stdout == ""
+    assert seconds < 5
+    assert monitored.exit_code == 3
+    assert monitored.stdout.startswith("POD ROUTES UNKNOWN - another run holds the lock")
+
+    provisioned.lab.mend(["controller-2"])
+    after = provisioned.run("drift_check", inventory=config)
+    assert after.exit_code == 0, after.text
+
+
+def test_wrong_usage_is_told_before_anything_is_touched(provisioned: Cluster, tmp_path: Path) -> None:
+    connections = provisioned.connections()
+    broken = provisioned.inventory()
+    broken.set_data("worker-0", pod_index=1)
+    for options, inventory, words in (
+        (["--log"], None, "--log needs --history FILE"),
+        (["--log", "--history", str(tmp_path / "none.db")], None, "there is no such history"),
+        (["--explain", "route-mising"], None, "there is no code 'route-mising'; there are: route-missing"),
+        (["--limit", "nobody"], None, "--limit nobody matches no host and no group"),
+        (["--exit-style", "icinga"], None, "invalid choice"),
+        (["--html", str(tmp_path / "no/page.html")], None, "there is no folder"),
+        ([], broken, "problems in the inventory; nothing was touched"),
+    ):
+        run = provisioned.run("drift_check", *options, inventory=inventory)
+        assert run.exit_code == 64
+        assert words in run.stderr
+        assert run.stdout == ""
+    nagios = provisioned.run("drift_check", "--exit-style", "nagios", inventory=broken)
+    assert nagios.exit_code == 3
+    assert nagios.stdout.startswith("POD ROUTES UNKNOWN - ")
+    assert "pod_index" in nagios.stdout
+    explained = provisioned.run("drift_check", "--explain", "route-missing")
+    assert explained.exit_code == 0
+    assert explained.stdout.startswith("route-missing: a pod CIDR has no route\n")
+    assert provisioned.connections() == connections
+
+
+def test_progress_on_a_terminal(provisioned: Cluster) -> None:
+    provisioned.lab.break_("worker-1", "drop-route")
+    with Terminal(provisioned.lab, provisioned.command("drift_check", "--ping")) as terminal:
+        assert terminal.finish() == 2
+    for number, title in ((6, "check"), (3, "ping")):
+        assert re.search(rf"{title}.*{number}/{number}", terminal.text), terminal.text
+    assert "checked 6 of 6" in terminal.text
+    assert "CUT" in terminal.text
+    assert "\x1b[" in terminal.raw
