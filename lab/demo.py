@@ -36,7 +36,7 @@ def demo(lab: Lab, size: dict[str, Any], *, cloud: bool = False) -> int:
     if cloud:
         from lab.cloud import Cloud  # noqa: PLC0415  # not for others
 
-        Cloud(lab).up()
+        Cloud(lab, say=lambda line: print(f"lab: {line}", flush=True)).up()
     config = _config(lab, cloud=cloud)
     _runbook(lab, "show_routes.py", *config)
     before = _show(lab, "Before")
