@@ -64,11 +64,11 @@ def print_directions(console: Console, directions: Sequence[Direction]) -> None:
     wrong = [direction for direction in directions if direction.state != "ok"]
     if not wrong and not any(direction.ping for direction in directions):
         return
-    sources = list(dict.fromkeys(direction.source for direction in directions))
-    targets = list(dict.fromkeys(direction.target for direction in directions))
-    if len(sources) > _MOST_NODES:
-        sources = list(dict.fromkeys(direction.source for direction in wrong))
-        targets = list(dict.fromkeys(direction.target for direction in wrong))
+    # Every target is a source, too, of the other targets: columns are in the order of the rows.
+    order = {source: number for number, source in enumerate(dict.fromkeys(one.source for one in directions))}
+    shown = wrong if len(order) > _MOST_NODES else directions
+    sources = sorted({one.source for one in shown}, key=order.__getitem__)
+    targets = sorted({one.target for one in shown}, key=lambda target: order.get(target, len(order)))
     if 0 < len(sources) <= _MOST_NODES and len(targets) <= _MOST_NODES:
         cells = {(direction.source, direction.target): _CELLS[direction.state] for direction in directions}
         rows: list[list[str | Text]] = [
