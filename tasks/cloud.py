@@ -62,7 +62,7 @@ def call(cloud: Cloud, what: str, request: Callable[[], _Result]) -> _Result:
         message = f"cloud {cloud.cloud} refuses the credentials of clouds.yaml: {_first_line(error)}"
         raise AuthenticationError(message) from error
     except (keystone.ConnectionError, keystone.DiscoveryFailure) as error:
-        message = f"the API of cloud {cloud.cloud} does not answer: {_first_line(error)}"
+        message = f"the API of cloud {cloud.cloud} does not answer: {_connection_problem(error)}"
         raise UnreachableError(message) from error
     except (sdk.SDKException, keystone.ClientException) as error:
         raise _refusal(cloud, what, error) from error
@@ -91,6 +91,16 @@ def _was_too_slow(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def _connection_problem(error: Exception) -> str:
+    """What was tried, without the libraries' own names for it, and what the system said to it."""
+    what = _first_line(error).partition(": HTTP")[0].rstrip(":")
+    root: BaseException = error
+    while (deeper := root.__cause__ or root.__context__) is not None:
+        root = deeper
+    why = getattr(root, "strerror", None) or str(root)
+    return what if root is error or why in what else f"{what}: {why}"
 
 
 def _refusal(cloud: Cloud, what: str, error: Exception) -> CloudError:
@@ -125,7 +135,7 @@ def collect_cloud(connection: Connection, cloud: Cloud) -> CloudState:
         HostError: The cloud can't be read.
         CloudError: What the inventory names is not there.
     """
-    network = connection.network
+    network = read(cloud, "log in", lambda: _log_in(connection, cloud))
     found = read(cloud, f"find network {cloud.network}", lambda: _by_name_or_id(network.networks, cloud.network))
     network_id = _only(found, "network", cloud.network, cloud)["id"]
     subnets = parse_subnets(read(cloud, "read the subnets", lambda: _dicts(network.subnets(network_id=network_id))))
@@ -137,6 +147,18 @@ def collect_cloud(connection: Connection, cloud: Cloud) -> CloudState:
         routers = read(cloud, f"find router {name}", lambda: _by_name_or_id(network.routers, name))
         router = parse_routers([_only(routers, "router", name, cloud)])[0]
     return CloudState(network_id, chosen, ports, router)
+
+
+def _log_in(connection: Connection, cloud: Cloud) -> Any:  # noqa: ANN401  # the SDK's proxies have no common type
+    try:
+        # The SDK logs in at the first look at a service.
+        return connection.network
+    except Exception as error:
+        # This is how keystoneauth says that something below `auth` is missing.
+        if type(error) is not Exception:
+            raise
+        message = f"cloud {cloud.cloud} can't log in with what clouds.yaml says: {_first_line(error)}"
+        raise AuthenticationError(message) from error
 
 
 def _choose(subnets: Sequence[SubnetState], cloud: Cloud) -> Mapping[Family, SubnetState]:

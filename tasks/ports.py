@@ -10,7 +10,7 @@ from podroutes.cloud import AddressPair, CloudState
 from podroutes.network_plan import Cloud
 from podroutes.planning.cloud import CloudPlan
 from tasks.cloud import call
-from tasks.reconcile import reconcile
+from tasks.reconcile import Part, reconcile
 
 
 def ensure_address_pairs(
@@ -25,15 +25,21 @@ def ensure_address_pairs(
 
     Arguments, result and errors are those of `tasks.subnet.ensure_host_routes`.
     """
-    if not found[1].pairs:
-        return found
-    return reconcile(
-        lambda planned: write_address_pairs(connection, cloud, planned.pairs),
-        plan_now,
-        found[1],
-        lambda planned: bool(planned.pairs),
-        sleep=sleep,
+    part = Part(
+        write=lambda planned: write_address_pairs(connection, cloud, planned.pairs),
+        differs=lambda planned: bool(planned.pairs),
+        content=lambda state: _content(state, CloudPlan()),
+        after=_content,
     )
+    return reconcile(part, plan_now, found, sleep=sleep)
+
+
+def _content(state: CloudState, planned: CloudPlan) -> Mapping[str, frozenset[str]]:
+    """The pairs of each port, after a plan was carried out; Neutron fills in MAC addresses."""
+    return {
+        port.id: frozenset(pair.ip_address for pair in planned.pairs.get(port.id, port.allowed_address_pairs))
+        for port in state.ports
+    }
 
 
 def write_address_pairs(connection: Connection, cloud: Cloud, pairs: Mapping[str, tuple[AddressPair, ...]]) -> None:

@@ -1,4 +1,4 @@
-"""Writing until a later read shows what is wanted.
+"""Writing until a later read shows what is wanted, and nobody else is writing any more.
 
 Neutron replaces whole lists and has no way to refuse one that a rival has changed meanwhile (`If-Match` is not atomic,
 and host routes do not bump the revision). So what is written is computed from a read just before, and read again after
@@ -8,6 +8,7 @@ a moment: whoever was overwritten writes again. That mends lost answers and pass
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from podroutes.cloud import CloudState
@@ -22,45 +23,70 @@ LONGEST_PAUSE: Final = 4.0
 FAILURES: Final = 3
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of a cloud that is written as whole lists.
+
+    Attributes:
+        write: Writes what a plan says of it.
+        differs: Whether a plan says anything of it.
+        content: What a cloud has there, ours and others'.
+        after: What it has there when a plan was carried out and nobody else wrote.
+    """
+
+    write: Callable[[CloudPlan], None]
+    differs: Callable[[CloudPlan], bool]
+    content: Callable[[CloudState], object]
+    after: Callable[[CloudState, CloudPlan], object]
+
+
 def reconcile(
-    write: Callable[[CloudPlan], None],
+    part: Part,
     plan_now: Callable[[], tuple[CloudState, CloudPlan]],
-    planned: CloudPlan,
-    differs: Callable[[CloudPlan], bool],
+    found: tuple[CloudState, CloudPlan],
     *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[CloudState, CloudPlan]:
     """Write until a read after a moment shows no difference.
 
     Args:
-        write: Writes what a plan says.
+        part: What is to be written.
         plan_now: Reads the cloud and plans again.
-        planned: What differs now, from a read just before.
-        differs: Whether there is anything to write in a plan.
+        found: What it gave just now.
         sleep: Waits that many seconds.
 
     Returns:
-        What was read last, and what is left to do by it.
+        What it gave last; the same if there was nothing to write.
 
     Raises:
         VerificationError: It never came to be so; the message says what is missing.
         HostError: The cloud can't be reached.
         CloudError: It refuses.
     """
-    failures = 0
+    state, planned = found
+    if not part.differs(planned):
+        return found
+    failures, took, expected = 0, 0.0, None
     for attempt in range(ATTEMPTS):
-        started = time.monotonic()
-        try:
-            write(planned)
-        except (CloudBusyError, UnreachableError) as error:
-            failures += 1
-            if failures == FAILURES or isinstance(error, AuthenticationError):
-                raise
-        sleep(_pause(attempt, time.monotonic() - started))
+        if part.differs(planned):
+            expected, started = part.after(state, planned), time.monotonic()
+            try:
+                part.write(planned)
+            except (CloudBusyError, UnreachableError) as error:
+                failures += 1
+                if failures == FAILURES or isinstance(error, AuthenticationError):
+                    raise
+            took = time.monotonic() - started
+        sleep(_pause(attempt, took))
         # The last thing before the next write, so that what a rival has written by then is kept.
         state, planned = plan_now()
-        if not differs(planned):
+        content = part.content(state)
+        # While somebody else is at work there, one who has read before us may be about to write.
+        if not part.differs(planned) and content == expected:
             return state, planned
+        expected = content
+    if not part.differs(planned):
+        return state, planned
     missing = "; ".join(f"{change.subject}: {change.reason}" for change in planned.host_plan.changes)
     message = f"somebody keeps changing it; after {ATTEMPTS} attempts: {missing}"
     raise VerificationError(message)

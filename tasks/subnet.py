@@ -1,16 +1,16 @@
 """Pod routes in the cloud: host routes of the subnet, or extra routes of the router."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from openstack.connection import Connection
 
-from podroutes.cloud import CloudState
+from podroutes.cloud import CloudState, HostRoute
 from podroutes.network_plan import Cloud
 from podroutes.planning.cloud import CloudPlan
 from tasks.cloud import call
-from tasks.reconcile import reconcile
+from tasks.reconcile import Part, reconcile
 
 
 def ensure_host_routes(
@@ -38,15 +38,24 @@ def ensure_host_routes(
         HostError: The cloud can't be reached.
         CloudError: It refuses.
     """
-    if not found[1].has_routes_to_write:
-        return found
-    return reconcile(
-        partial(_write_routes, connection, cloud),
-        plan_now,
-        found[1],
-        lambda planned: planned.has_routes_to_write,
-        sleep=sleep,
+    part = Part(
+        write=partial(_write_routes, connection, cloud),
+        differs=lambda planned: planned.has_routes_to_write,
+        content=lambda state: _content(state, CloudPlan()),
+        after=_content,
     )
+    return reconcile(part, plan_now, found, sleep=sleep)
+
+
+def _content(state: CloudState, planned: CloudPlan) -> Mapping[str, frozenset[HostRoute]]:
+    """The routes of each subnet and of the router, after a plan was carried out."""
+    content = {
+        subnet.id: frozenset(planned.host_routes.get(subnet.id, subnet.host_routes))
+        for subnet in state.subnets.values()
+    }
+    if state.router is not None:
+        content[state.router.id] = frozenset(state.router.routes) - set(planned.router_remove) | set(planned.router_add)
+    return content
 
 
 def _write_routes(connection: Connection, cloud: Cloud, planned: CloudPlan) -> None:

@@ -1,6 +1,9 @@
 """A Nornir connection that holds an `openstack.connection.Connection`."""
 
 import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nornir.core.configuration import Config
@@ -59,14 +62,23 @@ class OpenStack:
             # a password, unless it is one of the library's own.
             raise CloudError(f"cloud {name}: {path or 'clouds.yaml'} can't be used: {_shown(error)}") from error
         if name not in known:
-            message = f"there is no cloud {name} in {path}; it has: {', '.join(known) or 'none'}"
-            raise CloudError(
-                message if path else f"there is no clouds.yaml with cloud {name}: it is looked for in {_WHERE}"
-            )
+            raise CloudError(_missing(name, path, known))
 
     def close(self) -> None:
         """Close it."""
         self.connection.close()
+
+
+def _missing(name: str, path: str | None, known: Sequence[str]) -> str:
+    from openstack.config.loader import CONFIG_FILES  # noqa: PLC0415  # see above
+
+    if path is not None:
+        return f"there is no cloud {name} in {path}; it has: {', '.join(known) or 'none'}"
+    # The SDK passes over what it can't read.
+    for candidate in (os.environ.get("OS_CLIENT_CONFIG_FILE", ""), *CONFIG_FILES):
+        if Path(candidate).is_file():
+            return f"cloud {name}: {candidate} can't be used: it is no YAML, or this user may not read it"
+    return f"there is no clouds.yaml with cloud {name}: it is looked for in {_WHERE}"
 
 
 def _options(extras: dict[str, Any]) -> tuple[str, float | None]:
@@ -88,8 +100,7 @@ def _shown(error: Exception) -> str:
 
     if isinstance(error, ClientException | ConfigException):
         return str(error).splitlines()[0].rstrip(".")
-    mark = getattr(error, "problem_mark", None)
-    return f"line {mark.line + 1} is no YAML" if mark is not None else f"{type(error).__name__} (-v shows where)"
+    return f"{type(error).__name__} (-v shows where)"
 
 
 def _keep_quiet() -> None:

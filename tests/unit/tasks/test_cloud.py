@@ -188,7 +188,7 @@ OVER = "Unable to complete operation for x. The number of host routes exceeds th
         (
             raising(keystone.ConnectFailure("Unable to establish connection to http://127.0.0.1:9696:\nrefused")),
             UnreachableError,
-            "the API of cloud kubernetes does not answer: Unable to establish connection to http://127.0.0.1:9696:",
+            "the API of cloud kubernetes does not answer: Unable to establish connection to http://127.0.0.1:9696",
         ),
         (
             raising(keystone.SSLError("SSL exception connecting to https://127.0.0.1:5000")),
@@ -219,6 +219,23 @@ def test_each_error_is_one_line_for_whoever_has_to_act(
         call(CLOUD, "write it", failure)
     assert (type(raised.value), str(raised.value)) == (error, message)
     assert raised.value.__cause__ is not None
+
+
+def test_a_connection_that_fails_is_told_by_what_the_system_said() -> None:
+    def request() -> None:
+        try:
+            raise OSError(111, "Connection refused")
+        except OSError as error:
+            url = "http://127.0.0.1:9696/v2.0/networks"
+            message = f"Unable to establish connection to {url}: HTTPConnectionPool(host='127.0.0.1'): Max retries"
+            raise keystone.ConnectFailure(message) from error
+
+    with pytest.raises(UnreachableError) as raised:
+        call(CLOUD, "read", request)
+    assert str(raised.value) == (
+        "the API of cloud kubernetes does not answer: Unable to establish connection to "
+        "http://127.0.0.1:9696/v2.0/networks: Connection refused"
+    )
 
 
 class TestReadingAgain:

@@ -55,6 +55,16 @@ class Run:
         )[1]
 
 
+@pytest.fixture
+def neutron() -> Neutron:
+    return Neutron()
+
+
+@pytest.fixture
+def run(neutron: Neutron) -> Run:
+    return Run(neutron)
+
+
 def test_without_rivals_there_is_one_write_and_it_is_read_again_after_a_moment() -> None:
     neutron = Neutron()
     run = Run(neutron)
@@ -104,6 +114,22 @@ def test_what_a_rival_writes_while_we_wait_is_kept() -> None:
     run.during_sleep = [rival(neutron, FOREIGN), rival(neutron, FOREIGN, second)]
     run.routes()
     assert neutron.routes == OURS | {FOREIGN, second}
+
+
+def test_while_others_write_beside_us_we_keep_watching(neutron: Neutron, run: Run) -> None:
+    # One that adds to what we wrote, and one that had read before us.
+    run.during_sleep = [rival(neutron, *OURS, FOREIGN), rival(neutron, FOREIGN)]
+    run.routes()
+    assert neutron.routes == OURS | {FOREIGN}
+    assert neutron.writes() == ["write subnets"] * 2
+    assert len(run.slept) == 3
+
+
+def test_and_are_content_in_the_end_where_they_never_stop(neutron: Neutron, run: Run) -> None:
+    run.during_sleep = [rival(neutron, *OURS, (f"192.168.{x}.0/24", "10.240.0.1")) for x in range(50)]
+    assert not run.routes().has_routes_to_write
+    assert neutron.writes() == ["write subnets"]
+    assert len(run.slept) == ATTEMPTS
 
 
 def test_a_rival_that_never_stops_ends_it_with_what_is_missing() -> None:
