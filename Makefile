@@ -4,6 +4,9 @@ BIN := $(VENV)/bin
 # Commands run as `python …` find the project's own interpreter first, also inside the lab.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+# Files side by side, each on labs of its own: most of the time goes by waiting.
+IN_TWO := -n 2 --dist loadfile
+
 .PHONY: help run test check unit integration shell down setup test-setup venv picture requirements
 
 help: ## this list
@@ -13,7 +16,7 @@ run: setup ## start six real hosts and a cloud, give them their pod routes, show
 	@python -m lab demo --cloud
 
 test: test-setup check ## ruff, mypy, unit and integration tests
-	@python -m pytest
+	@python -m pytest $(IN_TWO)
 
 check: venv
 	@ruff format --check --quiet . && ruff check --quiet . && mypy
@@ -23,7 +26,7 @@ unit: venv ## unit tests alone; needs no root
 	@python -m pytest tests/unit
 
 integration: test-setup
-	@python -m pytest tests/integration
+	@python -m pytest $(IN_TWO) tests/integration
 
 shell: ## a shell in the running lab's operator namespace
 	@python -m lab shell

@@ -1,6 +1,5 @@
 import base64
 import hmac
-import os
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ def known(text: str) -> KnownHosts:
 
 
 def hashed(name: str) -> str:
-    salt = os.urandom(20)
+    salt = name.encode().ljust(20, b".")  # the same in every run, so that a case keeps its name
     parts = (salt, hmac.digest(salt, name.encode(), "sha1"))
     return "|1|" + "|".join(base64.b64encode(part).decode() for part in parts)
 
