@@ -89,7 +89,6 @@ _MASKED_UNITS = (
     "systemd-udevd.service",
     "systemd-udevd-control.socket",
     "systemd-udevd-kernel.socket",
-    "tmp.mount",
 )
 _UNIT_FOLDERS = ("/usr/lib/systemd/system", "/lib/systemd/system", "/usr/local/lib/systemd/system")
 _GENERATOR_FOLDERS = tuple(

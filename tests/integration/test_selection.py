@@ -20,16 +20,14 @@ EX_USAGE = 64
     ],
     ids=["a host's name", "a group's name", "a pattern", "several, with one host twice"],
 )
-def test_limit_chooses_hosts_and_no_other_is_connected_to(
-    cluster: Cluster, limits: list[str], chosen: set[str]
-) -> None:
-    before = cluster.connections()
+def test_limit_chooses_hosts_and_no_other_is_connected_to(fresh: Cluster, limits: list[str], chosen: set[str]) -> None:
+    before = fresh.connections()
 
-    run = cluster.run("provision", "--dry-run", *(word for limit in limits for word in ("--limit", limit)))
+    run = fresh.run("provision", "--dry-run", *(word for limit in limits for word in ("--limit", limit)))
 
     assert run.exit_code == 0
     assert set(run.hosts) == chosen
-    assert cluster.connections() == {host: number + (host in chosen) for host, number in before.items()}
+    assert fresh.connections() == {host: number + (host in chosen) for host, number in before.items()}
 
 
 def test_wrong_usage_is_said_in_one_line_and_nothing_is_connected_to(cluster: Cluster) -> None:

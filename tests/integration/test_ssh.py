@@ -619,8 +619,9 @@ def test_nothing_is_printed_or_logged_where_a_connection_fails(
 
 def test_round_trips(own: Site) -> None:
     """Names, keys, login; channel, command, script. Whatever waits once more makes far hosts slower."""
-    turns = []
-    for _ in range(3):
+    turns: list[int] = []
+    # A busy computer may tear apart what was sent together: what counts is that it can be done in so few.
+    while len(turns) < 10 and 6 not in turns:
         road = SlowRoad(own.server.port, delay=0.05)
         try:
             with (own.folder / "known_hosts").open("a") as known:
