@@ -68,7 +68,7 @@ def print_directions(console: Console, directions: Sequence[Direction]) -> None:
     order = {source: number for number, source in enumerate(dict.fromkeys(one.source for one in directions))}
     shown = wrong if len(order) > _MOST_NODES else directions
     sources = sorted({one.source for one in shown}, key=order.__getitem__)
-    targets = sorted({one.target for one in shown}, key=lambda target: order.get(target, len(order)))
+    targets = sorted(dict.fromkeys(one.target for one in shown), key=lambda name: order.get(name, len(order)))
     if 0 < len(sources) <= _MOST_NODES and len(targets) <= _MOST_NODES:
         cells = {(direction.source, direction.target): _CELLS[direction.state] for direction in directions}
         rows: list[list[str | Text]] = [

@@ -86,7 +86,11 @@ def draw_matrix(directions: Sequence[Direction]) -> Picture | None:
     """
     by_pair = {(direction.source, direction.target): direction for direction in directions}
     sources, all_sources = _choose([direction.source for direction in directions], directions)
-    targets, all_targets = _choose([direction.target for direction in directions], directions)
+    # Every target is a source, too, of the other targets: columns are in the order of the rows.
+    order = {source: number for number, source in enumerate(all_sources)}
+    named = dict.fromkeys(direction.target for direction in directions)
+    wanted = sorted(named, key=lambda name: order.get(name, len(order)))
+    targets, all_targets = _choose(wanted, directions)
     if not by_pair:
         return None
     shown = {(source, target) for source in sources for target in targets}

@@ -95,14 +95,17 @@ def test_every_kind_that_a_host_of_the_lab_can_have_is_among_them() -> None:
 
 
 def test_a_notice_is_told_and_leaves_everything_ok(provisioned: Cluster) -> None:
-    provisioned.lab.break_("worker-1", "foreign-route")
+    provisioned.lab.break_("controller-1", "foreign-route")
 
-    run = provisioned.run("drift_check", "--limit", "worker-1")
-    fixed = provisioned.run("drift_check", "--limit", "worker-1", "--fix")
+    # Nothing is to be mended, and there is nobody to ping.
+    run = provisioned.run("drift_check", "--limit", "controllers", "--fix", "--ping")
 
-    for one in (run, fixed):
-        assert one.exit_code == 0
-        assert one.outcomes == {"worker-1": "ok"}
-        assert findings(one, "worker-1") == (("foreign-route", "10.200.250.0/24 via 10.240.0.1 dev eth0 proto static"),)
-        assert "checked 1 of 1\n" in one.stdout
-    assert provisioned.routes("worker-1", "10.200.250.0/24") == ["10.200.250.0/24 via 10.240.0.1 dev eth0 proto static"]
+    assert run.exit_code == 0
+    assert run.outcomes == {f"controller-{number}": "ok" for number in range(3)}
+    assert findings(run, "controller-1") == (("foreign-route", "10.200.250.0/24 via 10.240.0.1 dev eth0 proto static"),)
+    assert "checked 3 of 3\n" in run.stdout
+    assert run.report["directions"] == []
+    assert {host["commands"] for host in run.report["hosts"]} == {1}
+    assert provisioned.routes("controller-1", "10.200.250.0/24") == [
+        "10.200.250.0/24 via 10.240.0.1 dev eth0 proto static"
+    ]

@@ -16,7 +16,7 @@ def test_a_host_that_drifts_on_between_check_and_mending_is_left_alone(provision
     with provisioned.start("drift_check", "--fix", inventory=inventory) as running:
         running.wait_for("[5/6]")
         provisioned.lab.break_("worker-1", "stale-route")
-        before = provisioned.take_snapshots(["worker-1", "worker-2"])
+        before = provisioned.take_snapshots(["worker-1", "worker-2"], own_layer=True)
         run = running.finish()
 
     assert run.exit_code == 1
@@ -44,7 +44,7 @@ def test_ctrl_c_while_reading_changes_nothing_and_leaves_a_true_report(provision
     inventory.set_timeouts(banner_timeout=60.0)
     inventory.config["runner"] = {"plugin": "interruptible_threads", "options": {"num_workers": 6, "grace": 0.5}}
     provisioned.lab.break_("worker-0", "drop-route")
-    before = provisioned.take_snapshots(["worker-0"])
+    before = provisioned.take_snapshots(["worker-0"], own_layer=True)
     provisioned.lab.break_("controller-0", "frozen")
 
     with provisioned.start("drift_check", "--fix", "--ping", inventory=inventory) as running:

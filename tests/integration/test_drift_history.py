@@ -1,9 +1,7 @@
 """What a check remembers: since when something is so, what has healed, and what nobody knows."""
 
 import re
-import sqlite3
 from pathlib import Path
-from typing import Any
 
 from tests.integration.cluster import Cluster, Run
 
@@ -26,7 +24,6 @@ def test_findings_are_new_then_persist_and_then_heal(provisioned: Cluster, tmp_p
     def check(*options: str) -> Run:
         return provisioned.run("drift_check", *history, *options, inventory=config)
 
-    assert check().exit_code == 0
     provisioned.lab.break_("worker-0", "stale-route")
     provisioned.lab.break_("worker-1", "drop-route")
 
@@ -68,63 +65,12 @@ def test_findings_are_new_then_persist_and_then_heal(provisioned: Cluster, tmp_p
     assert log.exit_code == 0
     rows = [line for line in log.stdout.splitlines() if re.match(r"\d{4}-\d\d-\d\d ", line)]
     assert [re.split(r" {2,}", row)[1:3] for row in rows] == [
-        ["ok", "6 of 6"],
         ["drift", "6 of 6"],
         ["incomplete", "5 of 6"],
         ["drift", "6 of 6"],
         ["ok", "1 of 1"],
     ]
-    assert "+ worker-0 route-stale 10.200.240.0/24" in rows[1]
-    assert "- worker-1 route-missing 10.200.0.0/24 after " in rows[2]
-    assert "- worker-0 route-stale 10.200.240.0/24 after " in rows[4]
+    assert "+ worker-0 route-stale 10.200.240.0/24" in rows[0]
+    assert "- worker-1 route-missing 10.200.0.0/24 after " in rows[1]
+    assert "- worker-0 route-stale 10.200.240.0/24 after " in rows[3]
     assert "open: 1\n  worker-2: forwarding-off: net.ipv4.ip_forward, since " in log.stdout
-
-
-def test_a_damaged_history_hides_nothing(provisioned: Cluster, tmp_path: Path) -> None:
-    provisioned.lab.break_("worker-1", "drop-route")
-    history, page, metrics = (tmp_path / name for name in ("history.sqlite3", "page.html", "pod_routes.prom"))
-    history.write_bytes(b"SQLite format 3\0" + bytes(5000))
-    before = history.read_bytes()
-
-    run = provisioned.run("drift_check", "--history", str(history), "--html", str(page), "--prometheus", str(metrics))
-
-    assert run.exit_code == 64
-    assert f"drift_check.py: {history}: " in run.stderr
-    assert re.search(r"^worker-1 +kernel +route-missing +- +10\.200\.0\.0/24: missing", run.stdout, re.MULTILINE)
-    assert run.outcomes["worker-1"] == "drift"
-    assert "route-missing" in page.read_text()
-    assert 'code="route-missing"' in metrics.read_text()
-    assert history.read_bytes() == before
-
-
-def test_a_check_that_is_killed_leaves_a_history_that_goes_on(provisioned: Cluster, tmp_path: Path) -> None:
-    path = tmp_path / "history.sqlite3"
-    provisioned.lab.break_("worker-1", "stale-route")
-    assert provisioned.run("drift_check", "--history", str(path)).exit_code == 2
-    sound = path.read_bytes()
-    # As a check that died in the middle of its writing leaves it: the journal is there, the file half written.
-    with sqlite3.connect(path, isolation_level=None) as database:
-        database.execute("PRAGMA journal_mode = DELETE")
-        database.execute("PRAGMA cache_size = 1")
-        database.execute("BEGIN IMMEDIATE")
-        database.execute("UPDATE runs SET exit_code = 77")
-        database.executemany(
-            "INSERT INTO findings (host, code, subject, message, since, first_run) VALUES (?, 'x', 'y', ?, '', 9)",
-            ((f"host-{number}", "long " * 200) for number in range(200)),
-        )
-        whole = {name: (tmp_path / name).read_bytes() for name in ("history.sqlite3", "history.sqlite3-journal")}
-        database.execute("ROLLBACK")
-    database.close()
-    assert whole["history.sqlite3"] != sound
-    for name, content in whole.items():
-        (tmp_path / name).write_bytes(content)
-
-    run = provisioned.run("drift_check", "--history", str(path))
-
-    assert run.exit_code == 2
-    [finding] = run.hosts["worker-1"]["findings"]
-    assert finding["state"] == "persisting"
-    with sqlite3.connect(path) as database:
-        rows: list[Any] = database.execute("SELECT exit_code FROM runs").fetchall()
-    database.close()
-    assert rows == [(2,), (2,)]

@@ -95,13 +95,3 @@ def test_all_reports_say_the_same_of_one_run(provisioned: Cluster, tmp_path: Pat
         "pod_routes.prom",
         "report.xml",
     ]
-
-
-def test_json_and_the_nagios_line_on_standard_output(provisioned: Cluster) -> None:
-    provisioned.lab.break_("worker-1", "stale-route")
-    run = provisioned.run("drift_check", "--json", "-", "--exit-style", "nagios", "--limit", "worker-1")
-    assert run.exit_code == 1
-    text, _, last = run.stdout.removesuffix("\n").rpartition("\n")
-    assert text.startswith("{\n")
-    assert text.endswith("\n}")
-    assert last.startswith("POD ROUTES WARNING - checked 1 of 1; ")

@@ -34,6 +34,14 @@ def test_rows_are_sources_and_columns_targets() -> None:
     assert all(cell.x + CELL < picture.width and cell.y + CELL < picture.height for cell in picture.cells)
 
 
+def test_columns_are_in_the_order_of_the_rows() -> None:
+    workers = ["w0", "w1", "w2"]
+    found = [Direction(source=one, target=other, state="ok") for one in workers for other in workers if one != other]
+    picture = drawn(draw_matrix(found))
+    assert [label.text for label in picture.rows] == workers
+    assert [label.text for label in picture.columns] == workers
+
+
 def test_what_was_not_judged_is_no_ok() -> None:
     one = Direction(source="controller-0", target="worker-0", state="ok")
     other = Direction(source="controller-1", target="worker-1", state="ok")
