@@ -48,37 +48,43 @@ class OpenStack:
 
         _keep_quiet()
         name, timeout = _options(extras or {})
-        path: str | None = None
+        path, known = _first_file(), list[str]()
         try:
             config = OpenStackConfig(app_name="pod-routes")
-            path = config.config_filename
+            path = config.config_filename or path
             known = sorted(set(config.get_cloud_names()) - {"defaults"})
             if name in known:
                 region = config.get_one(cloud=name)
-                region.config["api_timeout"] = timeout or region.config.get("api_timeout") or _API_TIMEOUT
+                own = region.config.get("api_timeout") or _API_TIMEOUT
+                region.config["api_timeout"] = timeout or _seconds(own, "api_timeout")
                 self.connection = Connection(config=region)
+        except CloudError as error:
+            raise CloudError(f"cloud {name}: {path}: {error}") from error
         except Exception as error:
             # Whatever it is made of: a library reads a file that a person wrote. Its message may quote the file, and so
             # a password, unless it is one of the library's own.
             raise CloudError(f"cloud {name}: {path or 'clouds.yaml'} can't be used: {_shown(error)}") from error
         if name not in known:
-            raise CloudError(_missing(name, path, known))
+            raise CloudError(_missing(name, path, config.config_filename, known))
 
     def close(self) -> None:
         """Close it."""
         self.connection.close()
 
 
-def _missing(name: str, path: str | None, known: Sequence[str]) -> str:
+def _first_file() -> str | None:
     from openstack.config.loader import CONFIG_FILES  # noqa: PLC0415  # see above
 
-    if path is not None:
-        return f"there is no cloud {name} in {path}; it has: {', '.join(known) or 'none'}"
-    # The SDK passes over what it can't read.
-    for candidate in (os.environ.get("OS_CLIENT_CONFIG_FILE", ""), *CONFIG_FILES):
-        if Path(candidate).is_file():
-            return f"cloud {name}: {candidate} can't be used: it is no YAML, or this user may not read it"
-    return f"there is no clouds.yaml with cloud {name}: it is looked for in {_WHERE}"
+    candidates = (os.environ.get("OS_CLIENT_CONFIG_FILE", ""), *CONFIG_FILES)
+    return next((candidate for candidate in candidates if Path(candidate).is_file()), None)
+
+
+def _missing(name: str, path: str | None, read: str | None, known: Sequence[str]) -> str:
+    if path is None:
+        return f"there is no clouds.yaml with cloud {name}: it is looked for in {_WHERE}"
+    if read is None:  # the SDK passes over what it can't read
+        return f"cloud {name}: {path} can't be used: it is no YAML, or this user may not read it"
+    return f"there is no cloud {name} in {path}; it has: {', '.join(known) or 'none'}"
 
 
 def _options(extras: dict[str, Any]) -> tuple[str, float | None]:
@@ -88,10 +94,14 @@ def _options(extras: dict[str, Any]) -> tuple[str, float | None]:
     if options:
         message = f"{where}: unknown key {', '.join(sorted(options))}; known keys: api_timeout"
         raise CloudError(message)
-    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0):
-        message = f"{where}.api_timeout must be a number of seconds above 0, not {timeout!r}"
+    return name, None if timeout is None else _seconds(timeout, f"{where}.api_timeout")
+
+
+def _seconds(value: object, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        message = f"{where} must be a number of seconds above 0, without quotes"
         raise CloudError(message)
-    return name, timeout
+    return float(value)
 
 
 def _shown(error: Exception) -> str:
