@@ -272,6 +272,15 @@ def test_every_class_that_a_machine_can_have_is_among_the_cases() -> None:
             "",
         ),
         (
+            CASES["shadowed by a more specific route"][0],
+            (
+                "the kernel sends packets for 10.200.1.1 (worker-1's pods) via 10.240.0.1 dev eth0: "
+                f"a more specific route or a policy rule is in front of {OURS}"
+            ),
+            "",
+            "",
+        ),
+        (
             plus_routes(HEALTHY, "10.200.1.128/25 via 10.240.0.1 dev eth0 proto 4"),
             (
                 "part of 10.200.1.0/24 (worker-1's pods) goes another way: "

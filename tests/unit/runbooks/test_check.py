@@ -176,6 +176,21 @@ def test_a_change_that_fails_is_told_and_the_findings_stay(hosts: Hosts) -> None
     assert codes(report, W0)[0] == ("route-missing", "10.200.1.0/24")
 
 
+def test_a_host_that_has_drifted_on_is_left_alone(hosts: Hosts) -> None:
+    hosts.set(W0, MISSING)
+    fake = hosts.fakes[W0]
+
+    def drift_on(_: str, result: ScriptResult) -> ScriptResult:
+        fake.host.sysctls["net.ipv4.ip_forward"] = "0"
+        return result
+
+    fake.answer = drift_on
+    code, report = hosts.check(fix=True)
+    assert (code, outcomes(report)) == (1, {W0: "failed"})
+    assert "it has changed since the changes were shown" in host_of(report, W0)["reason"]
+    assert hosts.kinds(W0) == ["read", "read"]
+
+
 def test_a_host_that_has_healed_by_itself_is_ok(hosts: Hosts) -> None:
     hosts.set(W0, MISSING)
     fake = hosts.fakes[W0]
@@ -263,25 +278,24 @@ def test_what_only_pings_show_is_drift_that_no_provisioning_mends(hosts: Hosts) 
 
 
 class InterruptedRunner(SerialRunner):
-    """A runner that Ctrl-C stops after the first host."""
+    """A runner that Ctrl-C stops before the last host."""
 
     def run(self, task: Task, hosts: list[Host]) -> AggregatedResult:
         result = InterruptibleResult(task.name)
-        result.update(super().run(task, hosts[:1]))
+        result.update(super().run(task, hosts[:-1]))
         result.interrupted = True
         return result
 
 
 def test_after_an_interruption_nothing_is_pinged_or_changed(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
-    first = NAMES[0]
-    hosts.set(first, minus_routes(healthy(PLAN, first), "10.200.1.0/24"))
+    hosts.set(W0, MISSING)
     hosts.runner = InterruptedRunner()
     code, report = hosts.check(ping=True, fix=True)
     assert code == 1
     assert report["interrupted"] is True
-    assert outcomes(report) == {first: "drift"} | dict.fromkeys(NAMES[1:], "skipped")
-    assert [hosts.kinds(name) for name in NAMES] == [["read"], [], [], []]
-    assert "checked 1 of 4; 3 unknown\n" in capsys.readouterr().out
+    assert outcomes(report) == {W0: "drift", NAMES[-1]: "skipped"}
+    assert [hosts.kinds(name) for name in NAMES] == [["read"], ["read"], ["read"], []]
+    assert "checked 3 of 4; 1 unknown\n" in capsys.readouterr().out
 
 
 def test_a_history_that_can_not_be_used_hides_nothing(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
