@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
 from keystoneauth1 import exceptions as keystone
@@ -11,7 +11,7 @@ from openstack import exceptions as sdk
 from openstack.connection import Connection
 
 from podroutes.cloud import CloudState, SubnetState, parse_ports, parse_routers, parse_subnets
-from podroutes.errors import AuthenticationError, CloudBusyError, CloudError, UnreachableError
+from podroutes.errors import AuthenticationError, CloudBusyError, CloudError, PodRoutesError, UnreachableError
 from podroutes.network_plan import Cloud
 from podroutes.values import Family
 
@@ -85,20 +85,23 @@ def read(
     return call(cloud, what, request)
 
 
-def _was_too_slow(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, keystone.ConnectTimeout):
-            return True
+def _was_too_slow(error: BaseException) -> bool:
+    return any(isinstance(one, keystone.ConnectTimeout) for one in _chain(error.__cause__))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error of a library and what it came from, without what was being handled when the request was made."""
+    seen: set[int] = set()
+    while error is not None and not isinstance(error, PodRoutesError) and id(error) not in seen:
+        seen.add(id(error))
+        yield error
         error = error.__cause__ or error.__context__
-    return False
 
 
 def _connection_problem(error: Exception) -> str:
     """What was tried, without the libraries' own names for it, and what the system said to it."""
     what = _first_line(error).partition(": HTTP")[0].rstrip(":")
-    root: BaseException = error
-    while (deeper := root.__cause__ or root.__context__) is not None:
-        root = deeper
+    *_, root = _chain(error)
     why = getattr(root, "strerror", None) or str(root)
     return what if root is error or why in what else f"{what}: {why}"
 

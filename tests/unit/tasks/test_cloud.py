@@ -238,6 +238,15 @@ def test_a_connection_that_fails_is_told_by_what_the_system_said() -> None:
     )
 
 
+def test_what_was_being_handled_meanwhile_is_no_part_of_it() -> None:
+    try:
+        raise CloudError("an earlier error") from keystone.ConnectTimeout("too slow")
+    except CloudError:
+        with pytest.raises(UnreachableError, match=r": hung up$") as raised:
+            call(CLOUD, "read", raising(keystone.ConnectFailure("hung up")))
+    assert raised.value.__cause__ is not None
+
+
 class TestReadingAgain:
     @pytest.mark.parametrize(
         "failure",
