@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.cloud_lab import CloudLab
 from tests.integration.cluster import Cluster, assert_own_pod_cidrs_are_local, new_lab
 
 
@@ -32,3 +33,18 @@ def provisioned(cluster: Cluster) -> Iterator[Cluster]:
     cluster.make_provisioned()
     yield cluster
     assert_own_pod_cidrs_are_local(cluster)
+
+
+@pytest.fixture(scope="session")
+def cloud_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudLab]:
+    """One controller and three workers, both families, and a real Keystone and Neutron, in whatever state they are."""
+    with new_lab("-cloud", controllers=1, workers=3, ipv6=True) as lab:
+        yield CloudLab(lab, tmp_path_factory.mktemp("cloud"))
+
+
+@pytest.fixture
+def cloudy(cloud_lab: CloudLab) -> CloudLab:
+    """The guide's network without routes, pairs, faults or counts."""
+    cloud_lab.ensure()
+    cloud_lab.reset()
+    return cloud_lab
