@@ -9,7 +9,7 @@ from lab.cloud.paths import operator_environment as with_cloud
 from lab.defaults import INSIDE, command
 from lab.errors import LabError
 from lab.paths import NETNS, HostPaths, LabPaths
-from lab.proc import start_time
+from lab.proc import has_files, start_time
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -109,7 +109,7 @@ def host_pid(of: HostPaths) -> int | None:
         pid, started = (int(word) for word in of.pid.read_text().split())
     except (OSError, ValueError):
         return None
-    return pid if start_time(pid) == started else None
+    return pid if start_time(pid) == started and has_files(pid) else None
 
 
 def ssh_folder() -> Path:

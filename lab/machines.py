@@ -289,10 +289,9 @@ class Lab:
         for host in layout.hosts:
             if self._thaw(host):
                 self._say(f"{host.name} was frozen: it runs again")
-            if self._status(host).pid is None or not network.is_whole(host, layout, self.paths, present, ports):
+            whole = network.is_whole(host, layout, self.paths, present, ports)
+            if not whole or not self._name_hosts(host, layout):
                 missing.append(host)
-            else:
-                self._name_hosts(host, layout)
         self._boot(missing, layout)
         return len(missing)
 
@@ -324,10 +323,19 @@ class Lab:
             more = f" (and {len(failed) - 1} more hosts)" if len(failed) > 1 else ""
             raise LabError(f"{name} {reason}{more}", status=1)
 
-    def _name_hosts(self, host: Host, layout: Layout) -> None:
-        """Tell a running host the names of those that were added since it was made."""
-        inside = Path(f"/proc/{self._status(host).pid}/root/etc/hosts")
-        add_missing_lines(inside, layout.hosts_file.splitlines(keepends=True))
+    def _name_hosts(self, host: Host, layout: Layout) -> bool:
+        """Tell a host the names of those that were added since it was made; False if it does not run."""
+        pid = self._status(host).pid
+        if pid is None:
+            return False
+        try:
+            add_missing_lines(Path(f"/proc/{pid}/root/etc/hosts"), layout.hosts_file.splitlines(keepends=True))
+        except OSError:
+            # It can end between one look and the next.
+            if self._status(host).pid is None:
+                return False
+            raise
+        return True
 
     def _status(self, host: Host) -> HostStatus:
         of = self.paths.host(host.name)

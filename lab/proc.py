@@ -22,6 +22,22 @@ def start_time(pid: int) -> int | None:
     return None if fields[0] in (b"Z", b"X") else int(fields[19])
 
 
+def has_files(pid: int) -> bool:
+    """Whether a process still has a root folder.
+
+    The first process of a killed host has given its own up already while it waits for all others to end: it is listed
+    as running, but nothing can be read or started there any more.
+
+    Args:
+        pid: Process id.
+    """
+    try:
+        Path(f"/proc/{pid}/root").readlink()
+    except OSError:
+        return False
+    return True
+
+
 def children(pid: int) -> list[int]:
     """Ids of the children of a process, the oldest first; empty if it is gone.
 

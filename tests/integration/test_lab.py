@@ -157,6 +157,9 @@ class TestUp:
         pid = before["worker-0"]
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
+        # The kernel takes a moment to end a host, whose first process is listed meanwhile.
+        while not lab.up():
+            pass
         run = ["ip", "netns", "delete", lab.paths.host("worker-1").pod_netns]
         subprocess.run(run, check=True)
         assert lab.up()
