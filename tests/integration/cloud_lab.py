@@ -102,12 +102,19 @@ class CloudLab(Cluster):
     @property
     def pairs(self) -> dict[str, list[str]]:
         """Addresses of the allowed pairs of each worker's port."""
-        return {name: sorted(pair["ip_address"] for pair in self.port_pairs(name)) for name in WORKERS}
+        return {
+            name: sorted(pair["ip_address"] for pair in port["allowed_address_pairs"])
+            for name, port in self._ports().items()
+        }
 
     def port_pairs(self, worker: str) -> list[Body]:
         """Allowed pairs of a worker's port as the API shows them."""
-        listed: list[Body] = self.get("port", worker)["allowed_address_pairs"]
+        listed: list[Body] = self._ports()[worker]["allowed_address_pairs"]
         return listed
+
+    def _ports(self) -> dict[str, Body]:
+        listed = self.api.get("/v2.0/ports", network_id=self.id("network", NETWORK), device_owner="compute:nova")
+        return {port["name"]: port for port in listed["ports"] if port["name"] in WORKERS}
 
     def set_pairs(self, worker: str, *addresses: str) -> None:
         """Give a worker's port these pairs, as somebody else would."""
@@ -124,15 +131,12 @@ class CloudLab(Cluster):
         """The guide's network without routes, pairs, faults or counts, whatever a test did to it."""
         self.cloud.mend()
         self.clouds_file = None
-        subnet = self.get("subnet", SUBNET)
-        if subnet["host_routes"] or not subnet["enable_dhcp"]:
-            self.put("subnet", SUBNET, host_routes=[], enable_dhcp=True)
-        if self.get("subnet", SUBNET_IPV6)["host_routes"]:
-            self.put("subnet", SUBNET_IPV6, host_routes=[])
+        for subnet in self.api.get("/v2.0/subnets", network_id=self.id("network", NETWORK))["subnets"]:
+            if subnet["host_routes"]:
+                self.put("subnet", subnet["name"], host_routes=[])
         if self.router_routes:
             self.put("router", ROUTER, routes=[])
-        for worker in WORKERS:
-            port = self.get("port", worker)
+        for worker, port in self._ports().items():
             if port["allowed_address_pairs"] or not port["port_security_enabled"]:
                 self.put("port", worker, port_security_enabled=True, allowed_address_pairs=[])
         self.cloud.requests(reset=True)
