@@ -8,6 +8,7 @@ from pathlib import Path
 from lab.cloud.paths import operator_environment as with_cloud
 from lab.defaults import INSIDE, command
 from lab.errors import LabError
+from lab.lxd.paths import operator_environment as with_lxd
 from lab.paths import NETNS, HostPaths, LabPaths
 from lab.proc import has_files, start_time
 
@@ -60,7 +61,7 @@ def operator_environment(paths: LabPaths) -> dict[str, str]:
         "POD_ROUTES_LOCK_DIR": str(paths.operator),
         INSIDE: paths.name,
     }
-    return with_cloud(paths, environment)
+    return with_lxd(paths, with_cloud(paths, environment))
 
 
 def host_argv(of: HostPaths, argv: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from lab import limits
 from lab.enter import ssh_folder
 from lab.lock import locked, remove_lock_file
+from lab.lxd.subids import restore_subids
 from lab.paths import STATE, LabPaths
 from lab.process import run
 
@@ -52,6 +53,7 @@ def leave_computer() -> None:
     if any(path.is_dir() for path in STATE.iterdir()):
         return
     limits.restore_limits()
+    restore_subids()
     if _MADE.exists():
         for name in json.loads(_MADE.read_text()):
             folder = Path(name)

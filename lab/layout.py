@@ -80,6 +80,7 @@ class Layout:
         node_network: IPv4 network of the hosts.
         ipv6: Whether hosts and pods have IPv6 addresses too.
         pods: Whether each worker has a pod bridge and a pod.
+        containers: Whether its machines are containers (see `lab.lxd`), so that it may have no hosts.
     """
 
     controllers: int = DEFAULT_SIZE
@@ -87,6 +88,7 @@ class Layout:
     node_network: str = DEFAULT_NODE_NETWORK
     ipv6: bool = False
     pods: bool = True
+    containers: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built.
@@ -96,7 +98,7 @@ class Layout:
         """
         if not 0 <= self.controllers <= _FIRST_WORKER - _FIRST_CONTROLLER:
             raise LabError(f"--controllers must be 0 to {_FIRST_WORKER - _FIRST_CONTROLLER}, not {self.controllers}")
-        if self.workers < 0 or self.controllers + self.workers == 0:
+        if self.workers < 0 or (self.controllers + self.workers == 0 and not self.containers):
             raise LabError("a lab needs at least one host: --controllers and --workers must not be negative or both 0")
         if self.controllers + self.workers > MAX_HOSTS:
             raise LabError(

@@ -105,6 +105,8 @@ class Lab:
             layout, new = self._settle_layout(size)
             booted = self._bring_up(layout)
             seconds = time.monotonic() - started
+            if not layout.hosts:
+                return new
             if booted == 0 and not new:
                 self._say(f"all {len(layout.hosts)} hosts of the lab {self.name} are up: nothing to do")
                 return False
@@ -283,6 +285,8 @@ class Lab:
     def _bring_up(self, layout: Layout) -> int:
         """Start what does not run; returns how many hosts were started."""
         template.make_template(self.paths)
+        operator.make_folder(self.paths)
+        operator.name_hosts(layout, self.paths)
         network.make_operator(layout, self.paths)
         present, ports = set(network.namespaces(self.paths)), set(network.cables(self.paths))
         missing: list[Host] = []

@@ -1,0 +1,164 @@
+"""The daemon's process, and the namespaces that it and its containers live in.
+
+It has the operator's network namespace, so that its bridges and rules are there and nowhere else, and mounts, process
+ids and control groups of its own: whatever it makes ends with the first process of its process ids. It sees control
+groups v2 alone, as the lab's other hosts do, with its own group at the top.
+"""
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from lab import cgroup
+from lab.errors import LabError
+from lab.lxd.api import Api
+from lab.lxd.paths import INSIDE, LxdPaths
+from lab.lxd.processes import DAEMON, daemon_pid, holder_pid
+from lab.paths import NETNS
+from lab.proc import send_signal, start_time
+
+_READY_SECONDS = 60.0
+_POLL_SECONDS = 0.02
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ENVIRONMENT = {"PATH": _SYSTEM_PATH, "LXD_DIR": INSIDE, "HOME": "/root", "LANG": "C.UTF-8"}
+
+# A group that has others below it may have no processes of its own where controllers are in use: the first process is
+# in `init.scope`, which LXC takes for what it is, and its parent outside.
+_HOLDER = """
+set -e
+echo $$ >"$1/cgroup.procs"
+exec unshare --mount --propagation private --cgroup --pid --fork --kill-child --mount-proc sh -ec '
+    mount --bind "$1" "$2"
+    mount -t sysfs sysfs /sys
+    mount -t cgroup2 cgroup2 /sys/fs/cgroup
+    mkdir /sys/fs/cgroup/init.scope /sys/fs/cgroup/daemon
+    echo $$ >/sys/fs/cgroup/init.scope/cgroup.procs
+    touch "$2/holder"
+    # It has to wait for the orphans, too.
+    while :; do sleep 2147483647 & wait $!; done
+' sh "$2" "$3"
+"""
+_ENTER = """
+set -e
+echo $$ >"$1/cgroup.procs"
+shift
+exec nsenter "$@"
+"""
+
+
+def is_in_operators_place(paths: LxdPaths) -> bool:
+    """Whether the namespaces are there, and the network namespace is still the operator's.
+
+    Args:
+        paths: The LXD's.
+    """
+    holder = holder_pid(paths)
+    try:
+        there = Path(f"/proc/{holder}/ns/net").stat().st_ino
+        return holder is not None and there == (NETNS / paths.lab.operator_netns).stat().st_ino
+    except OSError:
+        return False
+
+
+def start_holder(paths: LxdPaths) -> None:
+    """Make the namespaces.
+
+    Args:
+        paths: The LXD's, whose folder is there and whose namespaces are not.
+
+    Raises:
+        LabError: They cannot be made.
+    """
+    cgroup.kill(paths.cgroup)
+    cgroup.kill(paths.starter)
+    stamp = paths.folder / "holder"
+    stamp.unlink(missing_ok=True)
+    group, starter = cgroup.make(paths.cgroup), cgroup.make(paths.starter)
+    argv = ["sh", "-c", _HOLDER, "sh", str(group), str(paths.folder), INSIDE]
+    _detach(paths, ["nsenter", f"--net={NETNS / paths.lab.operator_netns}", *argv])
+    deadline = time.monotonic() + _READY_SECONDS
+    while not stamp.exists() or holder_pid(paths) is None:
+        if time.monotonic() > deadline:
+            raise LabError(f"the namespaces of LXD cannot be made; see {paths.log}", status=1)
+        time.sleep(_POLL_SECONDS)
+    for pid in (group / "cgroup.procs").read_text().split():
+        (starter / "cgroup.procs").write_text(pid)
+
+
+def start(paths: LxdPaths) -> None:
+    """Start the daemon and wait until it is ready.
+
+    Args:
+        paths: The LXD's, whose namespaces are there and whose daemon does not run.
+
+    Raises:
+        LabError: It did not come up; the message says why or where to look.
+    """
+    holder = holder_pid(paths)
+    if holder is None:
+        raise LabError("the namespaces of LXD are gone", status=1)
+    enter = [
+        f"--target={holder}",
+        "--mount",
+        "--net",
+        "--pid",
+        "--cgroup",
+        "--",
+        "lxd",
+        "--logfile",
+        f"{INSIDE}/lxd.log",
+    ]
+    group = cgroup.make(f"{paths.cgroup}/{DAEMON}")
+    _detach(paths, ["sh", "-c", _ENTER, "sh", str(group), *enter])
+    api, started = Api(paths.socket), time.monotonic()
+    while not api.is_ready():
+        elapsed = time.monotonic() - started
+        if elapsed > _READY_SECONDS or (elapsed > 2 and daemon_pid(paths) is None):
+            raise LabError(f"LXD did not come up: {_last_line(paths.log)}", status=1)
+        time.sleep(_POLL_SECONDS)
+
+
+def stop(paths: LxdPaths, *, kill: bool = False) -> bool:
+    """Stop the daemon; its containers go on running.
+
+    Args:
+        paths: The LXD's.
+        kill: Whether it gets no chance to end in good order.
+
+    Returns:
+        False if it did not run.
+
+    Raises:
+        LabError: It does not end.
+    """
+    pid = daemon_pid(paths)
+    if pid is None:
+        return False
+    # SIGPWR, or `lxd shutdown`, would take the containers down too.
+    send_signal(pid, signal.SIGKILL if kill else signal.SIGTERM)
+    deadline = time.monotonic() + _READY_SECONDS
+    while start_time(pid) is not None:
+        if time.monotonic() > deadline:
+            raise LabError(f"LXD does not end; its log: {paths.log}", status=1)
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _detach(paths: LxdPaths, argv: list[str]) -> None:
+    """Start something that belongs to nobody's session and is nobody's child, so that it outlives this command."""
+    with paths.log.open("a") as log:
+        subprocess.run(
+            ["setsid", "--fork", *argv],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=_ENVIRONMENT,
+            check=True,
+        )
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip() != ""]
+    return f"{lines[-1]} (its log: {log})" if lines else "it said nothing"

@@ -1,0 +1,441 @@
+"""The LXD of a lab: what all commands and tests use."""
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from lab import cgroup, enter, footprint, limits
+from lab.checks import check_computer
+from lab.defaults import DEFAULT_SIZE, command
+from lab.errors import LabError
+from lab.files import add_missing_lines, write_file
+from lab.lock import locked
+from lab.lxd import daemon, image, nodes, processes, resources, subids
+from lab.lxd.api import Api
+from lab.lxd.enter import container_argv
+from lab.lxd.nodes import Node
+from lab.lxd.paths import LxdPaths, exists
+from lab.machines import Lab
+
+_TOOLS = ("lxd", "lxc", "dnsmasq", "nft", "newuidmap")
+_MAKES_IMAGE = "debootstrap"
+_UP_SECONDS = 60.0
+_POLL_SECONDS = 0.05
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Without the remotes that lxc has when nothing is configured: nothing is fetched from anywhere.
+_CLIENT_CONFIG = "default-remote: local\nremotes:\n  local:\n    addr: unix://\n    public: false\naliases: {}\n"
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """How a container is.
+
+    Attributes:
+        node: The container.
+        state: `running`, `frozen` or `stopped`.
+        pid: Its PID 1 as this computer sees it; None if it is stopped.
+    """
+
+    node: Node
+    state: str
+    pid: int | None
+
+
+class Lxd:
+    """The LXD of a lab, running or not.
+
+    Args:
+        lab: The lab. If it is not there, `up` makes one without other hosts.
+        say: What to do with each line of progress; nothing by default.
+    """
+
+    def __init__(self, lab: Lab, *, say: Callable[[str], None] = lambda _: None) -> None:
+        self.lab = lab
+        self.paths = LxdPaths(lab.paths)
+        self._say = say
+        self._api = Api(self.paths.socket)
+
+    # What it is
+
+    @property
+    def exists(self) -> bool:
+        """Whether it has been started, and not been taken down."""
+        return exists(self.lab.paths)
+
+    @property
+    def socket(self) -> Path:
+        """The socket of the API, as it is seen from everywhere but inside the containers."""
+        return self.paths.socket
+
+    @property
+    def folder(self) -> Path:
+        """The operator's LXD_DIR."""
+        return self.paths.folder
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The containers, controllers first.
+
+        Raises:
+            LabError: There is no LXD.
+        """
+        network = self.lab.layout.network
+        return [nodes.node(name, network) for name in self._names()]
+
+    def node(self, name: str) -> Node:
+        """Find a container.
+
+        Args:
+            name: `worker-0`, say.
+
+        Raises:
+            LabError: There is none of that name; the message lists those that there are.
+        """
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise LabError(f"there is no container {name!r}: {', '.join(self._names())}")
+
+    def status(self) -> list[NodeStatus]:
+        """How each container is; not asked of LXD.
+
+        Raises:
+            LabError: There is no LXD.
+        """
+        return [self._status(node) for node in self.nodes]
+
+    @property
+    def daemon_pid(self) -> int | None:
+        """The daemon's process as this computer sees it; None if it does not run."""
+        return processes.daemon_pid(self.paths)
+
+    def addresses(self, name: str) -> dict[str, IPv4Address]:
+        """The IPv4 addresses that a container has, by interface; not asked of LXD.
+
+        Args:
+            name: The container's name.
+
+        Raises:
+            LabError: It does not run.
+        """
+        listed = json.loads(self.exec(name, ["ip", "-4", "-j", "address", "show", "scope", "global"]).stdout or "[]")
+        return {
+            link["ifname"]: IPv4Address(address["local"])
+            for link in listed
+            for address in link.get("addr_info", [])[:1]
+        }
+
+    # Up and down
+
+    def up(
+        self,
+        *,
+        controllers: int | None = None,
+        workers: int | None = None,
+        haproxy: bool | None = None,
+        first_worker: int = 0,
+    ) -> bool:
+        """Start what does not run of it, and create the containers that are missing.
+
+        Args:
+            controllers: How many; as many as there are, or 3 in a new LXD, by default.
+            workers: Likewise.
+            haproxy: Whether to have the guide's load balancer, which is not on the node network; likewise, True.
+            first_worker: Number of the first worker: another than 0 where the lab's hosts have those names.
+
+        Returns:
+            False if there was nothing to do.
+
+        Raises:
+            LabError: It cannot be built here, or a container did not come up.
+        """
+        new = not self.exists
+        default = DEFAULT_SIZE if new else 0
+        sizes = [default if size is None else size for size in (controllers, workers)]
+        asked = controllers is not None or workers is not None
+        wanted: list[str] = []
+        if new or asked:
+            wanted = nodes.names(*sizes, haproxy=new if haproxy is None else haproxy, first_worker=first_worker)
+        check_tools()
+        check_computer()
+        if not self.lab.exists:
+            self.lab.up(controllers=0, workers=0, node_network=nodes.NODE_NETWORK, containers=True)
+        self._check_names(wanted)
+        tarball = image.ensure_image(self._say)
+        with locked(self.lab.name):
+            started = time.monotonic()
+            done = self._bring_up(wanted, tarball)
+        if not done:
+            self._say(f"LXD and its {len(self._names())} containers are up: nothing to do")
+            return False
+        seconds = time.monotonic() - started
+        self._say(f"LXD and its {len(self._names())} containers are up after {seconds:.1f} s; socket: {self.socket}")
+        return True
+
+    def down(self) -> bool:
+        """Remove every trace of it, whatever state it is in; the lab stays.
+
+        Returns:
+            False if there was none.
+        """
+        if not self.paths.root.exists():
+            self._say("there is no LXD: nothing to do")
+            return False
+        with locked(self.lab.name):
+            self._remove()
+        self._say("LXD is gone")
+        return True
+
+    # Its containers
+
+    def exec(self, name: str, argv: Sequence[str], *, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command as root in a container, not by way of LXD.
+
+        Args:
+            name: The container's name.
+            argv: The command.
+            stdin: What it reads; nothing by default.
+
+        Returns:
+            Status and output, whatever the status is.
+
+        Raises:
+            LabError: There is no such container, or it does not run.
+        """
+        self.node(name)
+        return _captured(container_argv(self.paths, name, argv), enter.host_environment(), stdin)
+
+    def lxc(self, argv: Sequence[str], *, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run LXD's own client where the operator sits.
+
+        Args:
+            argv: Its arguments: `["list"]`, say.
+            stdin: What it reads; nothing by default.
+
+        Returns:
+            Status and output, whatever the status is.
+
+        Raises:
+            LabError: There is no LXD.
+        """
+        self._names()
+        return self.lab.operator(["lxc", *argv], stdin=stdin)
+
+    def start(self, name: str) -> None:
+        """Start a container and wait until it has booted; nothing to do if it runs.
+
+        Args:
+            name: Its name.
+
+        Raises:
+            LabError: There is no such container, or it did not come up.
+        """
+        self.node(name)
+        with locked(self.lab.name):
+            self._start([name])
+
+    def stop(self, name: str, *, force: bool = False) -> None:
+        """Shut a container down; nothing to do if it is stopped.
+
+        Args:
+            name: Its name.
+            force: Whether to kill it.
+
+        Raises:
+            LabError: There is no such container, or it does not stop.
+        """
+        self.node(name)
+        if processes.container_pid(self.paths, name) is not None:
+            resources.set_state(self._api, [name], "stop", force=force)
+
+    def restart(self, name: str) -> None:
+        """Shut a container down and start it again: what is not in files is gone.
+
+        Args:
+            name: Its name.
+
+        Raises:
+            LabError: There is no such container, or it did not come up.
+        """
+        self.stop(name)
+        self.start(name)
+
+    # The daemon
+
+    def stop_daemon(self, *, kill: bool = False) -> bool:
+        """Stop the daemon; the containers go on running.
+
+        Args:
+            kill: Whether it gets no chance to end in good order.
+
+        Returns:
+            False if it did not run.
+
+        Raises:
+            LabError: It does not end.
+        """
+        return daemon.stop(self.paths, kill=kill)
+
+    def start_daemon(self) -> bool:
+        """Start the daemon, and wait until it is ready.
+
+        Returns:
+            False if it runs.
+
+        Raises:
+            LabError: There is no LXD, or it does not come up.
+        """
+        self._names()
+        if processes.daemon_pid(self.paths) is not None:
+            return False
+        daemon.start(self.paths)
+        return True
+
+    def restart_daemon(self, *, kill: bool = False) -> None:
+        """Stop the daemon and start it again; the containers go on running.
+
+        Args:
+            kill: Whether it gets no chance to end in good order.
+
+        Raises:
+            LabError: There is no LXD, or it does not come up.
+        """
+        self.stop_daemon(kill=kill)
+        self.start_daemon()
+
+    # How it is done
+
+    def _names(self) -> list[str]:
+        try:
+            found: list[str] = json.loads(self.paths.state.read_text())
+        except FileNotFoundError as error:
+            up = command(self.lab.name, "up --lxd")
+            raise LabError(f"the lab {self.lab.name!r} has no LXD: start one with {up}") from error
+        return found
+
+    def _write_names(self, names: Sequence[str]) -> None:
+        new = self.paths.state.with_suffix(".new")
+        new.write_text(json.dumps(names))
+        new.rename(self.paths.state)
+
+    def _check_names(self, wanted: Sequence[str]) -> None:
+        """Refuse what the lab's other hosts have already, or what does not fit."""
+        layout = self.lab.layout
+        if layout.ipv6:
+            raise LabError("containers have IPv4 addresses only: use a lab without --ipv6")
+        taken = [host.name for host in layout.hosts if host.name in wanted]
+        if taken:
+            raise LabError(
+                f"{taken[0]} is a host of the lab {self.lab.name} already: take others, first_worker="
+                f"{layout.workers} say, or a lab without hosts"
+            )
+        for name in wanted:
+            nodes.node(name, layout.network)
+
+    def _bring_up(self, wanted: Sequence[str], tarball: Path) -> bool:
+        """Make and start what is missing; returns whether there was anything."""
+        layout = self.lab.layout
+        names = nodes.in_order([*(self._names() if self.exists else []), *wanted])
+        with locked(footprint.COMPUTER):
+            limits.raise_limits(len(layout.hosts) + len(names))
+            subids.ensure_subids()
+        done = False
+        if not self.exists:
+            self._prepare()
+            self._write_names([])
+            done = True
+        elif not daemon.is_in_operators_place(self.paths):
+            daemon.start_holder(self.paths)
+        if processes.daemon_pid(self.paths) is None:
+            daemon.start(self.paths)
+            done = True
+        states = resources.instances(self._api)
+        missing = [name for name in names if name not in states]
+        if missing:
+            resources.ensure_image(self._api, tarball)
+            resources.create(self._api, [nodes.node(name, layout.network) for name in missing])
+            self._name_hosts([nodes.node(name, layout.network) for name in missing])
+        self._write_names(names)
+        stopped = [name for name in names if states.get(name) != "Running"]
+        self._start(stopped)
+        return done or stopped != []
+
+    def _prepare(self) -> None:
+        """Start a new daemon and give it what all containers need."""
+        self._remove()
+        self.paths.root.mkdir(mode=0o700)
+        self.paths.folder.mkdir(mode=0o711)
+        write_file(self.paths.client / "config.yml", _CLIENT_CONFIG, 0o600)
+        daemon.start_holder(self.paths)
+        daemon.start(self.paths)
+        resources.configure(self._api)
+        resources.take_over_bridge(self._api, self.lab.layout, self.lab.paths.operator_netns)
+
+    def _start(self, names: Sequence[str]) -> None:
+        """Start those that do not run, and wait until all have booted."""
+        states = resources.instances(self._api)
+        resources.set_state(self._api, [name for name in names if states[name] != "Running"], "start")
+        with ThreadPoolExecutor(max(1, len(names))) as pool:
+            list(pool.map(self._wait_until_up, names))
+
+    def _wait_until_up(self, name: str) -> None:
+        deadline = time.monotonic() + _UP_SECONDS
+        while True:
+            pid = processes.container_pid(self.paths, name)
+            if pid is not None:
+                argv = container_argv(self.paths, name, ["systemctl", "is-system-running", "--wait"])
+                said = _captured(argv, enter.host_environment(), None).stdout.strip()
+                # A unit that failed must not hide that the container itself works.
+                if said in ("running", "degraded"):
+                    return
+            if time.monotonic() > deadline:
+                raise LabError(f"{name} did not come up within {_UP_SECONDS:.0f} s; try `lxc console {name}`", status=1)
+            time.sleep(_POLL_SECONDS)
+
+    def _name_hosts(self, made: Sequence[Node]) -> None:
+        lines = [f"{node.address}\t{node.name}\n" for node in made if node.address is not None]
+        add_missing_lines(self.lab.paths.operator / "hosts", lines)
+
+    def _status(self, node: Node) -> NodeStatus:
+        pid = processes.container_pid(self.paths, node.name)
+        if pid is None:
+            return NodeStatus(node, "stopped", None)
+        return NodeStatus(node, "frozen" if cgroup.is_frozen(self.paths.payload(node.name)) else "running", pid)
+
+    def _remove(self) -> None:
+        # The files last: they say that there is something to remove.
+        cgroup.kill(self.paths.cgroup)
+        cgroup.kill(self.paths.starter)
+        resources.clear_network(self.lab.paths.operator_netns)
+        shutil.rmtree(self.paths.client, ignore_errors=True)
+        shutil.rmtree(self.paths.root, ignore_errors=True)
+
+
+def check_tools() -> None:
+    """Check that what it needs is installed.
+
+    Raises:
+        LabError: It is not; the message says what to run.
+    """
+    tools = _TOOLS if image.is_made() else (*_TOOLS, _MAKES_IMAGE)
+    missing = [tool for tool in tools if shutil.which(tool, path=_SYSTEM_PATH) is None]
+    if missing:
+        raise LabError(f"{', '.join(missing)} not found: run scripts/setup.sh lxd")
+
+
+def _captured(argv: Sequence[str], environment: dict[str, str], stdin: str | None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        argv,
+        input=stdin if stdin is not None else "",
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=environment,
+        check=False,
+    )
