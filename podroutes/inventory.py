@@ -118,6 +118,10 @@ class HostData(BaseModel):
     pod_cidrs: Annotated[
         Networks | None, Field(description="The worker's pod CIDRs, one a family, instead of the computed ones.")
     ] = None
+    connection: Annotated[
+        Literal["linux_exec", "lxd"],
+        Field(description="What reaches the machine: linux_exec (SSH), or lxd (LXD or Incus, by the instance's name)."),
+    ] = "linux_exec"
     interface: Annotated[
         InterfaceName | None,
         Field(description="The device that routes use, instead of the one that has the internal IP."),

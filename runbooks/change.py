@@ -45,7 +45,7 @@ def change_hosts(
         report = _run(run, session, task, options, console)
         if options.diff:
             print_diff(console, report.hosts)
-        print_recap(console, report, unmanaged=session.unmanaged)
+        print_recap(console, report, unmanaged=session.unmanaged, notes=session.notes)
         print_failures(console, report)
         if options.json:
             write_json(report, options.json)
@@ -84,7 +84,7 @@ def _run(run: Run, session: Session, task: Callable[..., Result], options: Optio
     if not approved or planned.interrupted:
         return planned.model_copy(update={"dry_run": False}) if not approved else planned
     print_diff(console, planned.hosts)
-    print_recap(console, planned, unmanaged=session.unmanaged)
+    print_recap(console, planned, unmanaged=session.unmanaged, notes=session.notes)
     changes = sum(len(host_changes) for host_changes in approved.values())
     if not _ask(f"Apply {changes} changes to {len(approved)} hosts? [y/N] "):
         console.print("Nothing was changed.")

@@ -123,7 +123,7 @@ def _print(console: Console, report: RunReport, session: Session) -> None:
     print_findings(console, report)
     print_healed(console, report)
     print_directions(console, report.directions)
-    print_recap(console, report, unmanaged=session.unmanaged)
+    print_recap(console, report, unmanaged=session.unmanaged, notes=session.notes)
     console.print(coverage(report), soft_wrap=True)
     print_failures(console, report)
 

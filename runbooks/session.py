@@ -31,6 +31,8 @@ _FILE_OPTIONS: Final[Mapping[str, str]] = {
     "defaults_file": "defaults.yaml",
 }
 _SIMPLE_INVENTORY: Final = "SimpleInventory"
+# Those that read Nornir's own files; LXDInventory has hosts besides them, and needs none of them.
+_WITH_FILES: Final = frozenset({_SIMPLE_INVENTORY, "LXDInventory"})
 
 
 class Settings(BaseModel):
@@ -50,12 +52,14 @@ class Session:
         plan: The whole cluster's network.
         hosts: Names of the chosen hosts, in the inventory's order; at least one.
         unmanaged: Chosen hosts that are not connected to (`manage_routes: false`).
+        notes: What the inventory's source says of machines that are not in it, a sentence each.
     """
 
     nornir: Nornir
     plan: NetworkPlan
     hosts: tuple[str, ...]
     unmanaged: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def open_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Session:
@@ -74,9 +78,7 @@ def open_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Sessio
     logging.getLogger("nornir").addHandler(logging.NullHandler())
     settings = _load_config(config)
     files = {name: str(settings["inventory"]["options"].get(name, "")) for name in _FILE_OPTIONS}
-    problems = (
-        _check_files(files) if settings["inventory"].get("plugin", _SIMPLE_INVENTORY) == _SIMPLE_INVENTORY else []
-    )
+    problems = _check_files(files) if settings["inventory"]["plugin"] in _WITH_FILES else []
     nornir = _init_nornir(settings, config, problems, dry_run=dry_run)
     plan = _check_plan(nornir.inventory, files, problems)
     chosen = choose_hosts(nornir.inventory, limit)
@@ -90,6 +92,7 @@ def open_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Sessio
         plan=plan,
         hosts=managed,
         unmanaged=tuple(name for name in chosen if name not in wanted),
+        notes=getattr(nornir.inventory, "notes", ()),
     )
 
 
@@ -112,9 +115,10 @@ def _load_config(path: Path) -> dict[str, Any]:
         message = f"{shown(path)}: unknown keys: {unknown}; Nornir's are {', '.join(sorted(known))}"
         raise UsageError(message)
     content["inventory"] = dict(content.get("inventory") or {})
+    plugin = content["inventory"].setdefault("plugin", _SIMPLE_INVENTORY)
     options = dict(content["inventory"].get("options") or {})
     for name, default in _FILE_OPTIONS.items():
-        if name in options or content["inventory"].get("plugin", _SIMPLE_INVENTORY) == _SIMPLE_INVENTORY:
+        if name in options or plugin == _SIMPLE_INVENTORY:
             options[name] = str(path.resolve().parent / Path(options.get(name, default)).expanduser())
     content["inventory"]["options"] = options
     try:
@@ -131,8 +135,8 @@ def _check_files(files: Mapping[str, str]) -> list[Problem]:
     problems: list[Problem] = []
     for name, path in files.items():
         file = Path(path)
-        if not file.exists():
-            if name == "host_file":
+        if path == "" or not file.exists():
+            if name == "host_file" and path != "":
                 problems.append(Problem(shown(file), "", "", "there is no such file"))
             contents[name] = None
             continue
@@ -142,7 +146,7 @@ def _check_files(files: Mapping[str, str]) -> list[Problem]:
             problems.append(Problem(shown(file), "", "", _yaml_message(error)))
     if problems:
         raise InventoryError(problems)  # the rest can't be read without it
-    hosts, groups, defaults = (shown(Path(files[name])) for name in _FILE_OPTIONS)
+    hosts, groups, defaults = (shown(Path(files[name])) if files[name] else "" for name in _FILE_OPTIONS)
     return [
         *check_hosts(contents["host_file"], contents["group_file"], hosts),
         *check_groups(contents["group_file"], groups),
@@ -195,23 +199,30 @@ def _on_demand(entry_point: EntryPoint) -> Any:  # noqa: ANN401  # Nornir only e
 
 def _check_plan(inventory: Inventory, files: Mapping[str, str], problems: list[Problem]) -> NetworkPlan:
     where = {name: shown(Path(path)) if path else "" for name, path in files.items()}
+    problems = [*problems, *getattr(inventory, "problems", ())]
     holder = Holder(where["defaults_file"], DEFAULTS)
     try:
-        entries = [_entry(host, where, holder) for host in inventory.hosts.values()]
+        entries = [_entry(host, where, holder, inventory) for host in inventory.hosts.values()]
     except RecursionError as error:  # groups that contain each other, which the files' check has named
         raise InventoryError(problems or [holder.problem("", "groups contain each other")]) from error
     try:
         plan = build_network_plan(inventory.defaults.data, holder, entries)
     except InventoryError as error:
-        raise InventoryError([*problems, *error.problems]) from error
+        # What the source of a host says of a key is nearer to the cause.
+        said = {(problem.host, problem.key) for problem in problems}
+        further = [problem for problem in error.problems if (problem.host, problem.key) not in said]
+        raise InventoryError([*problems, *further]) from error
     if problems:
         raise InventoryError(problems)
     return plan
 
 
-def _entry(host: Host, where: Mapping[str, str], defaults: Holder) -> HostEntry:
-    own = Holder(where["host_file"], host.name)
-    holders = dict.fromkeys(host.data, own)
+def _entry(host: Host, where: Mapping[str, str], defaults: Holder, inventory: Inventory) -> HostEntry:
+    found = getattr(inventory, "keys", {}).get(host.name)
+    # A host that a program knows may stand in no file at all.
+    source = Holder(getattr(inventory, "source", ""), host.name)
+    own = Holder(where["host_file"], host.name) if found is None or where["host_file"] else source
+    holders = {key: source if key in (found or ()) else own for key in host.data}
     groups = host.extended_groups()
     for group in groups:
         for key in group.data:

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _show(options: Options) -> int:
     from podroutes.cloud import CloudState
     from podroutes.host_state import HostState
-    from podroutes.report.console import new_console, print_failures
+    from podroutes.report.console import new_console, print_failures, print_notes
     from podroutes.report.json_report import write_json
     from podroutes.report.routing_table import print_as_gcloud, print_as_table, print_as_text, print_clouds
     from podroutes.routing_table import build_routing_table
@@ -55,6 +55,7 @@ def _show(options: Options) -> int:
         case _:
             print_as_table(console, table)
             print_clouds(console, table)
+    print_notes(new_console(sys.stderr), session.notes)
     print_failures(new_console(sys.stderr), report)
     if options.json:
         write_json(report, options.json)

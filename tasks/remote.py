@@ -13,13 +13,13 @@ DEFAULT_COMMAND_TIMEOUT: Final = 60.0
 def run_script(task: Task, script: str) -> ScriptResult:
     """Run a script as root on the task's host, over the one connection that the host has.
 
-    The connection plugin is the host's `x_connection` in the inventory, SSH where it names none; the time limit is
+    The connection plugin is the host's `connection` in the inventory, SSH where it names none; the time limit is
     `command_timeout`, in seconds, of `user_defined` in Nornir's configuration.
 
     Raises:
         HostError: The host can't be reached, refuses, or does not answer in time.
     """
-    name = task.host.get("x_connection", DEFAULT_CONNECTION)
+    name = task.host.get("connection", DEFAULT_CONNECTION)
     connection = cast("ScriptRunner", task.host.get_connection(name, task.nornir.config))
     timeout = task.nornir.config.user_defined.get("command_timeout", DEFAULT_COMMAND_TIMEOUT)
     return connection.run_script(script, timeout=float(timeout))

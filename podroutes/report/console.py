@@ -53,13 +53,16 @@ def _diff_style(line: str) -> str:
     return "cyan" if stripped.startswith("@@") else ""
 
 
-def print_recap(console: Console, report: RunReport, *, unmanaged: Sequence[str] = ()) -> None:
+def print_recap(
+    console: Console, report: RunReport, *, unmanaged: Sequence[str] = (), notes: Sequence[str] = ()
+) -> None:
     """Print a row for each host, and a line that sums them up.
 
     Args:
         console: Where to.
         report: Of the run.
         unmanaged: Hosts that the inventory keeps this software away from.
+        notes: What the inventory says of machines that are not in it.
     """
     rows = [
         (
@@ -71,15 +74,22 @@ def print_recap(console: Console, report: RunReport, *, unmanaged: Sequence[str]
         for host in report.hosts
     ]
     print_table(console, ("HOST", "OUTCOME", "TIME", "WHAT"), rows)
-    notes: dict[str, list[str]] = {}
+    hosts_notes: dict[str, list[str]] = {}
     for host in report.hosts:
         for note in host.notes:
-            notes.setdefault(note, []).append(host.host)
-    for note, names in notes.items():
+            hosts_notes.setdefault(note, []).append(host.host)
+    for note, names in hosts_notes.items():
         console.print(Text(f"note: {', '.join(names)}: {note}", style="cyan"), soft_wrap=True)
+    print_notes(console, notes)
     if unmanaged:
         console.print(f"not managed, by the inventory: {', '.join(unmanaged)}", soft_wrap=True)
     console.print(Text(summary(report), style="bold red" if report.exit_code == 1 else "bold green"), soft_wrap=True)
+
+
+def print_notes(console: Console, notes: Sequence[str]) -> None:
+    """Print sentences that a person should know, a line each."""
+    for note in notes:
+        console.print(Text(f"note: {note}", style="cyan"), soft_wrap=True)
 
 
 def summary(report: RunReport) -> str:

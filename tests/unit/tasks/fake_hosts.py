@@ -103,7 +103,7 @@ def nornir_with(hosts: dict[str, FakeHost | Exception], *, dry_run: bool = False
             name=name,
             hostname=name,
             groups=ParentGroups(),
-            data={"x_connection": CONNECTION},
+            data={"connection": CONNECTION},
             connection_options={CONNECTION: ConnectionOptions(extras={"fake": fake})},
             defaults=defaults,
         )

@@ -1,0 +1,1 @@
+"""Nornir inventory plugins: where hosts come from."""

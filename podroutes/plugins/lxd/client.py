@@ -1,0 +1,343 @@
+"""A client of the REST API of LXD and Incus, as far as this project needs it.
+
+Commands run with recorded output, over plain HTTP: over a websocket, as `lxc exec` does it, the output of fast commands
+is lost now and then.
+"""
+
+import errno
+import logging
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+
+from podroutes.errors import AuthenticationError, RemoteCommandError, RemoteTimeoutError, UnreachableError, UsageError
+from podroutes.plugins.lxd.remotes import Certificates, Remote
+
+MAX_OUTPUT_BYTES: Final = 64 << 20
+RUNNING: Final = "Running"
+_OPERATION: Final = re.compile(r"/1\.0/operations/[0-9a-f-]{36}")
+_LOG: Final = re.compile(r"/1\.0/instances/[A-Za-z0-9-]+/logs/(exec-output/)?[A-Za-z0-9_.-]+")
+_SUCCESS: Final = 200
+_FAILED: Final = range(400, 500)
+_RETRY_SECONDS: Final = 0.1
+_LINE_LENGTH: Final = 300
+logger = logging.getLogger(__name__)
+
+
+class ApiError(Exception):
+    """The daemon refused a request.
+
+    Attributes:
+        status: HTTP status.
+        reason: What it said, one line.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    """What a command left behind: exit status and output."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+class LxdClient:
+    """Requests to one daemon; not to be shared between threads.
+
+    Args:
+        remote: Where it is.
+        conn_timeout: Seconds until it must have answered.
+        patient: Whether one that restarts is waited for, as long again.
+
+    Raises:
+        UsageError: A certificate can't be used.
+    """
+
+    def __init__(self, remote: Remote, conn_timeout: float, *, patient: bool = True) -> None:
+        self.remote = remote
+        self._conn_timeout = conn_timeout
+        self._patience = conn_timeout if patient else 0.0
+        self._known_to_listen = False
+        verify: ssl.SSLContext | bool = True
+        if remote.certificates is not None:
+            verify = _tls(remote.certificates)
+        self._http = httpx.Client(
+            base_url=remote.url,
+            params={"project": remote.project},
+            timeout=conn_timeout,
+            trust_env=False,
+            transport=httpx.HTTPTransport(verify=verify, uds=remote.socket, trust_env=False),
+        )
+
+    def close(self) -> None:
+        """Close it."""
+        self._http.close()
+
+    def instances(self) -> list[Any]:
+        """All instances of the project, with their state and addresses, in one request.
+
+        Raises:
+            UnreachableError: The daemon does not answer.
+            ApiError: It refuses.
+        """
+        listed = self._metadata("GET", "/1.0/instances", params={"recursion": "2"})
+        return listed if isinstance(listed, list) else []
+
+    def status(self, instance: str) -> str:
+        """Whether an instance runs: `Running`, `Stopped`, `Frozen` and the like.
+
+        Raises:
+            UnreachableError: The daemon does not answer.
+            ApiError: There is no such instance (404), or the daemon refuses.
+        """
+        return str(_mapping(self._metadata("GET", _instance(instance))).get("status", ""))
+
+    def push_file(self, instance: str, path: str, content: bytes, *, mode: int, uid: int = 0, gid: int = 0) -> None:
+        """Write a file inside an instance.
+
+        Args:
+            instance: Its name.
+            path: Absolute path there.
+            content: What is to be in it.
+            mode: Permission bits.
+            uid: Owner, as the instance numbers them.
+            gid: Group, likewise.
+
+        Raises:
+            UnreachableError: The daemon does not answer.
+            ApiError: It refuses.
+        """
+        owner = {"uid": str(uid), "gid": str(gid), "mode": f"{mode:04o}", "type": "file", "write": "overwrite"}
+        headers = {f"X-{server}-{key}": value for server in ("LXD", "Incus") for key, value in owner.items()}
+        url = f"{_instance(instance)}/files"
+        self._send("POST", url, params={"path": path}, content=content, headers=headers)
+
+    def execute(self, instance: str, argv: Sequence[str], *, timeout: float) -> ExecResult:
+        """Run a command in an instance, as its root, without standard input.
+
+        Args:
+            instance: Its name.
+            argv: The command.
+            timeout: Seconds until it must have ended.
+
+        Raises:
+            UnreachableError: The daemon does not answer, or does not know any more what became of the command.
+            RemoteTimeoutError: It did not end in time.
+            RemoteCommandError: It could not be started, or ended without an exit status.
+            ApiError: The daemon refuses.
+        """
+        deadline = time.monotonic() + timeout
+        operation = self._start(instance, argv)
+        ended = self._wait(operation, deadline, timeout)
+        answer = _mapping(ended.get("metadata"))
+        files = [str(_mapping(answer.get("output")).get(number, "")) for number in ("1", "2")]
+        try:
+            if ended.get("status_code") != _SUCCESS:
+                raise RemoteCommandError(f"it could not be started: {_one_line(ended.get('err'))}")
+            status = answer.get("return")
+            if not isinstance(status, int) or not 0 <= status <= 255:
+                raise RemoteCommandError("it has no exit status")
+            stdout, stderr = (self._read(file) for file in files)
+            return ExecResult(status, stdout, stderr)
+        finally:
+            for file in files:
+                self._delete(file)
+
+    # One request
+
+    def _start(self, instance: str, argv: Sequence[str]) -> str:
+        body = {
+            "command": list(argv),
+            "record-output": True,
+            "wait-for-websocket": False,
+            "interactive": False,
+            "environment": {},
+        }
+        # Sent once: it could have been started although the answer is lost.
+        answer = self._send("POST", f"{_instance(instance)}/exec", json=body, again=False).json()
+        operation = str(_mapping(answer).get("operation", "")).partition("?")[0]
+        if _OPERATION.fullmatch(operation) is None:
+            raise RemoteCommandError("the daemon's answer is not understood: it names no operation")
+        return operation
+
+    def _wait(self, operation: str, deadline: float, timeout: float) -> Mapping[str, Any]:
+        while True:
+            remaining = max(1, round(deadline - time.monotonic()))
+            try:
+                ended = _mapping(
+                    self._metadata(
+                        "GET",
+                        f"{operation}/wait",
+                        params={"timeout": str(remaining)},
+                        timeout=httpx.Timeout(self._conn_timeout, read=remaining + self._conn_timeout),
+                    )
+                )
+            except ApiError as error:
+                # A daemon that restarts forgets what it was about.
+                message = "the daemon restarted while a command ran: what became of it is not known"
+                raise UnreachableError(message) from error
+            if ended.get("status_code") == _SUCCESS or ended.get("status_code") in _FAILED:
+                return ended
+            if time.monotonic() >= deadline:
+                raise RemoteTimeoutError(f"the command did not end within {timeout:.1f} s")
+
+    def _read(self, file: str) -> bytes:
+        if file == "":
+            return b""
+        _check_log(file)
+        content = bytearray()
+        try:
+            with self._http.stream("GET", file) as response:
+                if response.status_code != _SUCCESS:
+                    raise RemoteCommandError(f"the command's output could not be read (HTTP {response.status_code})")
+                for part in response.iter_bytes():
+                    content += part
+                    if len(content) > MAX_OUTPUT_BYTES:
+                        raise RemoteCommandError(f"the command printed more than {MAX_OUTPUT_BYTES >> 20} MiB")
+        except httpx.TransportError as error:
+            raise UnreachableError(self._explain(error, _os_error(error))) from error
+        return bytes(content)
+
+    def _delete(self, file: str) -> None:
+        try:
+            if file != "":
+                _check_log(file)
+                self._send("DELETE", file)
+        except Exception:  # it is a file in the daemon's log folder; the command's result is what counts
+            logger.debug("%s could not be deleted", file, exc_info=True)
+
+    def _metadata(self, method: str, url: str, **request: Any) -> Any:  # noqa: ANN401  # JSON; each caller checks it
+        answer = self._send(method, url, **request).json()
+        return _mapping(answer).get("metadata")
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        again: bool = True,
+        **request: Any,  # noqa: ANN401  # httpx's own
+    ) -> httpx.Response:
+        """Send a request; one that surely did not arrive, or may arrive twice (`again`), is sent until it does."""
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                self._knock()
+                response = self._http.request(method, url, **request)
+            except (httpx.TransportError, OSError) as error:
+                self._known_to_listen = False
+                cause = _os_error(error)
+                never_arrived = isinstance(error, httpx.ConnectError | OSError)
+                final = isinstance(cause, PermissionError | ssl.SSLError)
+                if final or not (again or never_arrived) or time.monotonic() >= deadline:
+                    raise UnreachableError(self._explain(error, cause)) from error
+                time.sleep(_RETRY_SECONDS)
+                continue
+            if response.is_success:
+                return response
+            reason = _reason(response)
+            if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # it starts or stops
+                if time.monotonic() >= deadline:
+                    raise UnreachableError(f"{self.remote.label}: {reason}")
+                time.sleep(_RETRY_SECONDS)
+                continue
+            if response.status_code == httpx.codes.FORBIDDEN:
+                raise AuthenticationError(f"{self.remote.label}: {reason}; is this client's certificate trusted there?")
+            raise ApiError(response.status_code, reason)
+
+    def _knock(self) -> None:
+        """See that somebody listens on the unix socket: httpcore leaves open what it can't connect."""
+        if self.remote.socket is not None and not self._known_to_listen:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knocking:
+                knocking.settimeout(self._conn_timeout)
+                knocking.connect(self.remote.socket)
+            self._known_to_listen = True
+
+    def _explain(self, error: Exception, cause: OSError | None) -> str:
+        where = self.remote.socket or self.remote.url
+        if isinstance(cause, PermissionError):
+            hint = "permission denied: run this as root, or as a user of the socket's group"
+        elif isinstance(cause, ssl.SSLCertVerificationError):
+            hint = (
+                "the server's certificate is not the one that is known; if it was renewed, "
+                f"`{self.remote.program} remote` replaces it"
+            )
+        elif cause is not None and cause.errno in (errno.ENOENT, errno.ECONNREFUSED):
+            hint = "nobody answers: is the daemon running?"
+        elif isinstance(error, httpx.TimeoutException):
+            hint = f"no answer within {self._conn_timeout:.0f} s"
+        else:
+            hint = _one_line(error) or type(error).__name__
+        return f"{self.remote.label} ({where}): {hint}"
+
+
+def _tls(files: Certificates) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if files.server is not None:
+            # This very certificate and no other, whatever names it has: that is what the client's user agreed to.
+            context.check_hostname = False
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+            context.load_verify_locations(cafile=str(files.server))
+        if files.authority is not None:
+            context.load_verify_locations(cafile=str(files.authority))
+        if files.server is None and files.authority is None:
+            context.load_default_certs()
+        context.load_cert_chain(str(files.certificate), str(files.key), password=_no_password)
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise UsageError(f"the certificates beside {files.certificate} can't be used: {_one_line(error)}") from error
+    return context
+
+
+def _no_password() -> str:
+    message = "the key has a password"
+    raise ValueError(message)
+
+
+def _instance(name: str) -> str:
+    return f"/1.0/instances/{quote(name, safe='')}"
+
+
+def _check_log(file: str) -> None:
+    if _LOG.fullmatch(file) is None:
+        raise RemoteCommandError("the daemon's answer is not understood: it names no file with the command's output")
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _reason(response: httpx.Response) -> str:
+    try:
+        said = _mapping(response.json()).get("error")
+    except ValueError:
+        said = None
+    return _one_line(said) or f"HTTP {response.status_code}"
+
+
+def _one_line(text: object) -> str:
+    shown = "".join(character if character.isprintable() else " " for character in str(text or ""))
+    return " ".join(shown.split())[:_LINE_LENGTH]
+
+
+def _os_error(error: BaseException) -> OSError | None:
+    return next((cause for cause in _causes(error) if isinstance(cause, OSError)), None)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
