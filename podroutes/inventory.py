@@ -235,6 +235,7 @@ class HostEntry:
         data: Its data with what groups and defaults add, by key.
         holder: Where the host itself is written.
         holders: Where each key of `data` is written.
+        source: What says keys of this host besides its entry in a file, if anything does.
     """
 
     name: str
@@ -243,6 +244,7 @@ class HostEntry:
     data: Mapping[str, Any]
     holder: Holder
     holders: Mapping[str, Holder]
+    source: Holder | None = None
 
 
 def read_cluster(data: Mapping[str, Any], holder: Holder) -> tuple[ClusterData | None, list[Problem]]:
@@ -267,7 +269,7 @@ def read_host(entry: HostEntry) -> tuple[HostData | None, list[Problem]]:
     """
     misplaced = []
     for key, holder in entry.holders.items():
-        on_host = holder == entry.holder
+        on_host = holder in (entry.holder, entry.source)
         if key in CLUSTER_KEYS and holder.name != DEFAULTS:
             misplaced.append(
                 holder.problem(f"data.{key}", "is the whole cluster's; write it below data in the defaults")

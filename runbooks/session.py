@@ -236,6 +236,7 @@ def _entry(host: Host, where: Mapping[str, str], defaults: Holder, inventory: In
         data=host.extended_data(),
         holder=own,
         holders=holders,
+        source=source if found is not None else None,
     )
 
 

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from podroutes.plugins.lxd.client import ApiError, LxdClient
 
 CONNECTION_NAME: Final = "lxd"
-# The file is gone before the script starts, however that ends; `timeout` ends what nobody waits for any more.
-_LAUNCH: Final = (
-    'exec <"$0" && rm -f -- "$0" || exit; export LC_ALL=C; '
-    'if command -v timeout >/dev/null; then exec timeout "$1" /bin/sh -s; else exec /bin/sh -s; fi'
-)
+# The file is gone before the script starts, however that ends; `timeout` ends what nobody waits for any more. The exit
+# status goes another way, since LXD takes 126 and 127 for a command that could not be started.
+_LAUNCH: Final = """
+exec <"$0" && rm -f -- "$0" || exit
+export LC_ALL=C
+if command -v timeout >/dev/null; then timeout "$1" /bin/sh -s; else /bin/sh -s; fi
+printf '%s %s' "$2" "$?" >&2
+"""
 _ADVICE: Final = {"Stopped": "start", "Frozen": "unfreeze"}
 
 
@@ -134,9 +137,9 @@ class LxdInstance:
         if not (math.isfinite(timeout) and timeout > 0):
             message = f"timeout must be a positive number of seconds, not {timeout}"
             raise ValueError(message)
-        marker = new_marker()
+        marker, end = new_marker(), new_marker()
         path = f"/run/pod-routes-{secrets.token_hex(8)}.sh"
-        argv = ["/bin/sh", "-c", _LAUNCH, path, str(math.ceil(timeout) + 1)]
+        argv = ["/bin/sh", "-c", _LAUNCH, path, str(math.ceil(timeout) + 1), end]
         try:
             self._client.push_file(self.name, path, wrap(script, marker), mode=0o600)
             result = self._client.execute(self.name, argv, timeout=timeout)
@@ -144,12 +147,16 @@ class LxdInstance:
             raise self._explain(error) from error
         except HostError as error:
             raise type(error)(f"{self.name}: {error}") from error
-        output = unwrap(result.stdout, result.stderr, marker)
+        stderr, ended, status = result.stderr.rpartition(f"{end} ".encode())
+        output = unwrap(result.stdout, stderr if ended else result.stderr, marker)
         if not output.started:
             said = last_line(output.stderr) or last_line(output.stdout) or "it said nothing"
             message = f"{self.name}: /bin/sh did not start (exit status {result.status}): {said}"
             raise RemoteCommandError(message)
-        return ScriptResult(result.status, output.stdout, output.stderr)
+        if not status.isdigit():
+            message = f"{self.name}: the command was ended before it had an exit status"
+            raise RemoteCommandError(message)
+        return ScriptResult(int(status), output.stdout, output.stderr)
 
     def push_file(self, path: str, content: bytes, *, mode: int, uid: int = 0, gid: int = 0) -> None:
         """Write a file inside the instance.

@@ -1,5 +1,6 @@
 """Scripts in an instance, over a daemon that answers as told."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,14 +37,18 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
         pushed.append(request.body)
         return metadata({})
 
-    def shell(words: bytes) -> Callable[[Request], Answer]:
-        """What a shell would print of the script's first line, and then of the script."""
-        return lambda _: Answer(200, pushed[-1].split(b";")[0].split()[-1] + b"\n" + words)
+    def shell(words: bytes, end: Callable[[], bytes] = bytes) -> Callable[[Request], Answer]:
+        """What a shell would print of the script's first line, and then of the script; and its end."""
+        return lambda _: Answer(200, pushed[-1].split(b";")[0].split()[-1] + b"\n" + words + end())
+
+    def status() -> bytes:
+        start = next(request for request in reversed(daemon.requests) if request.path.endswith("/exec"))
+        return json.loads(start.body)["command"][-1].encode() + b" 127"
 
     daemon.answers |= {
         FILES: take,
         f"GET {OUTPUT['1']}": shell(b"said\n"),
-        f"GET {OUTPUT['2']}": shell(b"warned\n"),
+        f"GET {OUTPUT['2']}": shell(b"warned\n", status),
     }
     with serving(daemon, tmp_path / "unix.socket"):
         yield daemon
@@ -64,7 +69,7 @@ def instance(daemon: Daemon) -> Iterator[LxdInstance]:
 
 
 def test_a_script_is_pushed_run_and_read(daemon: Daemon, instance: LxdInstance) -> None:
-    assert instance.run_script("echo said\n", timeout=5) == ScriptResult(0, "said\n", "warned\n")
+    assert instance.run_script("echo said\n", timeout=5) == ScriptResult(127, "said\n", "warned\n")
     push = next(request for request in daemon.requests if request.path.endswith("/files"))
     (path,) = push.query["path"]
     assert path.startswith("/run/pod-routes-")
@@ -116,6 +121,7 @@ def test_one_that_there_is_not_is_unreachable(daemon: Daemon) -> None:
             RemoteTimeoutError("the command did not end within 0.1 s"),
         ),
         (f"GET {OUTPUT['1']}", Answer(200, b"sh: can't open\n"), RemoteCommandError("/bin/sh did not start")),
+        (f"GET {OUTPUT['2']}", Answer(200, b"Killed\n"), RemoteCommandError("the command was ended before it had")),
     ],
 )
 def test_what_goes_wrong_is_said_with_the_hosts_name(

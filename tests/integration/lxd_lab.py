@@ -1,0 +1,98 @@
+"""A lab with a real LXD, as the tests of its plugins see it."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from lab import Lab
+from lab.lxd import Lxd
+from tests.integration.cluster import DATA, HOST_LOCK, ROOT, SCRIPT, SYSCTL, UNIT, Cluster
+
+EXAMPLE = ROOT / "examples" / "lxd"
+CONTROLLERS = ("controller-0", "controller-1", "controller-2")
+WORKERS = ("worker-0", "worker-1", "worker-2")
+NODES = (*CONTROLLERS, *WORKERS)
+POD_CIDRS = {f"worker-{x}": f"10.200.{x}.0/24" for x in range(9)}
+PODS = {f"worker-{x}": f"10.200.{x}.2" for x in range(9)}
+NEXT_HOPS = {f"worker-{x}": f"10.0.2.2{x}" for x in range(9)}
+
+# As a node is before anything was provisioned, whatever a test did to it.
+_PRISTINE = f"""
+systemctl disable --now routes.service 2>/dev/null || true
+rm -rf {DATA.rpartition("/")[0]} {SCRIPT} {UNIT} {UNIT}.d {SYSCTL} {HOST_LOCK} /run/kubernetes-routes
+systemctl daemon-reload
+systemctl reset-failed
+for table in 'proto 201' 'proto static' 'proto boot'; do ip route flush root 10.200.0.0/16 $table; done
+echo 0 >/proc/sys/net/ipv4/ip_forward
+"""
+
+
+class LxdLab(Cluster):
+    """A running lab whose hosts, or some of them, are containers.
+
+    Args:
+        lab: The lab, up.
+        folder: Where inventories and reports are written.
+    """
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        super().__init__(lab, folder)
+        self.lxd = Lxd(lab)
+
+    @property
+    def hosts(self) -> list[str]:
+        """Names of the machines of the cluster, containers first."""
+        containers = [node.name for node in self.lxd.nodes if node.role != "haproxy"]
+        return containers + [host.name for host in self.lab.hosts]
+
+    def on(self, host: str, *argv: str, stdin: str | None = None, check: bool = True) -> str:
+        """Run a command as root on a node, by neither SSH nor LXD, and return what it prints."""
+        if any(one.name == host for one in self.lab.hosts):
+            return super().on(host, *argv, stdin=stdin, check=check)
+        done = self.lxd.exec(host, argv, stdin=stdin)
+        assert not check or done.returncode == 0, f"{host}: {' '.join(argv)}: {done.stderr}"
+        return done.stdout
+
+    def config(self, *, hosts: dict[str, Any] | None = None, **options: object) -> Path:
+        """The example's configuration with other options, and another `hosts.yaml`; returns its path."""
+        yaml = YAML()
+        folder = self.folder / f"config-{next(self._numbers)}"
+        folder.mkdir()
+        for file in EXAMPLE.iterdir():
+            (folder / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+        config = yaml.load((folder / "config.yaml").read_text(encoding="utf-8"))
+        config["inventory"]["options"] |= options
+        yaml.dump(config, folder / "config.yaml")
+        if hosts is not None:
+            yaml.dump(hosts, folder / "hosts.yaml")
+        return folder / "config.yaml"
+
+    def make_pristine(self) -> None:
+        """All containers run, and are as they were before anything was provisioned; so is LXD."""
+        self.lxd.start_daemon()
+        for one in self.lxd.status():
+            if one.state != "running":
+                self.lxd.start(one.node.name)
+        self.everywhere(lambda host: self.shell(host, _PRISTINE))
+
+    def guides_routes(self, host: str) -> list[str]:
+        """The pod routes that a node should have, as `ip route` prints them."""
+        workers = [name for name in self.hosts if name.startswith("worker") and name != host]
+        return [f"{POD_CIDRS[name]} via {NEXT_HOPS[name]} dev eth1" for name in sorted(workers)]
+
+    def answered(self, sources: Iterable[str], targets: Iterable[str]) -> dict[tuple[str, str], bool]:
+        """Ping pods from pods of workers, and from controllers; by names of the machines."""
+
+        def ping(pair: tuple[str, str]) -> bool:
+            source, target = pair
+            inside = ["ip", "netns", "exec", "pod"] if source.startswith("worker") else []
+            argv = [*inside, "ping", "-c", "1", "-W", "2", "-q", PODS[target]]
+            return self.lxd.exec(source, argv).returncode == 0
+
+        wanted = list(targets)
+        pairs = [(source, target) for source in sources for target in wanted if source != target]
+        with ThreadPoolExecutor(16) as pool:
+            return dict(zip(pairs, pool.map(ping, pairs), strict=True))
