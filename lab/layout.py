@@ -34,6 +34,7 @@ class Host:
         address_ipv6: Likewise; None in a lab without IPv6.
         pod_cidr: The worker's pod network; None for a controller.
         pod_cidr_ipv6: Likewise; None in a lab without IPv6.
+        interface: The one on the node network.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Host:
     address_ipv6: IPv6Interface | None
     pod_cidr: IPv4Network | None
     pod_cidr_ipv6: IPv6Network | None
+    interface: str = "eth0"
 
     @property
     def addresses(self) -> list[IPv4Interface | IPv6Interface]:

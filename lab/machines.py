@@ -16,6 +16,7 @@ from lab.errors import LabError
 from lab.files import add_missing_lines
 from lab.layout import Host, Layout
 from lab.lock import lock_file, locked, remove_lock_file
+from lab.lxd.paths import container_names
 from lab.paths import LabPaths
 from lab.state import read_layout, write_layout
 
@@ -277,6 +278,9 @@ class Lab:
                 self._say(f"the pod network is now {layout.cluster_cidr}")
             if layout == present:
                 return layout, False
+            taken = {host.name for host in layout.hosts}.intersection(container_names(self.paths))
+            if taken:
+                raise LabError(f"{min(taken)} is a container of the lab {self.name} already: use another lab")
         with locked(footprint.COMPUTER):
             limits.raise_limits(len(layout.hosts))
         write_layout(self.paths, layout)

@@ -38,6 +38,19 @@ def has_files(pid: int) -> bool:
     return True
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a process has been stopped by a signal.
+
+    Args:
+        pid: Process id.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return stat[stat.rindex(b")") + 2 :].split()[0] == b"T"
+
+
 def children(pid: int) -> list[int]:
     """Ids of the children of a process, the oldest first; empty if it is gone.
 

@@ -67,7 +67,8 @@ link set pod0 master cnio0 up
 address add 10.200.$index.1/24 dev cnio0
 link set cnio0 up
 END
-ip -n pod -batch - <<END
+# Not `ip -n`: that mounts a new /sys, which a container may not.
+nsenter --net=/run/netns/pod ip -batch - <<END
 link set lo up
 address add 10.200.$index.2/24 dev eth0
 link set eth0 up

@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -14,7 +14,9 @@ from lab import cgroup, enter, footprint, limits
 from lab.checks import check_computer
 from lab.defaults import DEFAULT_SIZE, command
 from lab.errors import LabError
+from lab.faults import find_fault
 from lab.files import add_missing_lines, write_file
+from lab.layout import Host, Layout
 from lab.lock import locked
 from lab.lxd import daemon, image, nodes, processes, resources, subids
 from lab.lxd.api import Api
@@ -22,6 +24,9 @@ from lab.lxd.enter import container_argv
 from lab.lxd.nodes import Node
 from lab.lxd.paths import LxdPaths, exists
 from lab.machines import Lab
+
+LXD_HOST = "lxd"
+"""The daemon's name where a host's is expected."""
 
 _TOOLS = ("lxd", "lxc", "dnsmasq", "nft", "newuidmap")
 _MAKES_IMAGE = "debootstrap"
@@ -77,6 +82,24 @@ class Lxd:
     def folder(self) -> Path:
         """The operator's LXD_DIR."""
         return self.paths.folder
+
+    @property
+    def layout(self) -> Layout:
+        """The lab's.
+
+        Raises:
+            LabError: There is no lab.
+        """
+        return self.lab.layout
+
+    @property
+    def hosts(self) -> list[Host]:
+        """The containers that are on the node network, as hosts of the lab.
+
+        Raises:
+            LabError: There is no LXD.
+        """
+        return [node.as_host(self.layout.network) for node in self.nodes if node.address is not None]
 
     @property
     def nodes(self) -> list[Node]:
@@ -140,6 +163,7 @@ class Lxd:
         workers: int | None = None,
         haproxy: bool | None = None,
         first_worker: int = 0,
+        node_network: str | None = None,
     ) -> bool:
         """Start what does not run of it, and create the containers that are missing.
 
@@ -148,6 +172,7 @@ class Lxd:
             workers: Likewise.
             haproxy: Whether to have the guide's load balancer, which is not on the node network; likewise, True.
             first_worker: Number of the first worker: another than 0 where the lab's hosts have those names.
+            node_network: That of a lab that is not there yet; the guide's by default.
 
         Returns:
             False if there was nothing to do.
@@ -165,7 +190,7 @@ class Lxd:
         check_tools()
         check_computer()
         if not self.lab.exists:
-            self.lab.up(controllers=0, workers=0, node_network=nodes.NODE_NETWORK, containers=True)
+            self.lab.up(controllers=0, workers=0, node_network=node_network or nodes.NODE_NETWORK, containers=True)
         self._check_names(wanted)
         tarball = image.ensure_image(self._say)
         with locked(self.lab.name):
@@ -263,8 +288,76 @@ class Lxd:
         Raises:
             LabError: There is no such container, or it did not come up.
         """
-        self.stop(name)
-        self.start(name)
+        self.reboot([name])
+
+    def reboot(self, names: Iterable[str] | None = None, *, fresh: bool = False) -> None:
+        """Shut containers down in good order and start them again; start those that are stopped.
+
+        Args:
+            names: Their names; all by default.
+            fresh: Whether to create them anew from the image. Their addresses on the node network stay.
+
+        Raises:
+            LabError: There is no such container, or one did not come up.
+        """
+        chosen = self._choose(names)
+        with locked(self.lab.name):
+            running = [node.name for node in chosen if self._status(node).pid is not None]
+            resources.set_state(self._api, running, "stop", force=fresh)
+            if fresh:
+                resources.delete(self._api, [node.name for node in chosen])
+                resources.create(self._api, chosen)
+            self._start([node.name for node in chosen])
+
+    def break_(self, name: str, fault: str, *arguments: str) -> str:
+        """Make something go wrong.
+
+        Args:
+            name: A container's name, or `lxd` for the daemon.
+            fault: A fault's name, see `lab.lxd.faults`.
+            arguments: What the fault takes.
+
+        Returns:
+            One line that says what was done.
+
+        Raises:
+            LabError: There is no such container or fault, or it cannot be made here.
+        """
+        from lab.lxd import faults  # noqa: PLC0415 - faults need the LXD
+
+        self._names()
+        if name == LXD_HOST:
+            of_daemon = find_fault(fault, len(arguments), faults.DAEMON_FAULTS)
+            with locked(self.lab.name):
+                return f"{name}: {of_daemon.make(self, *arguments)}"
+        found = find_fault(fault, len(arguments), faults.FAULTS)
+        host = self.node(name).as_host(self.layout.network)
+        with locked(self.lab.name):
+            return f"{name}: {found.make(self, host, *arguments)}"
+
+    def mend(self, names: Iterable[str] | None = None) -> list[str]:
+        """Undo the faults that the product cannot repair.
+
+        Args:
+            names: Of containers, or `lxd` for the daemon; all by default.
+
+        Returns:
+            One line for each thing that was mended.
+
+        Raises:
+            LabError: There is no such container, or something did not come up.
+        """
+        from lab.lxd import faults  # noqa: PLC0415 - faults need the LXD
+
+        wanted = None if names is None else list(names)
+        chosen = self._choose(None if wanted is None else [name for name in wanted if name != LXD_HOST])
+        with locked(self.lab.name):
+            # Without the daemon no container can be started.
+            lines = [f"{LXD_HOST}: {line}" for line in faults.mend_daemon(self)]
+            thawed = [node.name for node in chosen if faults.thaw(self, node.name)]
+            stopped = [node.name for node in chosen if self._status(node).pid is None]
+            self._start(stopped)
+        return lines + [f"{name}: thawed" for name in thawed] + [f"{name}: started" for name in stopped]
 
     # The daemon
 
@@ -318,6 +411,9 @@ class Lxd:
             up = command(self.lab.name, "up --lxd")
             raise LabError(f"the lab {self.lab.name!r} has no LXD: start one with {up}") from error
         return found
+
+    def _choose(self, names: Iterable[str] | None) -> list[Node]:
+        return self.nodes if names is None else [self.node(name) for name in dict.fromkeys(names)]
 
     def _write_names(self, names: Sequence[str]) -> None:
         new = self.paths.state.with_suffix(".new")
@@ -379,9 +475,11 @@ class Lxd:
 
     def _start(self, names: Sequence[str]) -> None:
         """Start those that do not run, and wait until all have booted."""
+        if not names:
+            return
         states = resources.instances(self._api)
         resources.set_state(self._api, [name for name in names if states[name] != "Running"], "start")
-        with ThreadPoolExecutor(max(1, len(names))) as pool:
+        with ThreadPoolExecutor(len(names)) as pool:
             list(pool.map(self._wait_until_up, names))
 
     def _wait_until_up(self, name: str) -> None:

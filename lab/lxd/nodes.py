@@ -3,14 +3,17 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from lab.errors import LabError
+from lab.layout import Host
 
 CONTROLLER, WORKER, BALANCER = "controller", "worker", "haproxy"
 OUTER_NETWORK = IPv4Network("10.0.1.0/24")
 NODE_NETWORK = "10.0.2.0/24"
 """That of a lab that is made for containers."""
+INTERFACE = "eth1"
+"""The one on the node network."""
 
 _FIRST = {CONTROLLER: 10, WORKER: 20}
 _MOST = {CONTROLLER: 10, WORKER: 200}
@@ -38,6 +41,21 @@ class Node:
     def pod_address(self) -> IPv4Address | None:
         """The worker's pod: the second address of the pod network, since the bridge has the first."""
         return None if self.pod_cidr is None else self.pod_cidr[2]
+
+    def as_host(self, network: IPv4Network) -> Host:
+        """The container as one of the lab's hosts.
+
+        Args:
+            network: The node network.
+
+        Raises:
+            LabError: It is not on the node network.
+        """
+        if self.address is None:
+            raise LabError(f"{self.name} is not on the node network")
+        index = int(self.name.rpartition("-")[2])
+        address = IPv4Interface((self.address, network.prefixlen))
+        return Host(self.name, self.role, index, address, None, self.pod_cidr, None, INTERFACE)
 
 
 def names(controllers: int, workers: int, *, haproxy: bool, first_worker: int = 0) -> list[str]:

@@ -1,5 +1,6 @@
 """Where a lab's LXD keeps its state. Imports little: `exec` must be quick."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -64,6 +65,19 @@ class LxdPaths(NamedTuple):
             container: Its name.
         """
         return f"{self.cgroup}/lxc.payload.{container}"
+
+
+def container_names(lab: LabPaths) -> list[str]:
+    """Names of the containers that a lab has; empty if it has no LXD.
+
+    Args:
+        lab: The lab's.
+    """
+    try:
+        names: list[str] = json.loads(LxdPaths(lab).state.read_text())
+    except FileNotFoundError:
+        return []
+    return names
 
 
 def exists(lab: LabPaths) -> bool:

@@ -10,7 +10,7 @@ from lab.errors import LabError
 from lab.kernel import write_sysctls
 from lab.layout import Layout
 from lab.lxd.api import Api
-from lab.lxd.nodes import OUTER_NETWORK, Node
+from lab.lxd.nodes import INTERFACE, OUTER_NETWORK, Node
 from lab.network import BRIDGE
 from lab.paths import NETNS
 from lab.process import run
@@ -136,18 +136,29 @@ def create(api: Api, nodes: Sequence[Node]) -> None:
         list(pool.map(create_one, nodes))
 
 
+def delete(api: Api, names: Sequence[str]) -> None:
+    """Delete containers.
+
+    Args:
+        api: The daemon's.
+        names: Of containers that do not run.
+    """
+    for name in names:
+        api.call("DELETE", f"/1.0/instances/{quote(name)}")
+
+
 def body(node: Node) -> dict[str, Any]:
     """What the API wants to know of a new container.
 
     Args:
         node: The container.
     """
-    eth1 = {"type": "nic", "network": BRIDGE, "name": "eth1", "ipv4.address": str(node.address)}
+    eth1 = {"type": "nic", "network": BRIDGE, "name": INTERFACE, "ipv4.address": str(node.address)}
     return {
         "name": node.name,
         "type": "container",
         "source": {"type": "image", "alias": IMAGE},
-        "devices": {} if node.address is None else {"eth1": eth1},
+        "devices": {} if node.address is None else {INTERFACE: eth1},
     }
 
 
