@@ -7,13 +7,17 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Files side by side, each on labs of its own: most of the time goes by waiting.
 IN_TWO := -n 2 --dist loadfile
 
-.PHONY: help run test check unit integration shell down setup test-setup venv picture requirements
+.PHONY: help run run-lxd test check unit integration shell down setup test-setup venv picture requirements
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: setup ## start six real hosts and a cloud, give them their pod routes, show before and after
 	@python -m lab demo --cloud
+
+run-lxd: setup ## the same with containers of a real LXD, and the guide's own commands first
+	@scripts/setup.sh lxd
+	@python -m lab demo --lxd
 
 test: test-setup check ## ruff, mypy, unit and integration tests
 	@python -m pytest $(IN_TWO)

@@ -20,6 +20,8 @@ from lab.cloud.cli import (
 )
 from lab.defaults import DEFAULT_NAME, DEFAULT_NODE_NETWORK, DEFAULT_SIZE, INSIDE, check_name, command
 from lab.errors import EX_USAGE, LabError
+from lab.lxd import cli as lxd_cli
+from lab.lxd.paths import container_names
 from lab.paths import LabPaths
 
 EX_FAILED = 1
@@ -114,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="a pod on each worker (default)",
     )
-    up.add_argument("--cloud", action="store_true", help="a real OpenStack Keystone and Neutron too")
+    _add_kinds(up)
     up.set_defaults(run=_up)
     down = commands.add_parser("down", parents=[common], help="remove every trace of it")
     down.set_defaults(run=_down)
@@ -138,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     break_ = commands.add_parser(
         "break",
         parents=[common],
-        usage="python -m lab break (HOST FAULT [ARGUMENT…] | cloud FAULT [ARGUMENT…] | --list)",
+        usage="python -m lab break ((HOST | cloud | lxd) FAULT [ARGUMENT…] | --list)",
         help="make something go wrong",
     )
     break_.add_argument("words", nargs="*", metavar="HOST FAULT [ARGUMENT]", help="see --list")
@@ -146,10 +148,10 @@ def _parser() -> argparse.ArgumentParser:
     break_.set_defaults(run=_break)
     mend = commands.add_parser("mend", parents=[common], help="undo the faults that the runbooks cannot repair")
     mend.add_argument("hosts", nargs="*", metavar="HOST")
-    mend.add_argument("--all", action="store_true", help="every host, and the cloud")
+    mend.add_argument("--all", action="store_true", help="every host, and the cloud or LXD")
     mend.set_defaults(run=_mend)
     demo = commands.add_parser("demo", parents=[common, size], help="a first run: the lab, its pods before and after")
-    demo.add_argument("--cloud", action="store_true", help="a real OpenStack Keystone and Neutron too")
+    _add_kinds(demo)
     demo.set_defaults(run=_demo)
     cloud = commands.add_parser("cloud", help="the lab's OpenStack: its requests, its faults")
     add_commands(cloud, [common], _Parser)
@@ -157,6 +159,12 @@ def _parser() -> argparse.ArgumentParser:
     inventory.add_argument("folder", metavar="DIR", type=Path)
     inventory.set_defaults(run=_inventory)
     return parser
+
+
+def _add_kinds(parser: argparse.ArgumentParser) -> None:
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--cloud", action="store_true", help="a real OpenStack Keystone and Neutron too")
+    kinds.add_argument("--lxd", action="store_true", help="containers of a real LXD in place of hosts")
 
 
 def _lab(options: argparse.Namespace) -> Any:  # noqa: ANN401 - Lab, which is imported late
@@ -171,7 +179,10 @@ def _size(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _up(options: argparse.Namespace) -> int:
-    _lab(options).up(**_size(options))
+    size = _size(options)
+    if lxd_cli.is_meant(options):
+        return lxd_cli.up(options, size)
+    _lab(options).up(**size)
     return up_cloud(options) if options.cloud else 0
 
 
@@ -186,19 +197,25 @@ def _status(options: argparse.Namespace) -> int:
         print(f"there is no lab {options.name!r}: start one with {command(options.name, 'up')}")
         return EX_FAILED
     states = lab.status()
+    containers = container_names(lab.paths) != []
     rows = [("HOST", "ADDRESS", "STATE", "POD", "PID")]
     for one in states:
         pods = [str(address) for address in one.host.pod_addresses] if lab.layout.pods else []
         addresses = [str(address.ip) for address in one.host.addresses]
         pid = "-" if one.pid is None else str(one.pid)
         rows.append((one.host.name, ",".join(addresses), one.state, ",".join(pods) or "-", pid))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if states or not containers:
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        for row in rows:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     whole = all(one.state == "running" for one in states)
     if exists(options):
         print()
         whole = print_status(options) and whole
+    if containers:
+        if states:
+            print()
+        whole = lxd_cli.print_status(options) and whole
     return 0 if whole else EX_FAILED
 
 
@@ -208,6 +225,15 @@ def _exec(options: argparse.Namespace) -> int:
     from lab import enter  # noqa: PLC0415 - not for the others
 
     paths = LabPaths(options.name)
+    containers = container_names(paths)
+    if options.host is not None and containers and not paths.host(options.host).dir.is_dir():
+        from lab.lxd.enter import container_argv  # noqa: PLC0415
+        from lab.lxd.paths import LxdPaths  # noqa: PLC0415
+
+        if options.host not in containers:
+            raise LabError(f"there is no container {options.host!r}: {', '.join(containers)}")
+        argv = container_argv(LxdPaths(paths), options.host, options.command)
+        os.execvpe(argv[0], argv, enter.host_environment())  # noqa: S606 - no shell is the point
     # The layout takes long to load and is needed only to say what is wrong.
     if not paths.layout.exists() or (options.host is not None and not paths.host(options.host).dir.is_dir()):
         _layout(paths).host(options.host)
@@ -240,7 +266,11 @@ def _shell(options: argparse.Namespace) -> int:
 
 
 def _reboot(options: argparse.Namespace) -> int:
-    _lab(options).reboot(_hosts(options), fresh=options.fresh)
+    hosts, containers = lxd_cli.split(options, _hosts(options))
+    if containers != []:
+        lxd_cli.reboot(options, containers)
+    if hosts != []:
+        _lab(options).reboot(hosts, fresh=options.fresh)
     return 0
 
 
@@ -253,6 +283,8 @@ def _break(options: argparse.Namespace) -> int:
             print(f"{fault.usage.ljust(width)}  {fault.explanation}")
         print("\nOf the cloud:")
         print_faults()
+        print("\nOf LXD, and of containers besides the first ten above:")
+        lxd_cli.print_faults()
         print("\nThose marked [mend] are undone by `python -m lab mend HOST`, the others by the runbooks.")
         return 0
     if len(options.words) < 2:
@@ -260,6 +292,9 @@ def _break(options: argparse.Namespace) -> int:
     host, fault, *arguments = options.words
     if host == CLOUD_HOST:
         print(break_cloud(options, fault, *arguments))
+        return 0
+    if lxd_cli.is_its(options, host):
+        print(lxd_cli.break_(options, host, fault, *arguments))
         return 0
     print(_lab(options).break_(host, fault, *arguments))
     return 0
@@ -269,6 +304,9 @@ def _mend(options: argparse.Namespace) -> int:
     hosts, lines = _hosts(options), []
     named = hosts is not None and CLOUD_HOST in hosts
     machines = None if hosts is None else [host for host in hosts if host != CLOUD_HOST]
+    machines, containers = lxd_cli.split(options, machines)
+    if containers != []:
+        lines += lxd_cli.mend(options, containers)
     if machines != []:
         lines += _lab(options).mend(machines)
     if named or (hosts is None and exists(options)):
@@ -281,6 +319,10 @@ def _mend(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from lab.demo import demo  # noqa: PLC0415 - not for the others
 
+    if lxd_cli.is_meant(options):
+        from lab.lxd.demo import demo as lxd_demo  # noqa: PLC0415
+
+        return lxd_demo(_lab(options), lxd_cli.size(_size(options)))
     return demo(_lab(options), _size(options), cloud=options.cloud)
 
 

@@ -38,7 +38,7 @@ def demo(lab: Lab, size: dict[str, Any], *, cloud: bool = False) -> int:
 
         Cloud(lab, say=lambda line: print(f"lab: {line}", flush=True)).up()
     config = _config(lab, cloud=cloud)
-    _runbook(lab, "show_routes.py", *config)
+    runbook(lab, "show_routes.py", *config)
     before = _show(lab, "Before")
     if all(one.answered == one.asked for one in before):
         print("  Every pod is reached already: the routes were set by an earlier run.\n")
@@ -46,21 +46,31 @@ def demo(lab: Lab, size: dict[str, Any], *, cloud: bool = False) -> int:
         print("  Some pods are reached already: some routes were set by an earlier run.\n")
     else:
         print("  No pod is reached: no host has a route to another's pod network yet.\n")
-    status = _runbook(lab, "provision.py", "--yes", *config)
-    shown = _runbook(lab, "show_routes.py", *config)
+    status = runbook(lab, "provision.py", "--yes", *config)
+    shown = runbook(lab, "show_routes.py", *config)
     after = _show(lab, "After")
     missing = sum(one.asked - one.answered for one in after)
     if status != 0 or missing > 0:
         print(f"  Not all is well: provision.py ended with status {status}, {missing} pings were not answered.")
     else:
         print(f"  Every pod is reached. That took {time.monotonic() - started:.1f} s.")
+    say_how_to_go_on(lab, "ssh worker-0")
+    return status or shown or (1 if missing > 0 else 0)
+
+
+def say_how_to_go_on(lab: Lab, trial: str) -> None:
+    """Print what can be done next.
+
+    Args:
+        lab: The lab.
+        trial: A command to try in its shell.
+    """
     shell, down = (
         ("`make shell`", "`make down`")
         if lab.name == DEFAULT_NAME
         else (command(lab.name, "shell"), command(lab.name, "down"))
     )
-    print(f"  Go on with {shell} (try `ssh worker-0` there); take the lab down with {down}.")
-    return status or shown or (1 if missing > 0 else 0)
+    print(f"  Go on with {shell} (try `{trial}` there); take the lab down with {down}.")
 
 
 def _config(lab: Lab, *, cloud: bool) -> Sequence[str]:
@@ -72,7 +82,17 @@ def _config(lab: Lab, *, cloud: bool) -> Sequence[str]:
     return ("--config", str(folder / "config.yaml"))
 
 
-def _runbook(lab: Lab, name: str, *options: str) -> int:
+def runbook(lab: Lab, name: str, *options: str) -> int:
+    """Run a runbook where the operator sits, and show how it is typed.
+
+    Args:
+        lab: The lab.
+        name: Of its file.
+        options: Its arguments.
+
+    Returns:
+        Its exit status.
+    """
     command = [sys.executable, str(_RUNBOOKS / name), *options]
     print(f"$ python runbooks/{' '.join([name, *options])}", flush=True)
     environment = enter.operator_environment(lab.paths)
@@ -88,6 +108,16 @@ def _show(lab: Lab, title: str) -> list[matrix.Matrix]:
         return []
     matrices = matrix.measure(lab.layout, lab.paths)
     for one in matrices:
-        print(f"{title}: {one.answered} of {one.asked} pings to pods are answered (IPv{one.version})")
-        print(matrix.render(one), flush=True)
+        show(title, one)
     return matrices
+
+
+def show(title: str, measured: matrix.Matrix) -> None:
+    """Print which pod is reached from where.
+
+    Args:
+        title: When that was.
+        measured: The answers to the pings.
+    """
+    print(f"{title}: {measured.answered} of {measured.asked} pings to pods are answered (IPv{measured.version})")
+    print(matrix.render(measured), flush=True)

@@ -4,6 +4,8 @@ import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from lab.layout import Host, Layout
 from lab.paths import NETNS, LabPaths
@@ -11,6 +13,13 @@ from lab.paths import NETNS, LabPaths
 OK, FAILED, ITSELF = "ok", "\N{EM DASH}", "\N{MIDDLE DOT}"
 MOST = 10
 _AT_ONCE = 64
+
+
+class Namespace(Protocol):
+    """Says where a host's network namespace is."""
+
+    def __call__(self, host: Host, *, pod: bool) -> Path:
+        """A file that stands for the host's own, or for its pod's."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +62,34 @@ def measure(layout: Layout, paths: LabPaths, *, most: int = MOST) -> list[Matrix
     Returns:
         A matrix for each IP version that the lab has.
     """
-    workers = choose([host for host in layout.hosts if host.role == "worker"], most)
-    controllers = choose([host for host in layout.hosts if host.role == "controller"], most)
-    rows = [(host.name, paths.host(host.name).netns, "") for host in controllers]
-    rows += [(f"pod of {host.name}", paths.host(host.name).pod_netns, host.name) for host in workers]
+
+    def namespace(host: Host, *, pod: bool) -> Path:
+        of = paths.host(host.name)
+        return NETNS / (of.pod_netns if pod else of.netns)
+
+    return measure_between(layout.hosts, namespace, versions=(4, 6) if layout.ipv6 else (4,), most=most)
+
+
+def measure_between(
+    hosts: Sequence[Host], namespace: Namespace, *, versions: Sequence[int] = (4,), most: int = MOST
+) -> list[Matrix]:
+    """Ping pods from pods and from controllers, all at once, wherever these have their network namespaces.
+
+    Args:
+        hosts: All that there are; each worker must have a pod.
+        namespace: Gives a file that stands for the network namespace of a host, or of its pod.
+        versions: IP versions, 4 first.
+        most: At most so many workers and so many controllers take part, evenly chosen.
+
+    Returns:
+        A matrix for each IP version.
+    """
+    workers = choose([host for host in hosts if host.role == "worker"], most)
+    controllers = choose([host for host in hosts if host.role == "controller"], most)
+    rows = [(host.name, namespace(host, pod=False), "") for host in controllers]
+    rows += [(f"pod of {host.name}", namespace(host, pod=True), host.name) for host in workers]
     matrices = []
-    for family, version in enumerate((4, 6) if layout.ipv6 else (4,)):
+    for family, version in enumerate(versions):
         pings = [
             None if own == target.name else (netns, str(target.pod_addresses[family]))
             for _, netns, own in rows
@@ -73,7 +104,7 @@ def measure(layout: Layout, paths: LabPaths, *, most: int = MOST) -> list[Matrix
                 sources=tuple(name for name, _, _ in rows),
                 targets=tuple(worker.name for worker in workers),
                 answers=tuple(tuple(answers[row * width : (row + 1) * width]) for row in range(len(rows))),
-                left_out=len(layout.hosts) - len(workers) - len(controllers),
+                left_out=len(hosts) - len(workers) - len(controllers),
             )
         )
     return matrices
@@ -115,6 +146,6 @@ def choose(hosts: Sequence[Host], most: int) -> list[Host]:
     return [hosts[position * len(hosts) // most] for position in range(most)]
 
 
-def _ping(netns: str, address: str) -> bool:
-    command = ["nsenter", f"--net={NETNS / netns}", "ping", "-n", "-q", "-c", "1", "-W", "1", address]
+def _ping(netns: Path, address: str) -> bool:
+    command = ["nsenter", f"--net={netns}", "ping", "-n", "-q", "-c", "1", "-W", "1", address]
     return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the project needs and is not there yet; does nothing when all is there.
 #   packages  Debian packages for the lab (root)
-#   test      Debian packages that the tests need besides (root)
+#   lxd       Debian packages for the lab's containers (root)
+#   test      Debian packages that the tests need besides, those for containers too (root)
 #   venv      .venv from requirements.txt
 set -eu
 cd "$(dirname "$0")/.."
@@ -10,6 +11,7 @@ EX_USAGE=64
 # What Debian's packages ask before they start a service; 101 says no (invoke-rc.d(8)).
 POLICY=/usr/sbin/policy-rc.d
 PACKAGES="systemd-container openssh-server iproute2 iputils-ping procps sudo dbus"
+LXD_PACKAGES="lxd lxd-client dnsmasq-base debootstrap nftables uidmap"
 # A linter; a browser that looks at the HTML report; a database on which writers of the cloud really meet.
 TEST_PACKAGES="shellcheck chromium mariadb-server-core"
 
@@ -92,14 +94,17 @@ make_venv() {
 
 for step in "$@"; do
     case $step in
-        packages | test)
+        packages | lxd | test)
             [ "$(id -u)" = 0 ] || fail "the lab needs root: run this as root (the unit tests alone do not: make unit)"
-            wanted=$PACKAGES
-            [ "$step" = packages ] || wanted=$TEST_PACKAGES
+            case $step in
+                packages) wanted=$PACKAGES ;;
+                lxd) wanted=$LXD_PACKAGES ;;
+                test) wanted="$TEST_PACKAGES $LXD_PACKAGES" ;;
+            esac
             # shellcheck disable=SC2086  # a list of package names
             install_packages $wanted
             ;;
         venv) make_venv ;;
-        *) fail "unknown step: $step (packages, test, venv)" ;;
+        *) fail "unknown step: $step (packages, lxd, test, venv)" ;;
     esac
 done

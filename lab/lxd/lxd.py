@@ -22,11 +22,8 @@ from lab.lxd import daemon, image, nodes, processes, resources, subids
 from lab.lxd.api import Api
 from lab.lxd.enter import container_argv
 from lab.lxd.nodes import Node
-from lab.lxd.paths import LxdPaths, exists
+from lab.lxd.paths import LXD_HOST, LxdPaths, exists
 from lab.machines import Lab
-
-LXD_HOST = "lxd"
-"""The daemon's name where a host's is expected."""
 
 _TOOLS = ("lxd", "lxc", "dnsmasq", "nft", "newuidmap")
 _MAKES_IMAGE = "debootstrap"

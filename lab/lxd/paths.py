@@ -10,6 +10,9 @@ from lab.paths import LabPaths
 INSIDE = "/var/lib/lxd"
 """Where the daemon itself sees its folder: short, and in place of the one that the computer's own LXD would have."""
 
+LXD_HOST = "lxd"
+"""The daemon's name where a host's is expected."""
+
 _CLIENTS = ("LXD_", "INCUS_")
 
 
