@@ -18,6 +18,7 @@ from lab.layout import Host, Layout
 from lab.lock import lock_file, locked, remove_lock_file
 from lab.lxd.paths import container_names
 from lab.paths import LabPaths
+from lab.process import captured
 from lab.state import read_layout, write_layout
 
 _THREADS = 8
@@ -152,7 +153,7 @@ class Lab:
             LabError: There is no such host, or it does not run.
         """
         of = self.paths.host(self.layout.host(host).name)
-        return _captured(enter.host_argv(of, argv), enter.host_environment(), stdin)
+        return captured(enter.host_argv(of, argv), enter.host_environment(), stdin)
 
     def operator(
         self, argv: Sequence[str], *, stdin: str | None = None, environment: dict[str, str] | None = None
@@ -172,7 +173,7 @@ class Lab:
         """
         self.layout  # noqa: B018 - raises if there is no lab
         whole = enter.operator_environment(self.paths) | (environment or {})
-        return _captured(enter.operator_argv(self.paths, argv), whole, stdin)
+        return captured(enter.operator_argv(self.paths, argv), whole, stdin)
 
     def reboot(self, hosts: Iterable[str] | None = None, *, fresh: bool = False) -> None:
         """Shut hosts down in good order and boot them again; boot those that are stopped.
@@ -369,15 +370,3 @@ class Lab:
             or bool(network.namespaces(self.paths))
             or (cgroup.mount_point() / self.paths.cgroup).exists()
         )
-
-
-def _captured(argv: Sequence[str], environment: dict[str, str], stdin: str | None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        argv,
-        input=stdin if stdin is not None else "",
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env=environment,
-        check=False,
-    )

@@ -28,3 +28,25 @@ def run(argv: Sequence[str], *, stdin: str = "", check: bool = True) -> subproce
         said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
         raise LabError(f"{' '.join(argv[:4])} failed with status {done.returncode}: {said}", status=1)
     return done
+
+
+def captured(argv: Sequence[str], environment: dict[str, str], stdin: str | None) -> subprocess.CompletedProcess[str]:
+    """Run a command that may fail in any way, and take down what it says.
+
+    Args:
+        argv: The command.
+        environment: All of its environment variables.
+        stdin: What it reads; None for nothing.
+
+    Returns:
+        Status and output, whatever the status is.
+    """
+    return subprocess.run(
+        argv,
+        input=stdin if stdin is not None else "",
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=environment,
+        check=False,
+    )

@@ -93,20 +93,3 @@ def mend_daemon(lxd: Lxd) -> Iterable[str]:
         send_signal(pid, signal.SIGCONT)
         return ["thawed the daemon"]
     return []
-
-
-def thaw(lxd: Lxd, name: str) -> bool:
-    """Let a container's processes go on.
-
-    Args:
-        lxd: The LXD.
-        name: The container's name.
-
-    Returns:
-        False if they were not stopped.
-    """
-    group = lxd.paths.payload(name)
-    if not cgroup.is_frozen(group):
-        return False
-    cgroup.freeze(group, frozen=False)
-    return True

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -15,23 +14,15 @@ from lab.checks import check_computer
 from lab.defaults import DEFAULT_SIZE, command
 from lab.errors import LabError
 from lab.faults import find_fault
-from lab.files import add_missing_lines, write_file
 from lab.layout import Host, Layout
 from lab.lock import locked
-from lab.lxd import daemon, image, nodes, processes, resources, subids
+from lab.lxd import bridge, client, containers, daemon, image, nodes, processes, resources, subids, tools
 from lab.lxd.api import Api
 from lab.lxd.enter import container_argv
 from lab.lxd.nodes import Node
 from lab.lxd.paths import LXD_HOST, LxdPaths, exists
 from lab.machines import Lab
-
-_TOOLS = ("lxd", "lxc", "dnsmasq", "nft", "newuidmap")
-_MAKES_IMAGE = "debootstrap"
-_UP_SECONDS = 60.0
-_POLL_SECONDS = 0.05
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Without the remotes that lxc has when nothing is configured: nothing is fetched from anywhere.
-_CLIENT_CONFIG = "default-remote: local\nremotes:\n  local:\n    addr: unix://\n    public: false\naliases: {}\n"
+from lab.process import captured
 
 
 @dataclass(frozen=True)
@@ -184,7 +175,7 @@ class Lxd:
         wanted: list[str] = []
         if new or asked:
             wanted = nodes.names(*sizes, haproxy=new if haproxy is None else haproxy, first_worker=first_worker)
-        check_tools()
+        tools.check_tools()
         check_computer()
         if not self.lab.exists:
             self.lab.up(controllers=0, workers=0, node_network=node_network or nodes.NODE_NETWORK, containers=True)
@@ -231,7 +222,7 @@ class Lxd:
             LabError: There is no such container, or it does not run.
         """
         self.node(name)
-        return _captured(container_argv(self.paths, name, argv), enter.host_environment(), stdin)
+        return captured(container_argv(self.paths, name, argv), enter.host_environment(), stdin)
 
     def lxc(self, argv: Sequence[str], *, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run LXD's own client where the operator sits.
@@ -274,6 +265,7 @@ class Lxd:
         """
         self.node(name)
         if processes.container_pid(self.paths, name) is not None:
+            containers.thaw(self.paths, name)
             resources.set_state(self._api, [name], "stop", force=force)
 
     def restart(self, name: str) -> None:
@@ -300,6 +292,8 @@ class Lxd:
         chosen = self._choose(names)
         with locked(self.lab.name):
             running = [node.name for node in chosen if self._status(node).pid is not None]
+            for name in running:
+                containers.thaw(self.paths, name)
             resources.set_state(self._api, running, "stop", force=fresh)
             if fresh:
                 resources.delete(self._api, [node.name for node in chosen])
@@ -351,7 +345,7 @@ class Lxd:
         with locked(self.lab.name):
             # Without the daemon no container can be started.
             lines = [f"{LXD_HOST}: {line}" for line in faults.mend_daemon(self)]
-            thawed = [node.name for node in chosen if faults.thaw(self, node.name)]
+            thawed = [node.name for node in chosen if containers.thaw(self.paths, node.name)]
             stopped = [node.name for node in chosen if self._status(node).pid is None]
             self._start(stopped)
         return lines + [f"{name}: thawed" for name in thawed] + [f"{name}: started" for name in stopped]
@@ -441,21 +435,21 @@ class Lxd:
         done = False
         if not self.exists:
             self._prepare()
-            self._write_names([])
             done = True
         elif not daemon.is_in_operators_place(self.paths):
             daemon.start_holder(self.paths)
         if processes.daemon_pid(self.paths) is None:
             daemon.start(self.paths)
             done = True
+        # Written first: an `up` that is interrupted can be gone on with.
+        self._write_names(names)
         states = resources.instances(self._api)
         missing = [name for name in names if name not in states]
         if missing:
             resources.ensure_image(self._api, tarball)
             resources.create(self._api, [nodes.node(name, layout.network) for name in missing])
-            self._name_hosts([nodes.node(name, layout.network) for name in missing])
-        self._write_names(names)
-        stopped = [name for name in names if states.get(name) != "Running"]
+            client.name_hosts(self.paths, [nodes.node(name, layout.network) for name in missing])
+        stopped = [name for name in names if states.get(name) != resources.RUNNING]
         self._start(stopped)
         return done or stopped != []
 
@@ -464,38 +458,14 @@ class Lxd:
         self._remove()
         self.paths.root.mkdir(mode=0o700)
         self.paths.folder.mkdir(mode=0o711)
-        write_file(self.paths.client / "config.yml", _CLIENT_CONFIG, 0o600)
+        client.make_config(self.paths)
         daemon.start_holder(self.paths)
         daemon.start(self.paths)
         resources.configure(self._api)
-        resources.take_over_bridge(self._api, self.lab.layout, self.lab.paths.operator_netns)
+        bridge.take_over(self._api, self.lab.layout, self.lab.paths.operator_netns)
 
     def _start(self, names: Sequence[str]) -> None:
-        """Start those that do not run, and wait until all have booted."""
-        if not names:
-            return
-        states = resources.instances(self._api)
-        resources.set_state(self._api, [name for name in names if states[name] != "Running"], "start")
-        with ThreadPoolExecutor(len(names)) as pool:
-            list(pool.map(self._wait_until_up, names))
-
-    def _wait_until_up(self, name: str) -> None:
-        deadline = time.monotonic() + _UP_SECONDS
-        while True:
-            pid = processes.container_pid(self.paths, name)
-            if pid is not None:
-                argv = container_argv(self.paths, name, ["systemctl", "is-system-running", "--wait"])
-                said = _captured(argv, enter.host_environment(), None).stdout.strip()
-                # A unit that failed must not hide that the container itself works.
-                if said in ("running", "degraded"):
-                    return
-            if time.monotonic() > deadline:
-                raise LabError(f"{name} did not come up within {_UP_SECONDS:.0f} s; try `lxc console {name}`", status=1)
-            time.sleep(_POLL_SECONDS)
-
-    def _name_hosts(self, made: Sequence[Node]) -> None:
-        lines = [f"{node.address}\t{node.name}\n" for node in made if node.address is not None]
-        add_missing_lines(self.lab.paths.operator / "hosts", lines)
+        containers.start(self.paths, self._api, names)
 
     def _status(self, node: Node) -> NodeStatus:
         pid = processes.container_pid(self.paths, node.name)
@@ -504,33 +474,9 @@ class Lxd:
         return NodeStatus(node, "frozen" if cgroup.is_frozen(self.paths.payload(node.name)) else "running", pid)
 
     def _remove(self) -> None:
-        # The files last: they say that there is something to remove.
         cgroup.kill(self.paths.cgroup)
         cgroup.kill(self.paths.starter)
-        resources.clear_network(self.lab.paths.operator_netns)
-        shutil.rmtree(self.paths.client, ignore_errors=True)
+        bridge.give_back(self.lab.paths.operator_netns)
+        client.remove_config(self.paths)
+        # The files last: they say that there is something to remove.
         shutil.rmtree(self.paths.root, ignore_errors=True)
-
-
-def check_tools() -> None:
-    """Check that what it needs is installed.
-
-    Raises:
-        LabError: It is not; the message says what to run.
-    """
-    tools = _TOOLS if image.is_made() else (*_TOOLS, _MAKES_IMAGE)
-    missing = [tool for tool in tools if shutil.which(tool, path=_SYSTEM_PATH) is None]
-    if missing:
-        raise LabError(f"{', '.join(missing)} not found: run scripts/setup.sh lxd")
-
-
-def _captured(argv: Sequence[str], environment: dict[str, str], stdin: str | None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        argv,
-        input=stdin if stdin is not None else "",
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env=environment,
-        check=False,
-    )

@@ -7,18 +7,16 @@ from typing import Any
 from urllib.parse import quote
 
 from lab.errors import LabError
-from lab.kernel import write_sysctls
-from lab.layout import Layout
 from lab.lxd.api import Api
+from lab.lxd.bridge import OUTER_BRIDGE
 from lab.lxd.nodes import INTERFACE, OUTER_NETWORK, Node
 from lab.network import BRIDGE
-from lab.paths import NETNS
-from lab.process import run
 
-OUTER_BRIDGE = "lxdbr0"
 IMAGE = "node"
+RUNNING = "Running"
+"""What LXD calls the state of a container that runs."""
+
 _AT_ONCE = 3
-_ASIDE = "lab0aside"
 
 
 def configure(api: Api) -> None:
@@ -43,60 +41,6 @@ def configure(api: Api) -> None:
     api.call("PATCH", "/1.0/profiles/default", {"devices": devices})
 
 
-def take_over_bridge(api: Api, layout: Layout, netns: str) -> None:
-    """Make the lab's own node bridge one of the daemon's networks, so that it hands out the containers' addresses.
-
-    LXD wants to make the bridge itself: the lab's own one, with what is plugged in there, stands aside meanwhile.
-
-    Args:
-        api: The daemon's.
-        layout: The lab's.
-        netns: Name of the operator's namespace.
-    """
-    ports, links = _ports(netns, BRIDGE), _links(netns)
-    if _ASIDE not in links:
-        _batch(netns, [f"link set {BRIDGE} down", f"link set {BRIDGE} name {_ASIDE}"])
-    elif BRIDGE in links:
-        # An earlier try was interrupted.
-        _batch(netns, [*(f"link set {port} master {_ASIDE}" for port in ports), f"link delete {BRIDGE}"])
-    config = {"ipv4.address": str(layout.gateway[0]), "ipv4.nat": "false", "ipv6.address": "none"}
-    api.call("POST", "/1.0/networks", {"name": BRIDGE, "type": "bridge", "config": config})
-    back = [f"link set {port} master {BRIDGE}" for port in _ports(netns, _ASIDE)]
-    _batch(netns, [*back, f"link delete {_ASIDE}"])
-
-
-def clear_network(netns: str) -> None:
-    """Remove what a daemon that is gone has left in the operator's namespace; the node bridge stays.
-
-    Args:
-        netns: Name of the operator's namespace.
-    """
-    if OUTER_BRIDGE in _links(netns):
-        _batch(netns, [f"link delete {OUTER_BRIDGE}"])
-    nft = ["nsenter", f"--net={NETNS / netns}", "nft"]
-    for line in run([*nft, "list", "tables"], check=False).stdout.splitlines():
-        if line.split()[-1] == "lxd":
-            run([*nft, "delete", *line.split()])
-    # A managed bridge has turned it on.
-    write_sysctls(netns, {"ipv4/ip_forward": "0"})
-
-
-def _links(netns: str) -> list[str]:
-    return _names(run(["ip", "-n", netns, "-brief", "link", "show"]).stdout)
-
-
-def _ports(netns: str, bridge: str) -> list[str]:
-    return _names(run(["ip", "-n", netns, "-brief", "link", "show", "master", bridge], check=False).stdout)
-
-
-def _names(listed: str) -> list[str]:
-    return [line.split()[0].split("@")[0] for line in listed.splitlines()]
-
-
-def _batch(netns: str, lines: Sequence[str]) -> None:
-    run(["ip", "-n", netns, "-batch", "-"], stdin="\n".join(lines) + "\n")
-
-
 def ensure_image(api: Api, tarball: Path) -> None:
     """Import the image, unless it is there.
 
@@ -113,7 +57,7 @@ def ensure_image(api: Api, tarball: Path) -> None:
 
 
 def instances(api: Api) -> dict[str, str]:
-    """The state of each container, `Running` or `Stopped`, by its name.
+    """The state of each container, `RUNNING` or `Stopped`, by its name.
 
     Args:
         api: The daemon's.

@@ -1,0 +1,66 @@
+"""Starting containers and waiting for them."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from lab import cgroup, enter
+from lab.errors import LabError
+from lab.lxd import resources
+from lab.lxd.api import Api
+from lab.lxd.enter import container_argv
+from lab.lxd.paths import LxdPaths
+from lab.lxd.processes import container_pid
+from lab.process import captured
+
+_UP_SECONDS = 60.0
+_POLL_SECONDS = 0.05
+
+
+def start(paths: LxdPaths, api: Api, names: Sequence[str]) -> None:
+    """Start those that do not run, and wait until all have booted and have their addresses.
+
+    Args:
+        paths: The LXD's.
+        api: The daemon's.
+        names: Of containers.
+
+    Raises:
+        LabError: One did not come up.
+    """
+    if not names:
+        return
+    states = resources.instances(api)
+    resources.set_state(api, [name for name in names if states[name] != resources.RUNNING], "start")
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: _wait_until_up(paths, name), names))
+
+
+def thaw(paths: LxdPaths, name: str) -> bool:
+    """Let a container's processes go on.
+
+    Args:
+        paths: The LXD's.
+        name: The container's name.
+
+    Returns:
+        False if they were not stopped.
+    """
+    group = paths.payload(name)
+    if not cgroup.is_frozen(group):
+        return False
+    cgroup.freeze(group, frozen=False)
+    return True
+
+
+def _wait_until_up(paths: LxdPaths, name: str) -> None:
+    deadline = time.monotonic() + _UP_SECONDS
+    while True:
+        if container_pid(paths, name) is not None:
+            argv = container_argv(paths, name, ["systemctl", "is-system-running", "--wait"])
+            # A unit that failed must not hide that the container itself works.
+            if captured(argv, enter.host_environment(), None).stdout.strip() in ("running", "degraded"):
+                return
+        if time.monotonic() > deadline:
+            raise LabError(f"{name} did not come up within {_UP_SECONDS:.0f} s; try `lxc console {name}`", status=1)
+        time.sleep(_POLL_SECONDS)
