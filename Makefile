@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Files side by side, each on labs of its own: most of the time goes by waiting.
 IN_TWO := -n 2 --dist loadfile
 
-.PHONY: help run run-lxd test check unit integration shell down setup test-setup venv picture requirements
+.PHONY: help run run-lxd test bench check unit integration shell down setup test-setup venv picture requirements
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,6 +25,9 @@ test: test-setup check ## ruff, mypy, unit and integration tests
 check: venv
 	@ruff format --check --quiet . && ruff check --quiet . && mypy
 	@shellcheck tasks/templates/*.sh scripts/*.sh
+
+bench: setup ## measure it against Ansible, pyinfra and others; writes docs/benchmarks
+	@python -m benchmarks
 
 unit: venv ## unit tests alone; needs no root
 	@python -m pytest tests/unit

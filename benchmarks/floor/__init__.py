@@ -1,0 +1,1 @@
+"""The floor: what one connection and one command a host cost with paramiko, and nothing else."""
