@@ -13,6 +13,7 @@ from podroutes.outcomes import HostOutcome, Outcome
 from podroutes.planning.forwarding import plan_forwarding
 from podroutes.planning.host import Provisioning
 from podroutes.planning.routes import (
+    Wanted,
     foreign_routes,
     networkd_removes_routes,
     plan_routes,
@@ -27,25 +28,28 @@ from podroutes.values import contains
 _NOT_THERE: Final = frozenset({"route-missing", "route-wrong-next-hop", "route-wrong-device"})
 
 
-def find_drift(work: Provisioning, node: Node, state: HostState) -> tuple[Finding, ...]:
+def find_drift(
+    work: Provisioning, node: Node, state: HostState, planned: HostPlan | None = None
+) -> tuple[Finding, ...]:
     """Compare a host with what it should have.
 
     Args:
         work: What provisioning would do.
         node: The host.
         state: What was read.
+        planned: What provisioning plans for that state, where that is known already.
 
     Returns:
         The findings: conflicts first, then as provisioning would mend them, then what it leaves alone.
     """
-    plan = _plan(work, node, state)
+    plan = _plan(work, node, state, planned)
     findings = [*findings_of(plan, conflict="plan-conflict"), *_more(work, node, state, plan)]
     return tuple({finding.key: finding for finding in findings}.values())
 
 
-def _plan(work: Provisioning, node: Node, state: HostState) -> HostPlan:
+def _plan(work: Provisioning, node: Node, state: HostState, planned: HostPlan | None) -> HostPlan:
     if node.routes_service:
-        return work.plan_host(node, state)
+        return work.plan_host(node, state) if planned is None else planned
     # Taking the unit away takes its routes along, so provisioning puts all of them back: they are not missing now.
     return plan_forwarding(work.plan, state) + plan_routes(work.plan, node, state)
 
@@ -84,9 +88,11 @@ def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan) -> I
     for message in plan.unmet:
         yield new_finding("forwarding-not-kept", message.partition(" ")[0], message)
     yield from _unit_findings(work, node, state, plan)
+    wanted = wanted_routes(work.plan, node, state)
     if not plan.conflicts:
-        yield from _shadowed(work, node, state, {change.subject for change in plan.changes if change.drift})
-    yield from _linkdown(work, node, state)
+        told = {change.subject for change in plan.changes if change.drift}
+        yield from _shadowed(work, node, state, wanted, told)
+    yield from _linkdown(state, wanted)
     if networkd_removes_routes(state):
         yield new_finding(
             "manager-removes-routes", "systemd-networkd.service", DRIFT_CLASSES["manager-removes-routes"].breaks
@@ -109,21 +115,23 @@ def _unit_findings(work: Provisioning, node: Node, state: HostState, plan: HostP
         yield new_finding("unit-drop-in", UNIT_NAME, message, found=unit.drop_ins)
 
 
-def _shadowed(work: Provisioning, node: Node, state: HostState, told: set[str]) -> Iterator[Finding]:
+def _shadowed(work: Provisioning, node: Node, state: HostState, wanted: Wanted, told: set[str]) -> Iterator[Finding]:
     """What goes another way than the main table's right routes, and what else is in the cluster's range.
 
     Args:
         work: What provisioning would do.
         node: The host.
         state: What was read.
+        wanted: The routes that it should have.
         told: Destinations of which something is said already.
     """
-    ways = {pod_route.destination: pod_route for pod_route in work.plan.routes_for(node)}
-    for pod_route, message in shadowed_routes(work.plan, node, state):
+    for pod_route, message in shadowed_routes(work.plan, node, state, wanted):
         if str(pod_route.destination) not in told:
             yield new_finding("route-shadowed", str(pod_route.destination), message)
         told.add(str(pod_route.destination))
-    for route in foreign_routes(work.plan, node, state):
+    foreign = foreign_routes(work.plan, node, state)
+    ways = {pod_route.destination: pod_route for pod_route in work.plan.routes_for(node)} if foreign else {}
+    for route in foreign:
         inside = next((cidr for cidr in (*ways, *node.pod_cidrs) if contains(cidr, route.destination)), None)
         if inside in node.pod_cidrs and route.via is None and not route.next_hops:
             continue  # a pod's own device, which is the network plugin's business
@@ -139,13 +147,12 @@ def _leads_to(route: Route, way: PodRoute | None) -> bool:
     return way is not None and route.kind == "unicast" and route.via == way.next_hop
 
 
-def _linkdown(work: Provisioning, node: Node, state: HostState) -> Iterator[Finding]:
-    wanted, _ = wanted_routes(work.plan, node, state)
-    present = {(route.destination, route.via, route.dev) for route in wanted}
-    for routes in state.routes.values():
-        for route in routes:
-            if route.linkdown and (route.destination, route.via, route.dev) in present:
-                yield new_finding("route-linkdown", str(route.destination), f"{route.dev} has no carrier: {route}")
+def _linkdown(state: HostState, wanted: Wanted) -> Iterator[Finding]:
+    down = [route for routes in state.routes.values() for route in routes if route.linkdown]
+    present = {(route.destination, route.via, route.dev) for route in wanted.routes} if down else set()
+    for route in down:
+        if (route.destination, route.via, route.dev) in present:
+            yield new_finding("route-linkdown", str(route.destination), f"{route.dev} has no carrier: {route}")
 
 
 def finding_of_error(error: Exception, message: str) -> Finding:

@@ -5,9 +5,10 @@ not matter, and a part that is missing, or an answer that was cut off, is an err
 """
 
 import base64
+import hashlib
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_interface
 from typing import Annotated, Final
@@ -54,15 +55,16 @@ _SYSCTL_DIRECTORIES: Final = (
     "/lib/sysctl.d",
 )
 
+_DIGEST: Final = "sha256:"
+# All that is read is printed at once: over a network, each of many small writes would be a packet of its own.
 _SCRIPT: Final = r"""
 export LC_ALL=C PATH="${PATH:-}:/usr/sbin:/usr/bin:/sbin:/bin"
 part() { printf '\n@@@NONCE@ %s\n' "$1"; }
+read_host() {
 part host
 cat /proc/sys/kernel/hostname /proc/sys/kernel/random/boot_id /etc/machine-id
 part links
 ip -j address show
-part route_text
-ip route show
 @@ROUTES@
 part lookups
 ip -j -force -batch - 2>/dev/null <<'@@NONCE@'
@@ -83,25 +85,54 @@ systemctl show --property=Id,LoadState,ActiveState,UnitFileState,NeedDaemonReloa
 part enabled
 systemctl is-enabled @@UNIT@ 2>/dev/null
 part files
-for path in @@FILES@; do
-    [ -e "$path" ] || [ -L "$path" ] || continue
-    printf '%s ' "$path"
-    stat --format='%f %u %g' "$path"
-    if [ -f "$path" ] && [ ! -L "$path" ]; then base64 --wrap=0 "$path"; fi
+files=$(stat --format='%n %f %u %g' -- @@FILES@ 2>/dev/null)
+all_known='@@KNOWN@'
+sums=$(sha256sum -- @@FILES@ 2>/dev/null)
+while read -r path mode owner; do
+    [ -n "$path" ] || continue
+    printf '%s %s %s\n' "$path" "$mode" "$owner"
+    # A regular file's content, unless the other side has it.
+    case $mode in
+    8???)
+        for known in $all_known none; do
+            case $sums in *"$known  $path"*) break ;; esac
+        done
+        if [ "$known" != none ]; then printf 'sha256:%s' "$known"; else base64 --wrap=0 -- "$path"; fi
+        ;;
+    esac
     printf '\n'
-done
+done <<@@NONCE@
+$files
+@@NONCE@
 part end
+}
+answer=$(read_host)
+printf '%s\n' "$answer"
 exit 0
 """
 
 
-def facts_script(nonce: str, *, families: Sequence[Family], probes: Iterable[IPAddress]) -> str:
+def digest(content: str) -> str:
+    """What a file's content is known by: SHA-256 in hex."""
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def facts_script(
+    nonce: str,
+    *,
+    families: Sequence[Family],
+    probes: Iterable[IPAddress],
+    known: Iterable[str] = (),
+    route_text: bool = True,
+) -> str:
     """The script that reads everything about a host; it changes nothing.
 
     Args:
         nonce: A random word of letters and digits, new for each run.
         families: The families whose routes matter.
         probes: Addresses to ask the kernel about (`ip route get`).
+        known: Digests of files' contents that need not be sent.
+        route_text: Whether to read `ip route` as people do.
 
     Returns:
         POSIX shell, for a user that may read everything.
@@ -109,15 +140,17 @@ def facts_script(nonce: str, *, families: Sequence[Family], probes: Iterable[IPA
     sysctls = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/conf/all/accept_redirects"]
     if 6 in families:
         sysctls += ["/proc/sys/net/ipv6/conf/*/forwarding", "/proc/sys/net/ipv6/conf/*/accept_ra"]
-    routes = "\n".join(f"part route{family}\nip -j -N -{family} route show table main" for family in families)
+    listed = ["part route_text\nip route show"] if route_text else []
+    listed += [f"part route{family}\nip -j -N -{family} route show table main" for family in families]
     texts = {
-        "ROUTES": routes,
+        "ROUTES": "\n".join(listed),
         "LOOKUPS": "\n".join(f"route get {address}" for address in probes),
         "SYSCTLS": " ".join(["/dev/null", *sysctls]),
         "SYSCTL_GLOBS": " ".join(f"{directory}/*.conf" for directory in _SYSCTL_DIRECTORIES),
         "UNITS": " ".join(UNITS),
         "UNIT": UNIT_NAME,
         "FILES": " ".join(FILE_PATHS),
+        "KNOWN": " ".join(known),
         "NONCE": nonce,
     }
     script = _SCRIPT
@@ -126,13 +159,22 @@ def facts_script(nonce: str, *, families: Sequence[Family], probes: Iterable[IPA
     return script.lstrip()
 
 
-def parse_facts(text: str, nonce: str, *, families: Sequence[Family]) -> HostState:
+def parse_facts(
+    text: str,
+    nonce: str,
+    *,
+    families: Sequence[Family],
+    known: Mapping[str, str] | None = None,
+    route_text: bool = True,
+) -> HostState:
     """Parse what the script printed.
 
     Args:
         text: Its standard output, with whatever a login shell added before.
         nonce: The word that the script was made with.
         families: The families that it was made with.
+        known: The contents of the digests that it was made with.
+        route_text: Whether it was to read `ip route`.
 
     Returns:
         The host's state.
@@ -144,7 +186,7 @@ def parse_facts(text: str, nonce: str, *, families: Sequence[Family]) -> HostSta
     if "end" not in parts:
         message = "the host's answer ends too early: the script that reads it did not reach its end"
         raise FactsError(message)
-    needed = {"host", "links", "route_text", "units", "enabled", "files", "sysctls"}
+    needed = {"host", "links", "units", "enabled", "files", "sysctls"} | ({"route_text"} if route_text else set())
     needed |= {f"route{family}" for family in families}
     if missing := sorted(needed - parts.keys()):
         message = f"the host's answer has no part {', '.join(missing)}"
@@ -160,10 +202,10 @@ def parse_facts(text: str, nonce: str, *, families: Sequence[Family]) -> HostSta
         links=parse_links(parts["links"]),
         routes={family: parse_routes(parts[f"route{family}"], family) for family in families},
         lookups={lookup.address: lookup for lookup in parse_lookups(parts.get("lookups", ""))},
-        route_text=parts["route_text"].strip("\n"),
+        route_text=parts.get("route_text", "").strip("\n"),
         sysctls=parse_sysctls(parts["sysctls"]),
         boot_sysctls=parse_boot_sysctls(parts.get("sysctl_files", ""), parts.get("boot_sysctls", "")),
-        files=parse_files(parts["files"]),
+        files=parse_files(parts["files"], known),
         units=_with_enablement(parse_units(parts["units"]), parts["enabled"].strip()),
         manages_foreign_routes=_last_boolean(parts.get("networkd", "")),
     )
@@ -322,8 +364,12 @@ def _with_enablement(units: dict[str, UnitState], enabled: str) -> dict[str, Uni
     return units | {UNIT_NAME: replace(units[UNIT_NAME], enabled=enabled)} if UNIT_NAME in units else units
 
 
-def parse_files(text: str) -> dict[str, FileState]:
-    """Parse pairs of lines: path, mode in hex, owner, group; then the content in base64.
+def parse_files(text: str, known: Mapping[str, str] | None = None) -> dict[str, FileState]:
+    """Parse pairs of lines: path, mode in hex, owner, group; then the content in base64, or its digest.
+
+    Args:
+        text: The lines.
+        known: Contents by digest; none by default.
 
     Returns:
         The files by path.
@@ -339,9 +385,12 @@ def parse_files(text: str) -> dict[str, FileState]:
             if path not in FILE_PATHS:
                 raise ValueError(path)
             number = int(mode, 16)
-            content = base64.b64decode(body, validate=True).decode(errors="replace")
+            if body.startswith(_DIGEST):
+                content = (known or {})[body.removeprefix(_DIGEST)]
+            else:
+                content = base64.b64decode(body, validate=True).decode(errors="replace")
             files[path] = FileState(content, stat.S_IMODE(number), int(uid), int(gid), stat.S_ISREG(number))
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, KeyError) as error:
         message = "the host's answer about its files can't be understood"
         raise FactsError(message) from error
     return files

@@ -1,5 +1,6 @@
 """What a drift check found on a host, as reports tell it."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -8,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from podroutes.drift_classes import DRIFT_CLASSES, DriftClass
 
 FindingState = Literal["new", "persisting"]
+DirectionState = Literal["ok", "cut", "unknown"]
+Cause = Literal["", "no route", "no carrier", "forwarding off", "own pods hijacked", "too large", "dropped on the way"]
+PingAnswer = Literal["", "answered", "small packets only", "no answer"]
 
 
 class Finding(BaseModel):
@@ -61,20 +65,24 @@ class HealedFinding(BaseModel):
     since: datetime
 
 
-class Direction(BaseModel):
-    """Whether packets from one node's pods, or from the node, get to another's pods, by what the hosts have."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Direction:
+    """Whether packets from one node's pods, or from the node, get to another's pods, by what the hosts have.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    There is one for each pair of nodes, so it is no model: those take ten times the memory.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     source: str
     target: str
-    state: Literal["ok", "cut", "unknown"]
+    state: DirectionState
     reason: Annotated[str, Field(description="Why it is cut or not known; empty where it is ok.")] = ""
     cause: Annotated[
-        Literal["", "no route", "no carrier", "forwarding off", "own pods hijacked", "too large", "dropped on the way"],
+        Cause,
         Field(description="What cuts it; empty where it is not cut."),
     ] = ""
     ping: Annotated[
-        Literal["", "answered", "small packets only", "no answer"],
+        PingAnswer,
         Field(description="What a ping between the pod gateways showed; empty where none was sent."),
     ] = ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from podroutes.routes import Lookup, Route
@@ -141,7 +142,12 @@ class HostState:
 
     def link_with(self, ip: IPAddress) -> Link | None:
         """The interface that has an address."""
-        return next((link for link in self.links.values() if any(ip == own.ip for own in link.addresses)), None)
+        return self._owners.get(ip)
+
+    @cached_property
+    def _owners(self) -> dict[IPAddress, Link]:
+        """Whose each address is; of the first, if several have it."""
+        return {own.ip: link for link in reversed(list(self.links.values())) for own in link.addresses}
 
     def boot_value(self, key: str) -> SysctlSetting | None:
         """What a kernel parameter is set to at boot, and by which file; None where no file sets it."""

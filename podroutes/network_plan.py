@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Literal
 
 from podroutes.values import (
@@ -12,6 +12,7 @@ from podroutes.values import (
     IPNetwork,
     contains,
     family_of,
+    parse_network,
     sort_key,
 )
 
@@ -32,12 +33,12 @@ class PodRoute:
     next_hop: IPAddress
     worker: str
 
-    @property
+    @cached_property
     def family(self) -> Family:
         """4 or 6."""
         return family_of(self.destination)
 
-    @property
+    @cached_property
     def probe(self) -> IPAddress:
         """An address inside the pod CIDR, the first usable one, to ask the kernel about."""
         return self.destination[1] if self.destination.num_addresses > 1 else self.destination[0]
@@ -144,6 +145,16 @@ class NetworkPlan:
         )
         return tuple(sorted(routes, key=lambda route: sort_key(route.destination)))
 
+    @cached_property
+    def next_hops(self) -> frozenset[IPAddress]:
+        """The next hops of all pod routes."""
+        return frozenset(route.next_hop for route in self.pod_routes)
+
+    @cached_property
+    def destinations(self) -> frozenset[IPNetwork]:
+        """The destinations of all pod routes."""
+        return frozenset(route.destination for route in self.pod_routes)
+
     def routes_for(self, node: Node) -> tuple[PodRoute, ...]:
         """The routes that one machine should have: every pod CIDR but its own.
 
@@ -171,6 +182,6 @@ def subnet(network: IPNetwork, mask_size: int, index: int) -> IPNetwork:
         message = f"{network} has no /{mask_size} network with number {index}"
         raise ValueError(message)
     start = int(network.network_address) + (index << (network.max_prefixlen - mask_size))
-    if isinstance(network, IPv4Network):
-        return IPv4Network((IPv4Address(start), mask_size))
-    return IPv6Network((IPv6Address(start), mask_size))
+    address = IPv4Address(start) if isinstance(network, IPv4Network) else IPv6Address(start)
+    # By way of its text it is the very object that reading a host's routes gives, and comparing the two costs nothing.
+    return parse_network(f"{address}/{mask_size}")

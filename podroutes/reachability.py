@@ -6,11 +6,11 @@ so the routing tables are judged first; and an address of the machine itself ans
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from podroutes.errors import FactsError
-from podroutes.findings import Direction, Finding, new_finding
+from podroutes.findings import Cause, Direction, Finding, PingAnswer, new_finding
 from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
 from podroutes.values import Family, IPAddress, family_of
@@ -153,13 +153,14 @@ def prove(directions: Iterable[Direction], answers: Mapping[str, Sequence[Answer
             continue
         small = all(answer.small for answer in matching)
         full = all(answer.full for answer in matching)
-        ping = "answered" if small and full else "small packets only" if small else "no answer"
-        update: dict[str, str] = {"ping": ping}
+        ping: PingAnswer = "answered" if small and full else "small packets only" if small else "no answer"
         both_ways = {(direction.source, direction.target), (direction.target, direction.source)} <= open_ways
         if both_ways and ping != "answered":
-            cause = "too large" if small else "dropped on the way"
-            update |= {"state": "cut", "cause": cause, "reason": _dropped(direction, small=small)}
-        proven.append(direction.model_copy(update=update))
+            cause: Cause = "too large" if small else "dropped on the way"
+            reason = _dropped(direction, small=small)
+            proven.append(replace(direction, ping=ping, state="cut", cause=cause, reason=reason))
+        else:
+            proven.append(replace(direction, ping=ping))
     return tuple(proven)
 
 

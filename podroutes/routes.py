@@ -4,9 +4,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from podroutes.errors import FactsError
 from podroutes.values import (
@@ -48,6 +49,7 @@ _PROTOCOLS: Final[Mapping[str, int]] = {
 }
 # What people know by name; any `ip` takes a number for the others.
 _PROTOCOL_NAMES: Final = {number: name for name, number in _PROTOCOLS.items() if number in (0, 1, 2, 3, 4, 9, 16)}
+_BLANKS: Final = re.compile(r"\s*")
 _NUMBER: Final = re.compile(r"[0-9]{1,3}")
 _PROTOCOL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,31}")
 KERNEL: Final = 2
@@ -75,7 +77,7 @@ LINK_SCOPE: Final = 253
 DEFAULT_METRIC: Final[Mapping[Family, int]] = {4: 0, 6: 1024}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NextHop:
     """One of a route's several next hops."""
 
@@ -97,7 +99,7 @@ class NextHop:
         return " ".join([*parts, "onlink"] if self.onlink else parts)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Route:
     """A route of the kernel's main table.
 
@@ -240,7 +242,8 @@ class _IpRoute(_IpHop):
     nexthops: list[_IpHop] = []
 
 
-_ROUTES = TypeAdapter(list[_IpRoute])
+# Of large clusters, every machine has nearly the same routes: each is parsed once and shared.
+_REMEMBERED: Final = 1 << 14
 
 
 def parse_routes(text: str, family: Family) -> tuple[Route, ...]:
@@ -257,14 +260,18 @@ def parse_routes(text: str, family: Family) -> tuple[Route, ...]:
         FactsError: It is not that.
     """
     try:
-        items = _ROUTES.validate_json(text if text.strip() else "[]")
-        return tuple(_route(item, family) for item in items)
-    except ValueError as error:
+        items = json.loads(text if text.strip() else "[]")
+        if not isinstance(items, list):
+            raise TypeError("it is no list")
+        return tuple(_route(json.dumps(item), family) for item in items)
+    except (ValueError, TypeError, RecursionError) as error:
         message = f"`ip -j route` printed what can't be understood: {_first_line(error)}"
         raise FactsError(message) from error
 
 
-def _route(item: _IpRoute, family: Family) -> Route:
+@lru_cache(_REMEMBERED)
+def _route(text: str, family: Family) -> Route:
+    item = _IpRoute.model_validate_json(text)
     destination = _destination(item.dst, family)
     if destination.version != family or (item.gateway is not None and item.gateway.version != family):
         message = f"a route to {destination} among those of IPv{family}"
@@ -285,7 +292,7 @@ def _route(item: _IpRoute, family: Family) -> Route:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Lookup:
     """What the kernel would do with a packet (`ip route get`).
 
@@ -298,15 +305,6 @@ class Lookup:
     address: IPAddress
     via: IPAddress | None
     dev: str | None
-
-
-class _IpLookup(_IpHop):
-    """One element of `ip -j route get`."""
-
-    dst: _Address
-
-
-_LOOKUPS = TypeAdapter(list[_IpLookup])
 
 
 def parse_lookups(text: str) -> tuple[Lookup, ...]:
@@ -323,16 +321,38 @@ def parse_lookups(text: str) -> tuple[Lookup, ...]:
     """
     decoder = json.JSONDecoder()
     lookups: list[Lookup] = []
-    rest = text.strip()
+    at = _end_of_blanks(text, 0)
     try:
-        while rest:
-            items, end = decoder.raw_decode(rest)
-            lookups += [Lookup(item.dst, item.next_hop, item.dev) for item in _LOOKUPS.validate_python(items)]
-            rest = rest[end:].strip()
-    except (ValueError, RecursionError) as error:
+        while at < len(text):
+            items, end = decoder.raw_decode(text, at)
+            if not isinstance(items, list):
+                raise TypeError("it is no list")
+            lookups += [_lookup_of(item) for item in items]
+            at = _end_of_blanks(text, end)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         message = f"`ip -j route get` printed what can't be understood: {_first_line(error)}"
         raise FactsError(message) from error
     return tuple(lookups)
+
+
+def _end_of_blanks(text: str, start: int) -> int:
+    match = _BLANKS.match(text, start)
+    return start if match is None else match.end()
+
+
+def _lookup_of(item: Mapping[str, object]) -> Lookup:
+    # The rest differs from machine to machine: its own address, a number of seconds.
+    via = item.get("via")
+    other = None if via is None else json.dumps(via)
+    return _lookup(item.get("dst"), item.get("gateway"), other, item.get("dev"))
+
+
+@lru_cache(_REMEMBERED)
+def _lookup(dst: object, gateway: object, via: str | None, dev: object) -> Lookup:
+    next_hop = None if gateway is None else parse_address(gateway)
+    if via is not None:
+        next_hop = _IpVia.model_validate_json(via).host
+    return Lookup(parse_address(dst), next_hop, None if dev is None else parse_interface_name(dev))
 
 
 def _first_line(error: Exception) -> str:

@@ -147,8 +147,8 @@ def _cloud_record(plan: NetworkPlan, outcome: HostOutcome, state: CloudState | N
 
 def host_routes(plan: NetworkPlan, node: Node, state: HostState) -> tuple[RouteRecord, ...]:
     """The routes of a host inside the cluster's range, the kernel's order, and the ones that it lacks at the end."""
-    wanted, _ = wanted_routes(plan, node, state)
-    removed = {change.before for change in plan_routes(plan, node, state).changes}
+    wanted = wanted_routes(plan, node, state)
+    removed = {change.before for change in plan_routes(plan, node, state, wanted).changes}
     wanted_destinations = {route.destination for route in plan.routes_for(node)}
     records = []
     present = set()
@@ -160,7 +160,7 @@ def host_routes(plan: NetworkPlan, node: Node, state: HostState) -> tuple[RouteR
             if status == "as wanted":
                 present.add(route.destination)
             records.append(_record(route, status))
-    lacking = {route.destination: route for route in wanted}
+    lacking = {route.destination: route for route in wanted.routes}
     for pod_route in plan.routes_for(node):
         if pod_route.destination in present or any(
             record.destination == str(pod_route.destination) and record.status == "wrong" for record in records

@@ -1,6 +1,7 @@
 """Typed values: text from an inventory, a host or an API goes through one of these before it is used."""
 
 import re
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -16,6 +17,8 @@ IPNetwork = IPv4Network | IPv6Network
 Family = Literal[4, 6]
 
 FAMILIES: Final[tuple[Family, ...]] = (4, 6)
+# Every machine tells of the same pod CIDRs and next hops, and parsing is what costs most of reading a large cluster.
+_REMEMBERED: Final = 1 << 14
 
 # The kernel's own rule (dev_valid_name) allows more; this is what people and programs use, and is safe in a shell.
 _INTERFACE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:+-]{0,14}")
@@ -41,6 +44,11 @@ def parse_address(text: object) -> IPAddress:
     if not isinstance(text, str):
         message = f"{text!r} is not an address; write it as text, such as 10.240.0.20"
         raise ValueError(message)
+    return _address(text)
+
+
+@lru_cache(_REMEMBERED)
+def _address(text: str) -> IPAddress:
     if "%" in text:
         message = f"{text!r} is not an address: {_zone_hint(text)}"
         raise ValueError(message)
@@ -60,6 +68,11 @@ def parse_network(text: object) -> IPNetwork:
     if not isinstance(text, str):
         message = f"{text!r} is not a network; write it as text, such as 10.200.0.0/16"
         raise ValueError(message)
+    return _network(text)
+
+
+@lru_cache(_REMEMBERED)
+def _network(text: str) -> IPNetwork:
     if "/" not in text:
         message = f"{text!r} has no mask; write a network such as 10.200.0.0/16"
         raise ValueError(message)

@@ -26,7 +26,7 @@ from runbooks.prove import prove_with_pings
 from runbooks.run import Run
 from runbooks.session import Session, open_session
 from tasks.drift import Checked, check_drift, drift_outcome_of
-from tasks.routes_service import load_service_files
+from tasks.service_files import load_service_files
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _provision(options: Options) -> int:
     from podroutes.planning.host import Provisioning
     from runbooks.change import change_hosts
-    from tasks.routes_service import load_service_files
+    from tasks.service_files import load_service_files
 
     return change_hosts(options, "provision", lambda plan: Provisioning(plan, load_service_files()))
 

@@ -9,10 +9,9 @@ from nornir.core.task import Result, Task
 from podroutes.changes import Change
 from podroutes.diff import diff_of
 from podroutes.errors import HostConflictError, RemoteCommandError
-from podroutes.facts import parse_facts
 from podroutes.network_plan import NetworkPlan
 from podroutes.script import LOCKED_STATUS, apply_script
-from tasks.facts import facts_script_for, last_line
+from tasks.facts import facts_script_for, last_line, state_from
 from tasks.remote import run_script
 
 
@@ -44,7 +43,7 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
     if status != 0:
         message = f"a change failed: {_what_failed(said)}"
         raise RemoteCommandError(message)
-    state = parse_facts(answer.stdout, nonce, families=plan.families)
+    state = state_from(answer.stdout, nonce, plan)
     return Result(host=task.host, result=state, changed=True, diff=diff_of(changes))
 
 

@@ -71,8 +71,9 @@ def _check_machine(task: Task, work: Provisioning, node: Node, checked: Checked)
     checked.commands = 1
     state = cast("HostState", task.run(collect_facts, plan=work.plan)[0].result)
     checked.state = state
-    checked.findings = find_drift(work, node, state)
-    checked.changes = work.plan_host(node, state).changes
+    planned = work.plan_host(node, state)
+    checked.findings = find_drift(work, node, state, planned)
+    checked.changes = planned.changes
 
 
 def _check_cloud(task: Task, work: Provisioning, checked: Checked) -> None:

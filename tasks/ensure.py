@@ -27,8 +27,8 @@ class Work(Protocol):
         """What one host needs."""
         ...
 
-    def remaining(self, node: Node, state: HostState) -> HostPlan:
-        """What one host still lacks, read after the changes."""
+    def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
+        """What one host still lacks; `planned` is its plan for that very state, where that is made already."""
         ...
 
 
@@ -104,7 +104,9 @@ def _ensure(task: Task, work: Work, approved: dict[str, tuple[Change, ...]] | No
         ensured.commands = 2
         state = cast("HostState", task.run(apply_changes, plan=work.plan, changes=host_plan.changes)[0].result)
         ensured.state = state
-    if not host_plan.changes or not task.is_dry_run():
+    if not host_plan.changes:
+        _verify(work.remaining(node, state, host_plan))
+    elif will_change:
         _verify(work.remaining(node, state))
     elif host_plan.unmet:
         raise HostConflictError("; ".join(host_plan.unmet))

@@ -1,26 +1,48 @@
 """Facts: everything about a host that planning needs, in one remote command."""
 
 import secrets
+from collections.abc import Mapping
+from functools import lru_cache
 
 from nornir.core.task import Result, Task
 
 from podroutes.errors import RemoteCommandError
-from podroutes.facts import facts_script, parse_facts
+from podroutes.facts import digest, facts_script, parse_facts
+from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
 from tasks.remote import run_script
+from tasks.service_files import load_service_files
 
 
-def facts_script_for(nonce: str, plan: NetworkPlan, node: Node) -> str:
+@lru_cache(1)
+def _known() -> Mapping[str, str]:
+    """Contents of the files that are the same on every host, by digest: they need not be sent back."""
+    files = load_service_files()
+    return {digest(content): content for content in (files.script, files.unit)}
+
+
+def facts_script_for(nonce: str, plan: NetworkPlan, node: Node, *, route_text: bool = False) -> str:
     """The script that reads one host of the cluster; it also asks the kernel for the way to each pod CIDR."""
-    return facts_script(nonce, families=plan.families, probes=[route.probe for route in plan.routes_for(node)])
+    probes = [route.probe for route in plan.routes_for(node)]
+    return facts_script(nonce, families=plan.families, probes=probes, known=_known(), route_text=route_text)
 
 
-def collect_facts(task: Task, plan: NetworkPlan) -> Result:
+def state_from(answer: str, nonce: str, plan: NetworkPlan, *, route_text: bool = False) -> HostState:
+    """What that script printed, typed.
+
+    Raises:
+        FactsError: It is not that.
+    """
+    return parse_facts(answer, nonce, families=plan.families, known=_known(), route_text=route_text)
+
+
+def collect_facts(task: Task, plan: NetworkPlan, *, route_text: bool = False) -> Result:
     """Read the host's state; changes nothing.
 
     Args:
         task: Nornir's task.
         plan: The cluster's network, which the host is a node of.
+        route_text: Whether to read `ip route` as people do, too.
 
     Returns:
         The `HostState` as result.
@@ -29,11 +51,11 @@ def collect_facts(task: Task, plan: NetworkPlan) -> Result:
         HostError: The host can't be read.
     """
     nonce = f"facts{secrets.token_hex(8)}"
-    answer = run_script(task, facts_script_for(nonce, plan, plan.nodes[task.host.name]))
+    answer = run_script(task, facts_script_for(nonce, plan, plan.nodes[task.host.name], route_text=route_text))
     if answer.status != 0:
         message = f"reading the host failed with exit status {answer.status}: {last_line(answer.stderr)}"
         raise RemoteCommandError(message)
-    return Result(host=task.host, result=parse_facts(answer.stdout, nonce, families=plan.families))
+    return Result(host=task.host, result=state_from(answer.stdout, nonce, plan, route_text=route_text))
 
 
 def last_line(text: str) -> str:

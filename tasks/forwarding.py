@@ -21,7 +21,9 @@ class Forwarding:
         """What one host needs."""
         return plan_forwarding(self.plan, state)
 
-    remaining = plan_host
+    def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
+        """What one host still lacks."""
+        return self.plan_host(node, state) if planned is None else planned
 
 
 def ensure_forwarding(task: Task, plan: NetworkPlan) -> Result:

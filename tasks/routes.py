@@ -21,9 +21,11 @@ class Routes:
         """What one host needs."""
         return plan_routes(self.plan, node, state)
 
-    def remaining(self, node: Node, state: HostState) -> HostPlan:
+    def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
         """What one host still lacks, the ways that the kernel really chooses included."""
-        return replace(self.plan_host(node, state), unmet=unmet_lookups(self.plan, node, state))
+        return replace(
+            self.plan_host(node, state) if planned is None else planned, unmet=unmet_lookups(self.plan, node, state)
+        )
 
 
 def ensure_routes(task: Task, plan: NetworkPlan) -> Result:

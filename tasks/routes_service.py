@@ -1,7 +1,6 @@
 """`routes.service`, its script and its data file: the routes after a reboot."""
 
 from dataclasses import dataclass
-from importlib.resources import files
 
 from nornir.core.task import Result, Task
 
@@ -10,15 +9,7 @@ from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
 from podroutes.planning.routes_service import ServiceFiles, plan_routes_service
 from tasks.ensure import ensure
-
-
-def load_service_files() -> ServiceFiles:
-    """Read the files that are installed on every host."""
-    folder = files("tasks") / "templates"
-    return ServiceFiles(
-        script=(folder / "basic-kubernetes-routes.sh").read_text(encoding="utf-8"),
-        unit=(folder / "routes.service").read_text(encoding="utf-8"),
-    )
+from tasks.service_files import load_service_files
 
 
 @dataclass(frozen=True)
@@ -32,7 +23,9 @@ class RoutesService:
         """What one host needs."""
         return plan_routes_service(self.plan, node, state, self.files)
 
-    remaining = plan_host
+    def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
+        """What one host still lacks."""
+        return self.plan_host(node, state) if planned is None else planned
 
 
 def ensure_routes_service(task: Task, plan: NetworkPlan) -> Result:

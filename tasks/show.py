@@ -21,7 +21,7 @@ def read_any(task: Task, plan: NetworkPlan) -> Result:
     """
     cloud = plan.clouds.get(task.host.name)
     if cloud is None:
-        return collect_facts(task, plan)
+        return collect_facts(task, plan, route_text=True)
     # Only an inventory with a cloud is to load the SDK.
     from tasks.cloud import collect_cloud, connection_to  # noqa: PLC0415
 

@@ -6,7 +6,7 @@ from podroutes.changes import HostPlan
 from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
 from podroutes.planning.forwarding import plan_forwarding, plan_forwarding_removal
-from podroutes.planning.routes import plan_routes, plan_routes_removal, unmet_lookups
+from podroutes.planning.routes import plan_routes, plan_routes_removal, unmet_lookups, wanted_routes
 from podroutes.planning.routes_service import ServiceFiles, plan_routes_service, plan_routes_service_removal
 from podroutes.routes import PROTOCOL
 
@@ -26,8 +26,9 @@ class Provisioning:
     def plan_host(self, node: Node, state: HostState) -> HostPlan:
         """Plan everything that one host needs."""
         forwarding = plan_forwarding(self.plan, state)
-        routes = plan_routes(self.plan, node, state)
-        service = plan_routes_service(self.plan, node, state, self.files)
+        wanted = wanted_routes(self.plan, node, state)
+        routes = plan_routes(self.plan, node, state, wanted)
+        service = plan_routes_service(self.plan, node, state, self.files, wanted)
         if node.routes_service or not service.changes:
             return forwarding + routes + service
         # Stopping the unit takes away the routes that it knows. What has to go does so before, and all others of ours
@@ -38,12 +39,18 @@ class Provisioning:
             family: tuple(route for route in present if route.protocol != PROTOCOL and str(route) not in gone)
             for family, present in state.routes.items()
         }
-        again = plan_routes(self.plan, node, replace(state, routes=left))
+        again = plan_routes(self.plan, node, replace(state, routes=left), wanted)
         return forwarding + HostPlan(removals) + service + again
 
-    def remaining(self, node: Node, state: HostState) -> HostPlan:
-        """What is still not as wanted, the kernel's own choice of ways included; read after a change."""
-        left = self.plan_host(node, state)
+    def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
+        """What is still not as wanted, the kernel's own choice of ways included.
+
+        Args:
+            node: The host.
+            state: What was read last.
+            planned: The plan for that very state, where it is made already.
+        """
+        left = self.plan_host(node, state) if planned is None else planned
         return replace(left, unmet=left.unmet + unmet_lookups(self.plan, node, state))
 
 
@@ -63,6 +70,6 @@ class Deprovisioning:
             plan_routes_removal(self.plan, state) + plan_routes_service_removal(state) + plan_forwarding_removal(state)
         )
 
-    def remaining(self, node: Node, state: HostState) -> HostPlan:
+    def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
         """What is still there."""
-        return self.plan_host(node, state)
+        return self.plan_host(node, state) if planned is None else planned

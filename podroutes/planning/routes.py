@@ -87,31 +87,76 @@ def _addresses(state: HostState, family: Family) -> str:
     return ", ".join(found) or f"no IPv{family} address"
 
 
-def wanted_routes(plan: NetworkPlan, node: Node, state: HostState) -> tuple[tuple[Route, ...], tuple[str, ...]]:
+@dataclass(frozen=True)
+class Wanted:
     """The routes that a host should have, as the kernel would show them.
 
-    Returns:
-        The routes, sorted by destination, and what prevents some, a line each.
+    Attributes:
+        routes: Sorted by destination.
+        problems: What prevents some, a line each.
+    """
+
+    routes: tuple[Route, ...]
+    problems: tuple[str, ...] = ()
+
+
+def wanted_routes(plan: NetworkPlan, node: Node, state: HostState) -> Wanted:
+    """Compute the routes that a host should have.
+
+    Args:
+        plan: The cluster's network.
+        node: The host.
+        state: What was read; it says which device leads to the others.
     """
     routes: list[Route] = []
     problems: list[str] = []
     devices = {family: find_device(plan, node, state, family) for family in plan.families}
     problems += [device.problem for device in devices.values() if device.link is None]
-    for pod_route in plan.routes_for(node):
-        link = devices[pod_route.family].link
+    connected = {
+        route.destination: route for routes in state.routes.values() for route in routes if route.protocol == KERNEL
+    }
+    for family, device in devices.items():
+        link = device.link
         if link is None:
             continue
-        problem = _refusal(pod_route, link, state)
-        if problem:
-            problems.append(problem)
-        else:
-            metric = DEFAULT_METRIC[pod_route.family]
-            routes.append(Route(pod_route.destination, pod_route.next_hop, link.name, PROTOCOL, metric))
-    return tuple(routes), tuple(problems)
+        ordinary = _is_ordinary(plan, node, link, state, family=family, connected=connected)
+        for pod_route in plan.routes_for(node):
+            if pod_route.family != family:
+                continue
+            problem = "" if ordinary else _refusal(pod_route, link, state, connected.get(pod_route.destination))
+            if problem:
+                problems.append(problem)
+            else:
+                metric = DEFAULT_METRIC[family]
+                routes.append(Route(pod_route.destination, pod_route.next_hop, link.name, PROTOCOL, metric))
+    return Wanted(tuple(routes), tuple(problems))
 
 
-def _refusal(route: PodRoute, link: Link, state: HostState) -> str:
-    """Why a route can't or must not be given to this host; empty if it can."""
+def _is_ordinary(
+    plan: NetworkPlan, node: Node, link: Link, state: HostState, *, family: Family, connected: Iterable[IPNetwork]
+) -> bool:
+    """Whether nothing can keep a route of a family from this host, so that not each has to be looked at.
+
+    Every next hop lies in the node network, which preflight has seen to; so none is off a link that has all of it.
+    """
+    network = next(network for network in plan.node_networks if network.version == family)
+    others = plan.next_hops - frozenset(node.internal_ips)
+    return (
+        any(contains(own.network, network) for own in link.addresses)
+        and not any(own.ip in others for one in state.links.values() for own in one.addresses)
+        and not any(destination in plan.destinations and destination not in node.pod_cidrs for destination in connected)
+    )
+
+
+def _refusal(route: PodRoute, link: Link, state: HostState, connected: Route | None) -> str:
+    """Why a route can't or must not be given to this host; empty if it can.
+
+    Args:
+        route: The route.
+        link: Its device here.
+        state: What was read.
+        connected: The kernel's own route to the same destination, if there is one.
+    """
     if state.link_with(route.next_hop) is not None:
         return (
             f"{route.next_hop}, the internal IP of {route.worker}, is this host's own: is it {route.worker}? "
@@ -123,35 +168,41 @@ def _refusal(route: PodRoute, link: Link, state: HostState) -> str:
             f"next hop {route.next_hop} ({route.worker}) is not on {link.name}'s link ({networks or 'no network'}): "
             "pod routes need all machines on one network"
         )
-    for existing in state.routes.get(route.family, ()):
-        if existing.destination == route.destination and existing.protocol == KERNEL:
-            return (
-                f"{route.destination}, the pod CIDR of {route.worker}, is connected here on {existing.dev}: "
-                "this host's own bridge has another worker's pod CIDR"
-            )
+    if connected is not None:
+        return (
+            f"{route.destination}, the pod CIDR of {route.worker}, is connected here on {connected.dev}: "
+            "this host's own bridge has another worker's pod CIDR"
+        )
     return ""
 
 
-def plan_routes(plan: NetworkPlan, node: Node, state: HostState) -> HostPlan:
-    """Plan the pod routes of one host."""
-    wanted, problems = wanted_routes(plan, node, state)
-    if problems:
-        return HostPlan(conflicts=problems)
-    changes = tuple(_changes(plan, node, state, wanted))
+def plan_routes(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None) -> HostPlan:
+    """Plan the pod routes of one host.
+
+    Args:
+        plan: The cluster's network.
+        node: The host.
+        state: What was read.
+        wanted: The routes that it should have, where they are computed already.
+    """
+    if wanted is None:
+        wanted = wanted_routes(plan, node, state)
+    if wanted.problems:
+        return HostPlan(conflicts=wanted.problems)
+    changes = tuple(_changes(plan, node, state, wanted.routes))
     changed = {change.before for change in changes}
-    return HostPlan(changes, notes=tuple(_notes(plan, node, state, wanted, changed)))
+    return HostPlan(changes, notes=tuple(_notes(plan, node, state, wanted.routes, changed)))
 
 
 def _changes(plan: NetworkPlan, node: Node, state: HostState, wanted: tuple[Route, ...]) -> Iterator[Change]:
     by_destination = _by_destination(state)
     for route in wanted:
-        yield from _settle(route, by_destination.get(route.destination, []))
-    destinations = {route.destination for route in wanted}
+        yield from _settle(route, by_destination.pop(route.destination, []))
     for destination, routes in by_destination.items():
         if destination in node.pod_cidrs:
             hiding = [number for number, route in enumerate(routes) if _hides_own_pods(route)]
             yield from _removals(routes, dict.fromkeys(hiding, _OWN_PODS))
-        elif plan.owns(destination) and destination not in destinations:
+        elif plan.owns(destination):
             yield from _removals(routes, dict.fromkeys(_ours(routes), _STALE))
 
 
@@ -171,6 +222,8 @@ def _by_destination(state: HostState) -> dict[IPNetwork, list[Route]]:
 
 def _settle(wanted: Route, existing: list[Route]) -> Iterator[Change]:
     """Make one destination have exactly the wanted route in its place; `existing` are all routes to it."""
+    if len(existing) == 1 and existing[0] == wanted:
+        return
     in_place = [route for route in existing if route.metric == wanted.metric]
     settled = next((route for route in in_place if _is_settled(route, wanted)), None)
     replaced = _replaced_by(wanted, in_place) if settled is None else None
@@ -209,7 +262,7 @@ def _same_way(route: Route, wanted: Route) -> bool:
 def _is_settled(route: Route, wanted: Route) -> bool:
     """Ours, or the same from DHCP (which would take its place back at every renewal)."""
     if route.protocol == PROTOCOL:
-        return replace(route, linkdown=wanted.linkdown) == wanted
+        return route == wanted or (route.linkdown and replace(route, linkdown=wanted.linkdown) == wanted)
     return route.protocol == DHCP and _same_way(route, wanted)
 
 
@@ -301,14 +354,14 @@ def _notes(
     for route in foreign_routes(plan, node, state):
         if str(route) not in changed:
             yield f"left alone, not ours: {route}"
-    ways = {route.destination: route for route in wanted}
-    for routes in state.routes.values():
-        for route in routes:
-            ours = ways.get(route.destination)
-            if ours is None or route.protocol != DHCP or str(route) in changed:
-                continue
-            if (route.via, route.dev) != (ours.via, ours.dev):
-                yield f"DHCP hands out another next hop; ours wins by its metric: {route}"
+    leased = [route for routes in state.routes.values() for route in routes if route.protocol == DHCP]
+    ways = {route.destination: route for route in wanted} if leased else {}
+    for route in leased:
+        ours = ways.get(route.destination)
+        if ours is None or str(route) in changed:
+            continue
+        if (route.via, route.dev) != (ours.via, ours.dev):
+            yield f"DHCP hands out another next hop; ours wins by its metric: {route}"
     if networkd_removes_routes(state):
         yield (
             "systemd-networkd removes routes that it does not know when it restarts: "
@@ -318,14 +371,14 @@ def _notes(
 
 def foreign_routes(plan: NetworkPlan, node: Node, state: HostState) -> tuple[Route, ...]:
     """Routes inside the cluster's range, to no pod CIDR that this host should have a route to, that are not ours."""
-    destinations = {route.destination for route in plan.routes_for(node)} | set(node.pod_cidrs)
     return tuple(
         route
         for routes in state.routes.values()
         for route in routes
-        if plan.owns(route.destination)
-        and route.protocol not in (KERNEL, PROTOCOL)
-        and route.destination not in destinations
+        if route.protocol not in (KERNEL, PROTOCOL)
+        and route.destination not in plan.destinations
+        and route.destination not in node.pod_cidrs
+        and plan.owns(route.destination)
     )
 
 
@@ -335,31 +388,43 @@ def networkd_removes_routes(state: HostState) -> bool:
     return networkd is not None and networkd.active == "active" and state.manages_foreign_routes is not False
 
 
-def unmet_lookups(plan: NetworkPlan, node: Node, state: HostState) -> tuple[str, ...]:
+def unmet_lookups(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None) -> tuple[str, ...]:
     """What `shadowed_routes` finds, as lines for a person."""
-    return tuple(message for _, message in shadowed_routes(plan, node, state))
+    return tuple(message for _, message in shadowed_routes(plan, node, state, wanted))
 
 
-def shadowed_routes(plan: NetworkPlan, node: Node, state: HostState) -> Iterator[tuple[PodRoute, str]]:
+def shadowed_routes(
+    plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None
+) -> Iterator[tuple[PodRoute, str]]:
     """Pod CIDRs whose packets the kernel sends another way than the plan's, although the main table is right.
 
     Policy rules, other tables and more specific routes do that; they are somebody else's.
+
+    Args:
+        plan: The cluster's network.
+        node: The host.
+        state: What was read.
+        wanted: The routes that it should have, where they are computed already.
     """
-    ways = {route.destination: route for route in wanted_routes(plan, node, state)[0]}
+    if wanted is None:
+        wanted = wanted_routes(plan, node, state)
+    # Both are sorted by destination; what prevents a route leaves it out of the wanted ones.
+    rest = iter(wanted.routes)
+    route = next(rest, None)
     for pod_route in plan.routes_for(node):
-        route = ways.get(pod_route.destination)
-        if route is None:
+        if route is None or route.destination != pod_route.destination:
             continue
+        expected, route = route, next(rest, None)
         lookup = state.lookups.get(pod_route.probe)
         if lookup is None:
             yield pod_route, f"the kernel finds no way to {pod_route.probe} ({pod_route.worker}'s pods)"
-        elif (lookup.via, lookup.dev) != (route.via, route.dev):
+        elif lookup.via != expected.via or lookup.dev != expected.dev:
             way = f"via {lookup.via} dev {lookup.dev}" if lookup.via is not None else f"dev {lookup.dev}"
             yield (
                 pod_route,
                 (
                     f"the kernel sends packets for {pod_route.probe} ({pod_route.worker}'s pods) {way}: "
-                    f"a more specific route or a policy rule is in front of {route}"
+                    f"a more specific route or a policy rule is in front of {expected}"
                 ),
             )
 

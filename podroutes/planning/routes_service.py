@@ -19,7 +19,7 @@ from podroutes.host_state import (
 )
 from podroutes.network_plan import NetworkPlan, Node
 from podroutes.planning.files import is_wanted_file
-from podroutes.planning.routes import wanted_routes
+from podroutes.planning.routes import Wanted, wanted_routes
 from podroutes.routes import Route
 
 _LAYER: Final = "routes_service"
@@ -48,12 +48,23 @@ def render_data(plan: NetworkPlan, routes: tuple[Route, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plan_routes_service(plan: NetworkPlan, node: Node, state: HostState, files: ServiceFiles) -> HostPlan:
-    """Plan the unit of one host: its files, whether it is enabled, whether it is active."""
+def plan_routes_service(
+    plan: NetworkPlan, node: Node, state: HostState, files: ServiceFiles, wanted: Wanted | None = None
+) -> HostPlan:
+    """Plan the unit of one host: its files, whether it is enabled, whether it is active.
+
+    Args:
+        plan: The cluster's network.
+        node: The host.
+        state: What was read.
+        files: Those that are the same on every host.
+        wanted: The routes that it should have, where they are computed already.
+    """
     if not node.routes_service:
         return plan_routes_service_removal(state)
-    routes, problems = wanted_routes(plan, node, state)
-    if problems:
+    if wanted is None:
+        wanted = wanted_routes(plan, node, state)
+    if wanted.problems:
         return HostPlan()  # the routes' own plan reports them
     unit = state.units.get(UNIT_NAME, _ABSENT)
     if unit.enabled == "masked-runtime":
@@ -62,7 +73,7 @@ def plan_routes_service(plan: NetworkPlan, node: Node, state: HostState, files: 
         _file_changes(
             state,
             [
-                (DATA_PATH, 0o644, render_data(plan, routes)),
+                (DATA_PATH, 0o644, render_data(plan, wanted.routes)),
                 (SCRIPT_PATH, 0o755, files.script),
                 (UNIT_PATH, 0o644, files.unit),
             ],

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from podroutes.findings import Direction
+from podroutes.findings import Direction, DirectionState
 from podroutes.history import History
 from podroutes.outcomes import HostOutcome
 from podroutes.report.html import write_html
@@ -134,12 +134,10 @@ def directions() -> tuple[Direction, ...]:
     for source in NODES:
         for target in NODES[3:]:
             unknown, cut = "worker-2" in (source, target), (source, target) in CUT
-            state = "unknown" if unknown else "cut" if cut else "ok"
+            state: DirectionState = "unknown" if unknown else "cut" if cut else "ok"
             reason = "" if state == "ok" else f"{source} has no way" if cut else "worker-2 could not be read"
             if source != target:
-                found.append(
-                    Direction.model_validate({"source": source, "target": target, "state": state, "reason": reason})
-                )
+                found.append(Direction(source=source, target=target, state=state, reason=reason))
     return tuple(found)
 
 

@@ -35,8 +35,9 @@ def healthy(plan: NetworkPlan, name: str) -> HostState:
     """A host of the plan with everything that it should have."""
     node = plan.nodes[name]
     bare = _bare(plan, node)
-    wanted, problems = wanted_routes(plan, node, bare)
-    assert problems == ()
+    found = wanted_routes(plan, node, bare)
+    assert found.problems == ()
+    wanted = found.routes
     routes = with_routes(bare, *[route for family in bare.routes.values() for route in family], *wanted)
     lookups = {one.probe: Lookup(one.probe, one.next_hop, "eth0") for one in plan.routes_for(node)}
     files = {

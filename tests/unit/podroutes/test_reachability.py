@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from podroutes.errors import FactsError
-from podroutes.findings import Direction
+from podroutes.findings import Cause, Direction, DirectionState
 from podroutes.network_plan import NetworkPlan
 from podroutes.reachability import (
     Answer,
@@ -132,8 +132,8 @@ def test_an_answer_that_is_not_whole_is_an_error() -> None:
             parse_pings(text, "nonce", pings)
 
 
-def direction(source: str, target: str, state: str = "ok", cause: str = "") -> Direction:
-    return Direction.model_validate({"source": source, "target": target, "state": state, "cause": cause})
+def direction(source: str, target: str, state: DirectionState = "ok", cause: Cause = "") -> Direction:
+    return Direction(source=source, target=target, state=state, cause=cause)
 
 
 BOTH = Answer(W1, small=True, full=True)
@@ -159,7 +159,9 @@ NONE = Answer(W1, small=False, full=False)
         ("ok", "ok", [], ("ok", "", "")),
     ],
 )
-def test_prove(there: str, back: str, answers: list[Answer], expected: tuple[str, str, str]) -> None:
+def test_prove(
+    there: DirectionState, back: DirectionState, answers: list[Answer], expected: tuple[str, str, str]
+) -> None:
     by_tables = [direction(W0, W1, there, "no route" if there == "cut" else ""), direction(W1, W0, back)]
     proven, other = prove(by_tables, {W0: [*answers, Answer(W2, small=False, full=False)]})
     assert (proven.state, proven.cause, proven.ping) == expected

@@ -16,7 +16,7 @@ from podroutes.host_state import DATA_PATH, MARKER, SCRIPT_PATH
 from podroutes.planning.routes_service import render_data
 from podroutes.routes import DEFAULT_METRIC, PROTOCOL, Route
 from podroutes.values import Family, IPNetwork, parse_network
-from tasks.routes_service import load_service_files
+from tasks.service_files import load_service_files
 from tests.unit.podroutes.builders import dual_stack_cluster
 
 TEMPLATES = Path(__file__).parents[3] / "tasks" / "templates"

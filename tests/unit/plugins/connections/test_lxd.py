@@ -43,7 +43,8 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
 
     def status() -> bytes:
         start = next(request for request in reversed(daemon.requests) if request.path.endswith("/exec"))
-        return json.loads(start.body)["command"][-1].encode() + b" 127"
+        end: str = json.loads(start.body)["command"][-1]
+        return f"{end} 127".encode()
 
     daemon.answers |= {
         FILES: take,

@@ -348,7 +348,8 @@ def test_the_device_of_a_host_whose_internal_ip_is_not_known(
 ) -> None:
     entry = host("controller-9", "controller-9", ["controllers"], interface=interface)
     plan = plan_of(IPV4, entry, worker(0))
-    routes, problems = wanted_routes(plan, plan.nodes["controller-9"], state(*links))
+    wanted = wanted_routes(plan, plan.nodes["controller-9"], state(*links))
+    routes, problems = wanted.routes, wanted.problems
     assert [*(route.dev for route in routes), *problems] == [device]
 
 
@@ -563,7 +564,7 @@ def test_any_table_becomes_right_and_stays_so(case: tuple[int, list[Route]]) -> 
 
     # a second run has nothing to do, and every wanted pod CIDR has exactly one route that the kernel would take
     assert told(plan_routes(plan, node, state(eth0, routes=after)).changes) == []
-    wanted, _ = wanted_routes(plan, node, state(eth0, routes=after))
+    wanted = wanted_routes(plan, node, state(eth0, routes=after)).routes
     for item in wanted:
         first = next(route for route in after if route.destination == item.destination and route.tos == "")
         assert (first.via, first.dev) == (item.via, item.dev)

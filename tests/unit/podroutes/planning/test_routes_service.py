@@ -224,7 +224,9 @@ def test_a_host_that_can_not_have_its_routes_gets_no_unit_either() -> None:
 
 def test_the_data_of_two_families() -> None:
     plan = dual_stack_cluster()
-    routes, _ = wanted_routes(plan, plan.nodes["worker-0"], state(link("eth0", "10.240.0.20/24", "fd00:240::20/64")))
+    routes = wanted_routes(
+        plan, plan.nodes["worker-0"], state(link("eth0", "10.240.0.20/24", "fd00:240::20/64"))
+    ).routes
     assert render_data(plan, routes) == (
         "# Managed by pod-routes; changes to this file are overwritten.\n"
         "cluster 10.200.0.0/16\n"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from podroutes.findings import Direction, Finding, HealedFinding, new_finding
+from podroutes.findings import Direction, DirectionState, Finding, HealedFinding, new_finding
 from podroutes.outcomes import ChangeRecord, HostOutcome, Outcome, RunReport
 
 STARTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -76,11 +76,11 @@ def directions(*cut: tuple[str, str], unknown: Sequence[str] = ()) -> tuple[Dire
         for target in NODES[1:]:
             if source == target:
                 continue
-            state = "cut" if (source, target) in cut else "unknown" if {source, target} & set(unknown) else "ok"
-            reason = {"cut": f"{source} has no way to {target}", "unknown": "could not be read", "ok": ""}[state]
-            found.append(
-                Direction.model_validate({"source": source, "target": target, "state": state, "reason": reason})
+            state: DirectionState = (
+                "cut" if (source, target) in cut else "unknown" if {source, target} & set(unknown) else "ok"
             )
+            reason = {"cut": f"{source} has no way to {target}", "unknown": "could not be read", "ok": ""}[state]
+            found.append(Direction(source=source, target=target, state=state, reason=reason))
     return tuple(found)
 
 

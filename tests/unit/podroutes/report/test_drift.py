@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from podroutes.findings import Direction, HealedFinding
+from podroutes.findings import Direction, HealedFinding, PingAnswer
 from podroutes.outcomes import RunReport
 from podroutes.report.console import new_console
 from podroutes.report.drift import print_directions, print_findings, print_healed
@@ -64,16 +64,14 @@ def test_healed() -> None:
     assert file.getvalue() == "healed: a: route-missing: 10.200.1.0/24 (first seen 2026-03-01 12:00)\n"
 
 
-def cluster(count: int, *cut: tuple[int, int], ping: str = "") -> list[Direction]:
+def cluster(count: int, *cut: tuple[int, int], ping: PingAnswer = "") -> list[Direction]:
     return [
-        Direction.model_validate(
-            {
-                "source": f"w{source}",
-                "target": f"w{target}",
-                "state": "cut" if (source, target) in cut else "ok",
-                "reason": "why" if (source, target) in cut else "",
-                "ping": ping,
-            }
+        Direction(
+            source=f"w{source}",
+            target=f"w{target}",
+            state="cut" if (source, target) in cut else "ok",
+            reason="why" if (source, target) in cut else "",
+            ping=ping,
         )
         for source in range(count)
         for target in range(count)

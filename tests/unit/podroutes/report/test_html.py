@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -119,7 +120,7 @@ def test_the_verdict(report: RunReport, verdict: str) -> None:
 
 
 def test_it_says_whether_pings_have_proven_it() -> None:
-    proven = [one.model_copy(update={"ping": "answered"}) for one in directions()]
+    proven = [replace(one, ping="answered") for one in directions()]
     found = page(check(ok("worker-0"), between=tuple(proven)))
     assert "By what the hosts have, and by pings between pod gateways." in found.text
     assert "worker-0 → worker-1: ok; ping: answered" in found.text
@@ -155,9 +156,7 @@ def test_text_from_hosts_stays_text() -> None:
     finding = new_finding("route-missing", evil, evil, expected=evil, found=evil)
     host = drifted(evil, finding).model_copy(update={"reason": evil, "notes": (evil,)})
     bad = unreachable(evil + "2").model_copy(update={"reason": evil})
-    direction = directions(("worker-0", "worker-1"))[0].model_copy(
-        update={"state": "cut", "source": evil, "reason": evil}
-    )
+    direction = replace(directions(("worker-0", "worker-1"))[0], state="cut", source=evil, reason=evil)
     found = page(check(host, bad, between=(direction,)))
     assert "script" not in found.tags
     assert "b" not in found.tags
