@@ -7,7 +7,7 @@ from lab.files import add_missing_lines, write_file
 from lab.lxd.nodes import Node
 from lab.lxd.paths import LxdPaths
 
-# Without the remotes that lxc has when nothing is configured: nothing is fetched from anywhere.
+# Without settings, the first command says more than it was asked for.
 _CONFIG = "default-remote: local\nremotes:\n  local:\n    addr: unix://\n    public: false\naliases: {}\n"
 
 

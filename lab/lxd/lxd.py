@@ -443,13 +443,13 @@ class Lxd:
             done = True
         # Written first: an `up` that is interrupted can be gone on with.
         self._write_names(names)
-        states = resources.instances(self._api)
-        missing = [name for name in names if name not in states]
+        present = resources.instances(self._api)
+        missing = [name for name in names if name not in present]
         if missing:
             resources.ensure_image(self._api, tarball)
             resources.create(self._api, [nodes.node(name, layout.network) for name in missing])
             client.name_hosts(self.paths, [nodes.node(name, layout.network) for name in missing])
-        stopped = [name for name in names if states.get(name) != resources.RUNNING]
+        stopped = [name for name in names if processes.container_pid(self.paths, name) is None]
         self._start(stopped)
         return done or stopped != []
 

@@ -1,5 +1,6 @@
 """What the daemon is told to have: storage, networks, the image, containers."""
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,10 +14,11 @@ from lab.lxd.nodes import INTERFACE, OUTER_NETWORK, Node
 from lab.network import BRIDGE
 
 IMAGE = "node"
-RUNNING = "Running"
-"""What LXD calls the state of a container that runs."""
 
 _AT_ONCE = 3
+_BUSY = ("Instance is busy", "already running")
+_BUSY_SECONDS = 20.0
+_POLL_SECONDS = 0.1
 
 
 def configure(api: Api) -> None:
@@ -56,13 +58,13 @@ def ensure_image(api: Api, tarball: Path) -> None:
     api.call("POST", "/1.0/images/aliases", {"name": IMAGE, "target": fingerprint})
 
 
-def instances(api: Api) -> dict[str, str]:
-    """The state of each container, `RUNNING` or `Stopped`, by its name.
+def instances(api: Api) -> list[str]:
+    """Names of the containers that there are.
 
     Args:
         api: The daemon's.
     """
-    return {one["name"]: one["status"] for one in api.call("GET", "/1.0/instances?recursion=1")}
+    return [path.rpartition("/")[2] for path in api.call("GET", "/1.0/instances")]
 
 
 def create(api: Api, nodes: Sequence[Node]) -> None:
@@ -121,10 +123,17 @@ def set_state(api: Api, names: Sequence[str], action: str, *, force: bool = Fals
 
     def set_one(name: str) -> None:
         state = {"action": action, "force": force, "timeout": 30}
-        try:
-            api.call("PUT", f"/1.0/instances/{quote(name)}/state", state)
-        except LabError as error:
-            raise LabError(f"{name}: {error}", status=error.status) from error
+        deadline = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                api.call("PUT", f"/1.0/instances/{quote(name)}/state", state)
+            except LabError as error:
+                # After a container has died, LXD takes a moment to clear up, and does nothing else with it meanwhile.
+                if time.monotonic() < deadline and any(word in str(error) for word in _BUSY):
+                    time.sleep(_POLL_SECONDS)
+                    continue
+                raise LabError(f"{name}: {error}", status=error.status) from error
+            return
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(set_one, names))
