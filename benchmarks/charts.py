@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.plan import LARGEST, SIZES
@@ -18,6 +19,27 @@ _COLOURS = {
     "ansible-5": "#b86ad0",
     "seed": "#7d8590",
 }
+# Others have no command that only looks.
+_LOOKS = {"product": ("read", "drift check"), "floor": ("read", "read")}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a chart.
+
+    Attributes:
+        label: For the legend.
+        colour: As SVG has it.
+        dashed: Whether it is about a run that changes nothing.
+        hosts: Numbers of hosts.
+        values: One for each.
+    """
+
+    label: str
+    colour: str
+    dashed: bool
+    hosts: tuple[int, ...]
+    values: tuple[float, ...]
 
 
 def draw_charts(results: Results, folder: Path, programs: Path) -> None:
@@ -33,17 +55,17 @@ def draw_charts(results: Results, folder: Path, programs: Path) -> None:
     """
     charts = [
         {
-            "path": str(folder / "time.svg"),
-            "title": "Seconds by number of hosts",
-            "unit": "s",
-            "lines": [line for contender in CONTENDERS for line in _lines(results, contender)],
-        },
-        {
-            "path": str(folder / "cpu.svg"),
-            "title": "CPU of the controller, milliseconds a host",
-            "unit": "ms",
-            "lines": [line for contender in CONTENDERS for line in _lines(results, contender, of_cpu=True)],
-        },
+            "path": str(folder / name),
+            "title": title,
+            "unit": unit,
+            "lines": [
+                asdict(line) for contender in CONTENDERS for line in chart_lines(results, contender, of_cpu=of_cpu)
+            ],
+        }
+        for name, title, unit, of_cpu in (
+            ("time.svg", "Seconds by number of hosts", "s", False),
+            ("cpu.svg", "CPU of the controller, milliseconds a host", "ms", True),
+        )
     ]
     done = subprocess.run(
         [str(programs / "python"), str(_DRAWING)],
@@ -56,24 +78,25 @@ def draw_charts(results: Results, folder: Path, programs: Path) -> None:
         raise OSError(f"the charts could not be drawn: {done.stderr.strip().splitlines()[-1]}")
 
 
-def _lines(results: Results, contender: str, *, of_cpu: bool = False) -> list[dict[str, object]]:
-    """A line for the first run and one for the run that changes nothing; near hosts alone."""
-    works = ["first", "read" if contender in ("floor", "product") else "again"]
-    lines: list[dict[str, object]] = []
-    for work in works:
+def chart_lines(results: Results, contender: str, *, of_cpu: bool = False) -> list[Line]:
+    """A contender's lines: its first run, and the run that changes nothing; of near hosts alone.
+
+    Args:
+        results: What was measured.
+        contender: Its name.
+        of_cpu: Milliseconds of CPU a host, and not seconds.
+    """
+    lines = []
+    for work, label in (("first", "first run"), _LOOKS.get(contender, ("again", "nothing to change"))):
         found = [one for size in (*SIZES, LARGEST) if (one := results.find(size, 0, contender, work)) is not None]
-        if not found:
-            continue
-        label = {"first": "first run", "again": "nothing to change", "read": "read"}[work]
-        if (contender, work) == ("product", "read"):
-            label = "drift check"
-        lines.append(
-            {
-                "label": f"{CONTENDERS[contender].title}: {label}",
-                "colour": _COLOURS[contender],
-                "dashed": work != "first",
-                "hosts": [one.hosts for one in found],
-                "values": [one.cpu_a_host * 1000 if of_cpu else one.seconds for one in found],
-            }
-        )
+        if found:
+            lines.append(
+                Line(
+                    label=f"{CONTENDERS[contender].title}: {label}",
+                    colour=_COLOURS[contender],
+                    dashed=work != "first",
+                    hosts=tuple(one.hosts for one in found),
+                    values=tuple(one.cpu_a_host * 1000 if of_cpu else one.seconds for one in found),
+                )
+            )
     return lines

@@ -14,6 +14,7 @@ from benchmarks.paths import DOCS
 from benchmarks.plan import Mode, cells
 from benchmarks.report import write_report
 from benchmarks.results import Measurement, Results, read_results, write_results
+from benchmarks.runs import RunFailedError
 from benchmarks.single import count_descriptors, count_round_trips, measure_start_up
 from benchmarks.sites import Site
 from benchmarks.suite import grow, measure_cell
@@ -76,12 +77,16 @@ def _measure(mode: Mode) -> Results:
     descriptors: list[int] = []
 
     def more(site: Site, proxy: DelayProxy | None) -> None:
-        # Once is enough; hosts are provisioned, by whomever.
-        if proxy is None and not start_up:
-            start_up.update(measure_start_up(site.lab))
-            descriptors.append(count_descriptors(site))
-        elif proxy is not None and not one_host:
-            one_host.update(count_round_trips(site, proxy))
+        # Once is enough.
+        try:
+            if proxy is None and not start_up:
+                start_up.update(measure_start_up(site.lab))
+                descriptors.append(count_descriptors(site))
+            elif proxy is not None and not one_host:
+                one_host.update(count_round_trips(site, proxy))
+        except RunFailedError as error:
+            failures.append(str(error))
+            _say(str(error))
 
     lab = Lab(_LAB)
     lab.down()

@@ -1,6 +1,7 @@
 """`docs/benchmarks/README.md`: what was measured, as tables."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.plan import FAR_MS, LARGEST, SIZES, TRIPS_MS
@@ -153,11 +154,18 @@ def cell_of(verdict: Verdict, unit: str = "") -> str:
     """
     if verdict.value is None:
         return NOT_MEASURED
-    text = f"{verdict.value:.2g}" if abs(verdict.value) < 1 else f"{verdict.value:.3g}"
+    text = _shown(verdict)
     text += f" {unit}" if unit else ""
     if verdict.is_met is None:
         return text
     return f"{text} met" if verdict.is_met else f"**{text} missed**"
+
+
+def _shown(verdict: Verdict) -> str:
+    """Few digits, but enough that the number itself says whether the target is met."""
+    assert verdict.value is not None
+    texts = (f"{verdict.value:.{digits}g}" for digits in range(2 if abs(verdict.value) < 1 else 3, 18))
+    return next(text for text in texts if replace(verdict, value=float(text)).is_met == verdict.is_met)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -53,11 +53,12 @@ def count_descriptors(site: Site) -> int:
     """File descriptors that a drift check of all hosts leaves open in its process.
 
     Args:
-        site: Provisioned.
+        site: The cluster; it is provisioned first.
 
     Raises:
         RunFailedError: The check failed.
     """
+    run(site.lab, runbook(site, Work.AGAIN).argv)
     argv = [sys.executable, "-m", "benchmarks.descriptors", "--config", str(write_files(site))]
     done = site.lab.operator(argv, environment={"PYTHONPATH": str(ROOT)})
     if done.returncode != 0:

@@ -108,13 +108,14 @@ def _round(
         if proxy is not None:
             proxy.report()
         sample = run(site.lab, command.argv, environment=command.environment)
-        one = series.setdefault((contender.name, work), _Series())
-        one.samples.append(sample)
-        if proxy is not None:
-            one.round_trips.append(most_round_trips(proxy.report()))
+        passed = proxy.report() if proxy is not None else None
         # What does not do the work is not fast at it.
         if work == Work.FIRST and (problems := check(site.lab, site.hosts, persistent=contender.persistent)):
             raise RunFailedError(f"it left {len(problems)} things wrong: {problems[0]}")
+        one = series.setdefault((contender.name, work), _Series())
+        one.samples.append(sample)
+        if passed is not None:
+            one.round_trips.append(most_round_trips(passed))
 
 
 def most_round_trips(passed: Iterable[Passed]) -> int:

@@ -1,0 +1,73 @@
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.plan import Mode
+from benchmarks.targets import RATIOS, SINGLES, Ratio, Verdict, memory_growth, verdicts
+from tests.unit.benchmarks.made import made_results
+
+READ = Ratio("", "read", "floor", "read", 1.3, sizes=(24,))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [
+        (Verdict(1.3, 1.3), True),
+        (Verdict(1.31, 1.3), False),
+        (Verdict(0, 0), True),
+        (Verdict(1, 0), False),
+        (Verdict(None, 1.3), None),
+        (Verdict(5, None), None),
+    ],
+)
+def test_met_up_to_the_limit(verdict: Verdict, expected: bool | None) -> None:
+    assert verdict.is_met is expected
+
+
+def test_a_ratio_is_ours_by_theirs() -> None:
+    results = made_results(Mode.QUICK, lambda contender, work, hosts: 3.0 if contender == "product" else 2.0)
+    assert READ.verdict(results, 24, 0) == Verdict(1.5, 1.3)
+    assert replace(READ, of_cpu=True).verdict(results, 24, 0) == Verdict(1.5, 1.3)
+
+
+def test_a_ratio_is_shown_where_nothing_is_asked() -> None:
+    assert READ.verdict(made_results(Mode.QUICK), 6, 0) == Verdict(1.0, None)
+
+
+def test_no_ratio_without_both() -> None:
+    assert READ.verdict(made_results(Mode.QUICK), 24, 100) == Verdict(None, 1.3)
+
+
+def test_the_full_mode_leaves_no_target_open() -> None:
+    assert [verdict for verdict in verdicts(made_results(Mode.FULL)) if verdict.value is None] == []
+
+
+def test_the_default_mode_leaves_open_only_ansible_far_away() -> None:
+    results = made_results(Mode.DEFAULT)
+    open_ratios = {
+        (ratio.other, hosts, trip_ms)
+        for ratio in RATIOS
+        for hosts in ratio.sizes
+        for trip_ms in (0, 100)
+        if ratio.verdict(results, hosts, trip_ms).value is None
+    }
+    assert open_ratios == {("ansible-50", 24, 100), ("ansible-50", 100, 100)}
+    assert [single.title for single in SINGLES if single.verdict(results).value is None] == []
+
+
+def test_memory_grows_by_what_each_further_host_takes() -> None:
+    assert memory_growth(made_results(Mode.DEFAULT)) == pytest.approx(50_000)
+    assert memory_growth(made_results(Mode.QUICK)) is None
+
+
+def test_singles_have_the_units_of_their_limits() -> None:
+    values = {single.title: single.verdict(made_results(Mode.DEFAULT)).value for single in SINGLES}
+    assert values == {
+        "round trips of a drift check, one host": 7,
+        "round trips of a first provisioning, one host": 10,
+        "peak memory at 400 hosts": pytest.approx(80),
+        "memory growth, 100 to 400 hosts": pytest.approx(50),
+        "file descriptors left open": 0,
+        "`drift_check.py --help`": 0.2,
+        "`drift_check.py --limit no-such`": 0.7,
+    }
