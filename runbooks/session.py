@@ -98,7 +98,7 @@ def open_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Sessio
 
 def _load_yaml(path: Path) -> Any:  # noqa: ANN401  # whatever the file holds; each caller checks it
     with path.open(encoding="utf-8") as file:
-        return YAML(typ="safe", pure=True).load(file)
+        return YAML(typ="safe").load(file)
 
 
 def _load_config(path: Path) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def _load(path: str | None) -> Mapping[str, Any]:
     if not path or not Path(path).exists():
         return {}
     with Path(path).open(encoding="utf-8") as file:
-        return _mapping(YAML(typ="safe", pure=True).load(file))
+        return _mapping(YAML(typ="safe").load(file))
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def _socket(client: _Client, environment: Mapping[str, str]) -> str:
 
 def _load(file: Path) -> dict[str, Any]:
     try:
-        content = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+        content = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, YAMLError) as error:

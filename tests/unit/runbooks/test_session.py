@@ -100,7 +100,7 @@ def test_a_limit_that_leaves_nothing_is_an_error(valid: Path, limit: list[str], 
     [
         ("inventory: {plugin: SimpleInventory}\nrunners: {}\n", "config.yaml: unknown keys: runners; Nornir's are "),
         ("- a\n", "config.yaml: unknown keys: no mapping; Nornir's are "),
-        ("inventory: {\n", "config.yaml: line 2: expected the node content"),
+        ("inventory: {\n", "config.yaml: line 2: did not find expected node content"),
         (CONFIG + "user_defined: {command_timeout: 0}\n", "config.yaml: user_defined.command_timeout: "),
         (CONFIG + "user_defined: {comand_timeout: 9}\n", "config.yaml: user_defined.comand_timeout: "),
         (CONFIG.replace("interruptible_threads", "nothing"), "config.yaml: "),
