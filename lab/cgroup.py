@@ -98,6 +98,18 @@ def kill(group: str) -> None:
         time.sleep(0.01)
 
 
+def sweep(group: str) -> None:
+    """Remove a group from hierarchies of control groups v1, too: systemd-nspawn copies it there.
+
+    Args:
+        group: Path below the mount points; nothing runs in it any more.
+    """
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split(" - ")
+        if len(fields) > 1 and fields[1].startswith("cgroup "):
+            _remove(Path(fields[0].split()[4]) / group)
+
+
 def _kill(pid: int) -> None:
     try:
         os.kill(pid, 9)

@@ -126,6 +126,7 @@ class Lab:
         if found:
             with locked(self.name):
                 cgroup.kill(self.paths.cgroup)
+                cgroup.sweep(self.paths.cgroup)
                 network.remove(network.namespaces(self.paths))
                 footprint.remove(self.paths)
                 with locked(footprint.COMPUTER):

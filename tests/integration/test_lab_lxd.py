@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,15 +39,24 @@ ADDRESSES = {
 pytestmark = pytest.mark.timeout(900)
 
 
-def _traces(name: str) -> dict[str, object]:
+def _traces(name: str) -> dict[str, Any]:
     """What of a lab can be seen on the computer, and what a stray LXD would change there."""
-    groups = Path("/sys/fs/cgroup")
     links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
     return {
-        "namespaces": [one for one in namespaces(Lab(name).paths) if one.startswith(f"{name}.")],
-        "mounts": [line for line in Path("/proc/self/mounts").read_text().splitlines() if f"/{name}/" in f"{line} /"],
-        "groups": [folder for folder, _, _ in os.walk(groups) if f".{name}" in folder or "/lxc" in folder],
-        "processes": [pid for pid in _all_pids() if f"podroutes-lab.{name}/" in _read(f"/proc/{pid}/cgroup")],
+        "namespaces": namespaces(Lab(name).paths),
+        "mounts": [line for line in _read("/proc/self/mounts").splitlines() if re.search(rf"/{name}[ /.]", line)],
+        # Other labs may have theirs.
+        "groups": [
+            folder
+            for folder, _, _ in os.walk("/sys/fs/cgroup")
+            if re.search(rf"podroutes-lab\.{name}(/|$)", folder)
+            or re.search(r"/lxc", folder.split("podroutes-lab.")[0])
+        ],
+        "processes": [
+            pid
+            for pid in _all_pids()
+            if start_time(pid) is not None and f"podroutes-lab.{name}/" in _read(f"/proc/{pid}/cgroup")
+        ],
         "links": sorted(line.split(": ")[1] for line in links.splitlines()),
         "tables": subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout,
         "files": [str(path) for path in (STATE / name, STATE / f"{name}.lock") if path.exists()],
@@ -57,6 +68,12 @@ def _traces(name: str) -> dict[str, object]:
         "ids": [_read("/etc/subuid"), _read("/etc/subgid")],
         "forwarding": _read("/proc/sys/net/ipv4/ip_forward"),
     }
+
+
+def _assert_gone(name: str) -> None:
+    after = _traces(name)
+    for key in ("namespaces", "mounts", "groups", "processes", "files"):
+        assert after[key] == [], key
 
 
 def _all_pids() -> list[int]:
@@ -71,14 +88,14 @@ def _read(path: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def before() -> dict[str, object]:
+def before() -> dict[str, Any]:
     for name in (NAME, OTHER):
         Lab(name).down()
     return _traces(NAME)
 
 
 @pytest.fixture(scope="module")
-def lxd(before: dict[str, object]) -> Iterator[Lxd]:
+def lxd(before: dict[str, Any]) -> Iterator[Lxd]:
     made = Lxd(Lab(NAME))
     made.up()
     yield made
@@ -164,15 +181,13 @@ class TestWhatIsThere:
         (matrix,) = measure(whole)
         assert matrix.answered == 0
 
-    def test_the_daemon_is_nowhere_but_in_the_operators_place(self, whole: Lxd, before: dict[str, object]) -> None:
+    def test_the_daemon_is_nowhere_but_in_the_operators_place(self, whole: Lxd, before: dict[str, Any]) -> None:
         now = _traces(NAME)
         for key in ("links", "tables", "daemon's files", "ids", "forwarding"):
             assert now[key] == before[key]
-        # Control groups v1 have nothing of it.
         inside = str(mount_point() / whole.lab.paths.cgroup)
-        groups = now["groups"]
-        assert isinstance(groups, list)
-        assert [group for group in groups if not group.startswith(inside) and group not in before["groups"]] == []  # type: ignore[operator]
+        new = set(now["groups"]) - set(before["groups"])
+        assert {group.startswith(inside) for group in new} == {True}
         assert "lxdbr0" in whole.lab.operator(["ip", "-brief", "link"]).stdout
         assert len(os.fsencode(whole.socket)) < 107
 
@@ -275,7 +290,8 @@ class TestFaults:
     )
     def test_is_made_and_mended(self, whole: Lxd, name: str, fault: str, mended: str) -> None:
         assert _command("break", name, fault).stdout.startswith(f"{name}: ")
-        quick = ["timeout", "1", "lxc", "exec", "worker-1", "--", "true"]
+        # lxc hands a milder signal on to where it hangs.
+        quick = ["timeout", "--signal=KILL", "1", "lxc", "exec", "worker-1", "--", "true"]
         assert whole.lab.operator(quick).returncode != 0
         assert _command("mend", "--all").stdout == f"{mended}\n"
         assert whole.lab.operator(["lxc", "exec", "worker-1", "--", "true"]).returncode == 0
@@ -314,9 +330,7 @@ class TestDaemon:
 
 
 class TestSideBySide:
-    def test_with_other_hosts_in_one_network_and_whatever_dies_comes_back_or_goes(
-        self, whole: Lxd, before: dict[str, object]
-    ) -> None:
+    def test_with_other_hosts_in_one_network_and_whatever_dies_comes_back_or_goes(self, whole: Lxd) -> None:
         other = Lxd(Lab(OTHER))
         try:
             other.lab.up(controllers=0, workers=1, node_network="10.0.2.0/24")
@@ -336,7 +350,8 @@ class TestSideBySide:
             _wait(lambda: not pids(other.paths.cgroup))
             assert other.up()
             assert other.exec("worker-1", ["test", "-e", "/etc/kept"]).returncode == 0
-            assert other.lab.exec("worker-0", ["ping", "-qc1", "-W1", "10.0.2.21"]).returncode == 0
+            # Its old cable may still be about to go.
+            assert other.lab.exec("worker-0", ["ping", "-qc5", "-W1", "10.0.2.21"]).returncode == 0
             # Without LXD the lab goes on as it was.
             assert other.down()
             assert not other.exists
@@ -345,10 +360,7 @@ class TestSideBySide:
             assert other.lab.operator(["nft", "list", "tables"]).stdout == ""
         finally:
             other.lab.down()
-        after = _traces(OTHER)
-        for key in ("namespaces", "mounts", "processes", "files"):
-            assert after[key] == [], key
-        assert not any(OTHER in group for group in after["groups"])  # type: ignore[attr-defined]
+        _assert_gone(OTHER)
 
     @pytest.mark.parametrize("seconds", [0.3, 0.8, 1.6])
     def test_interrupted_up_goes_on_or_goes_away(self, whole: Lxd, seconds: float) -> None:
@@ -365,13 +377,11 @@ class TestSideBySide:
                 assert {one.node.name: one.state for one in other.status()}["worker-0"] == "running"
         finally:
             other.lab.down()
-        after = _traces(OTHER)
-        for key in ("namespaces", "mounts", "processes", "files"):
-            assert after[key] == [], key
+        _assert_gone(OTHER)
 
 
 class TestDown:
-    def test_a_lab_with_a_killed_daemon_leaves_no_trace(self, whole: Lxd, before: dict[str, object]) -> None:
+    def test_a_lab_with_a_killed_daemon_leaves_no_trace(self, whole: Lxd, before: dict[str, Any]) -> None:
         running = {pid: start_time(pid) for pid in pids(whole.paths.cgroup)}
         assert len(running) > 50
         whole.stop_daemon(kill=True)
