@@ -1,5 +1,6 @@
 """A lab with a real LXD, as the tests of its plugins see it."""
 
+import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ from ruamel.yaml import YAML
 
 from lab import Lab
 from lab.lxd import Lxd
+from lab.paths import NETNS
 from tests.integration.cluster import DATA, HOST_LOCK, ROOT, SCRIPT, SYSCTL, UNIT, Cluster
 
 EXAMPLE = ROOT / "examples" / "lxd"
@@ -20,7 +22,7 @@ PODS = {f"worker-{x}": f"10.200.{x}.2" for x in range(9)}
 NEXT_HOPS = {f"worker-{x}": f"10.0.2.2{x}" for x in range(9)}
 
 # As a node is before anything was provisioned, whatever a test did to it.
-_PRISTINE = f"""
+PRISTINE = f"""
 systemctl disable --now routes.service 2>/dev/null || true
 rm -rf {DATA.rpartition("/")[0]} {SCRIPT} {UNIT} {UNIT}.d {SYSCTL} {HOST_LOCK} /run/kubernetes-routes
 systemctl daemon-reload
@@ -76,23 +78,32 @@ class LxdLab(Cluster):
         for one in self.lxd.status():
             if one.state != "running":
                 self.lxd.start(one.node.name)
-        self.everywhere(lambda host: self.shell(host, _PRISTINE))
+        self.everywhere(lambda host: self.shell(host, PRISTINE))
 
     def guides_routes(self, host: str) -> list[str]:
         """The pod routes that a node should have, as `ip route` prints them."""
         workers = [name for name in self.hosts if name.startswith("worker") and name != host]
-        return [f"{POD_CIDRS[name]} via {NEXT_HOPS[name]} dev eth1" for name in sorted(workers)]
+        device = "eth0" if any(one.name == host for one in self.lab.hosts) else "eth1"
+        return [f"{POD_CIDRS[name]} via {NEXT_HOPS[name]} dev {device}" for name in sorted(workers)]
 
     def answered(self, sources: Iterable[str], targets: Iterable[str]) -> dict[tuple[str, str], bool]:
         """Ping pods from pods of workers, and from controllers; by names of the machines."""
 
         def ping(pair: tuple[str, str]) -> bool:
             source, target = pair
-            inside = ["ip", "netns", "exec", "pod"] if source.startswith("worker") else []
-            argv = [*inside, "ping", "-c", "1", "-W", "2", "-q", PODS[target]]
-            return self.lxd.exec(source, argv).returncode == 0
+            argv = ["nsenter", f"--net={self._namespace(source)}", "ping", "-c", "1", "-W", "2", "-q", PODS[target]]
+            return subprocess.run(argv, stdout=subprocess.DEVNULL, check=False).returncode == 0
 
         wanted = list(targets)
         pairs = [(source, target) for source in sources for target in wanted if source != target]
         with ThreadPoolExecutor(16) as pool:
             return dict(zip(pairs, pool.map(ping, pairs), strict=True))
+
+    def _namespace(self, host: str) -> Path:
+        """Where pings of a machine come from: a worker's pod, or the controller itself."""
+        is_worker = host.startswith("worker")
+        if any(one.name == host for one in self.lab.hosts):
+            of = self.lab.paths.host(host)
+            return NETNS / (of.pod_netns if is_worker else of.netns)
+        (pid,) = (one.pid for one in self.lxd.status() if one.node.name == host)
+        return Path(f"/proc/{pid}/root/run/netns/pod" if is_worker else f"/proc/{pid}/ns/net")
