@@ -15,6 +15,7 @@ from lab.process import captured
 
 _UP_SECONDS = 60.0
 _POLL_SECONDS = 0.05
+_BUSY = ("Instance is busy", "already running")
 # A unit that failed must not hide that the container itself works. Addresses are waited for from here: a unit of the
 # container that did so would hide that others fail to.
 _BOOTED = (
@@ -36,9 +37,22 @@ def start(paths: LxdPaths, api: Api, names: Sequence[str]) -> None:
     """
     if not names:
         return
-    resources.set_state(api, [name for name in names if container_pid(paths, name) is None], "start")
+    with ThreadPoolExecutor(resources.AT_ONCE) as pool:
+        list(pool.map(lambda name: _start_one(paths, api, name), names))
     with ThreadPoolExecutor(len(names)) as pool:
         list(pool.map(lambda name: _wait_until_up(paths, name), names))
+
+
+def _start_one(paths: LxdPaths, api: Api, name: str) -> None:
+    deadline = time.monotonic() + _UP_SECONDS
+    while container_pid(paths, name) is None:
+        try:
+            resources.set_state(api, [name], "start")
+        except LabError as error:
+            # LXD takes a moment to clear up after one that has died, and a new daemon starts what ran before by itself.
+            if time.monotonic() > deadline or not any(word in str(error) for word in _BUSY):
+                raise
+        time.sleep(_POLL_SECONDS)
 
 
 def thaw(paths: LxdPaths, name: str) -> bool:

@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 
 from lab import cgroup
+from lab.defaults import command
 from lab.errors import LabError
 from lab.lxd.api import Api
 from lab.lxd.paths import INSIDE, LxdPaths
 from lab.lxd.processes import DAEMON, daemon_pid, holder_pid
 from lab.paths import NETNS
-from lab.proc import send_signal, start_time
+from lab.proc import is_stopped, send_signal, start_time
 
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.02
@@ -97,7 +98,7 @@ def start(paths: LxdPaths) -> None:
     """
     holder = holder_pid(paths)
     if holder is None:
-        raise LabError("the namespaces of LXD are gone", status=1)
+        raise LabError(f"the namespaces of LXD are gone: run {command(paths.lab.name, 'up')}", status=1)
     enter = [
         f"--target={holder}",
         "--mount",
@@ -142,6 +143,35 @@ def stop(paths: LxdPaths, *, kill: bool = False) -> bool:
         if time.monotonic() > deadline:
             raise LabError(f"LXD does not end; its log: {paths.log}", status=1)
         time.sleep(_POLL_SECONDS)
+    return True
+
+
+def freeze(paths: LxdPaths) -> None:
+    """Stop the daemon's process where it is, until it is thawed.
+
+    Args:
+        paths: The LXD's.
+    """
+    pid = daemon_pid(paths)
+    if pid is not None:
+        send_signal(pid, signal.SIGSTOP)
+        while start_time(pid) is not None and not is_stopped(pid):
+            time.sleep(_POLL_SECONDS)
+
+
+def thaw(paths: LxdPaths) -> bool:
+    """Let the daemon's process go on.
+
+    Args:
+        paths: The LXD's.
+
+    Returns:
+        False if it was not stopped.
+    """
+    pid = daemon_pid(paths)
+    if pid is None or not is_stopped(pid):
+        return False
+    send_signal(pid, signal.SIGCONT)
     return True
 
 

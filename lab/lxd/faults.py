@@ -1,15 +1,10 @@
 """Faults: what can go wrong with containers and with LXD itself, and how to undo it."""
 
-import signal
-import time
-from collections.abc import Iterable
-
 from lab import cgroup, faults
 from lab.faults import Fault
 from lab.layout import Host
-from lab.lxd import processes
+from lab.lxd import daemon
 from lab.lxd.lxd import Lxd
-from lab.proc import is_stopped, send_signal, start_time
 
 # Those that need nothing of a host but a command that runs there.
 _OF_ANY_HOST = (
@@ -52,11 +47,7 @@ def _daemon_killed(lxd: Lxd) -> str:
 
 
 def _daemon_frozen(lxd: Lxd) -> str:
-    pid = processes.daemon_pid(lxd.paths)
-    if pid is not None:
-        send_signal(pid, signal.SIGSTOP)
-        while start_time(pid) is not None and not is_stopped(pid):
-            time.sleep(0.001)
+    daemon.freeze(lxd.paths)
     return "the daemon is frozen: connections are made, and nothing answers"
 
 
@@ -73,7 +64,7 @@ DAEMON_FAULTS = (
 )
 
 
-def mend_daemon(lxd: Lxd) -> Iterable[str]:
+def mend_daemon(lxd: Lxd) -> list[str]:
     """Have the daemon run.
 
     Args:
@@ -85,11 +76,6 @@ def mend_daemon(lxd: Lxd) -> Iterable[str]:
     Raises:
         LabError: It does not come up.
     """
-    pid = processes.daemon_pid(lxd.paths)
-    if pid is None:
-        lxd.start_daemon()
+    if lxd.start_daemon():
         return ["started the daemon"]
-    if is_stopped(pid):
-        send_signal(pid, signal.SIGCONT)
-        return ["thawed the daemon"]
-    return []
+    return ["thawed the daemon"] if daemon.thaw(lxd.paths) else []

@@ -347,7 +347,8 @@ class Lxd:
             lines = [f"{LXD_HOST}: {line}" for line in faults.mend_daemon(self)]
             thawed = [node.name for node in chosen if containers.thaw(self.paths, node.name)]
             stopped = [node.name for node in chosen if self._status(node).pid is None]
-            self._start(stopped)
+            # A new daemon starts what ran before by itself, and does not wait for it.
+            self._start([node.name for node in chosen] if lines else stopped)
         return lines + [f"{name}: thawed" for name in thawed] + [f"{name}: started" for name in stopped]
 
     # The daemon
@@ -441,6 +442,7 @@ class Lxd:
         if processes.daemon_pid(self.paths) is None:
             daemon.start(self.paths)
             done = True
+        done = daemon.thaw(self.paths) or done
         # Written first: an `up` that is interrupted can be gone on with.
         self._write_names(names)
         present = resources.instances(self._api)
@@ -449,9 +451,12 @@ class Lxd:
             resources.ensure_image(self._api, tarball)
             resources.create(self._api, [nodes.node(name, layout.network) for name in missing])
             client.name_hosts(self.paths, [nodes.node(name, layout.network) for name in missing])
-        stopped = [name for name in names if processes.container_pid(self.paths, name) is None]
-        self._start(stopped)
-        return done or stopped != []
+        changed = [name for name in names if self._status_of(name) != "running"]
+        for name in changed:
+            containers.thaw(self.paths, name)
+        # A new daemon starts what ran before by itself, and does not wait for it.
+        self._start(names if done else changed)
+        return done or changed != []
 
     def _prepare(self) -> None:
         """Start a new daemon and give it what all containers need."""
@@ -468,10 +473,12 @@ class Lxd:
         containers.start(self.paths, self._api, names)
 
     def _status(self, node: Node) -> NodeStatus:
-        pid = processes.container_pid(self.paths, node.name)
-        if pid is None:
-            return NodeStatus(node, "stopped", None)
-        return NodeStatus(node, "frozen" if cgroup.is_frozen(self.paths.payload(node.name)) else "running", pid)
+        return NodeStatus(node, self._status_of(node.name), processes.container_pid(self.paths, node.name))
+
+    def _status_of(self, name: str) -> str:
+        if processes.container_pid(self.paths, name) is None:
+            return "stopped"
+        return "frozen" if cgroup.is_frozen(self.paths.payload(name)) else "running"
 
     def _remove(self) -> None:
         cgroup.kill(self.paths.cgroup)

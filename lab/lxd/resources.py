@@ -1,6 +1,5 @@
 """What the daemon is told to have: storage, networks, the image, containers."""
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,10 +14,8 @@ from lab.network import BRIDGE
 
 IMAGE = "node"
 
-_AT_ONCE = 3
-_BUSY = ("Instance is busy", "already running")
-_BUSY_SECONDS = 20.0
-_POLL_SECONDS = 0.1
+AT_ONCE = 3
+"""How many containers are created or started at the same time."""
 
 
 def configure(api: Api) -> None:
@@ -78,7 +75,7 @@ def create(api: Api, nodes: Sequence[Node]) -> None:
     def create_one(node: Node) -> None:
         api.call("POST", "/1.0/instances", body(node))
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(create_one, nodes))
 
 
@@ -114,7 +111,7 @@ def set_state(api: Api, names: Sequence[str], action: str, *, force: bool = Fals
     Args:
         api: The daemon's.
         names: Of containers.
-        action: `start`, `stop` or `restart`.
+        action: `start` or `stop`.
         force: Whether to kill them rather than to shut them down.
 
     Raises:
@@ -123,17 +120,10 @@ def set_state(api: Api, names: Sequence[str], action: str, *, force: bool = Fals
 
     def set_one(name: str) -> None:
         state = {"action": action, "force": force, "timeout": 30}
-        deadline = time.monotonic() + _BUSY_SECONDS
-        while True:
-            try:
-                api.call("PUT", f"/1.0/instances/{quote(name)}/state", state)
-            except LabError as error:
-                # After a container has died, LXD takes a moment to clear up, and does nothing else with it meanwhile.
-                if time.monotonic() < deadline and any(word in str(error) for word in _BUSY):
-                    time.sleep(_POLL_SECONDS)
-                    continue
-                raise LabError(f"{name}: {error}", status=error.status) from error
-            return
+        try:
+            api.call("PUT", f"/1.0/instances/{quote(name)}/state", state)
+        except LabError as error:
+            raise LabError(f"{name}: {error}", status=error.status) from error
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(set_one, names))
