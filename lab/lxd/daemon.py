@@ -20,6 +20,7 @@ from lab.paths import NETNS
 from lab.proc import is_stopped, send_signal, start_time
 
 _READY_SECONDS = 60.0
+_QUIET_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ENVIRONMENT = {"PATH": _SYSTEM_PATH, "LXD_DIR": INSIDE, "HOME": "/root", "LANG": "C.UTF-8"}
@@ -113,10 +114,13 @@ def start(paths: LxdPaths) -> None:
     group = cgroup.make(f"{paths.cgroup}/{DAEMON}")
     _detach(paths, ["sh", "-c", _ENTER, "sh", str(group), *enter])
     api, started = Api(paths.socket), time.monotonic()
+    seen = False
     while not api.is_ready():
-        elapsed = time.monotonic() - started
-        if elapsed > _READY_SECONDS or (elapsed > 2 and daemon_pid(paths) is None):
-            raise LabError(f"LXD did not come up: {_last_line(paths.log)}", status=1)
+        elapsed, running = time.monotonic() - started, daemon_pid(paths) is not None
+        if elapsed > _READY_SECONDS or (not running and (seen or elapsed > _QUIET_SECONDS)):
+            what = "did not come up in time" if running else "stopped while it started"
+            raise LabError(f"LXD {what}: {_last_line(paths.log)}", status=1)
+        seen = running
         time.sleep(_POLL_SECONDS)
 
 

@@ -23,8 +23,9 @@ from lab.network import namespaces
 from lab.paths import STATE
 from lab.proc import start_time
 
-NAME = "podroutes-lxdtest"
-OTHER = "podroutes-lxdtest-two"
+# A run that was killed leaves labs which the next one removes, see `new_lab`.
+NAME = f"podroutes-test{os.getpid()}-lxd"
+OTHER = f"{NAME}2"
 WORKERS = ("worker-0", "worker-1", "worker-2")
 ADDRESSES = {
     "controller-0": "10.0.2.10",
@@ -89,17 +90,17 @@ def _read(path: str) -> str:
 
 @pytest.fixture(scope="module")
 def before() -> dict[str, Any]:
-    for name in (NAME, OTHER):
-        Lab(name).down()
     return _traces(NAME)
 
 
 @pytest.fixture(scope="module")
 def lxd(before: dict[str, Any]) -> Iterator[Lxd]:
     made = Lxd(Lab(NAME))
-    made.up()
-    yield made
-    made.lab.down()
+    try:
+        made.up()
+        yield made
+    finally:
+        made.lab.down()
 
 
 @pytest.fixture
