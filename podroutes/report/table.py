@@ -20,16 +20,17 @@ def print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequen
     """
     texts = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
     widths = [max(len(heading), *(row[column].cell_len for row in texts), 0) for column, heading in enumerate(headings)]
-    _print_row(console, [Text(heading, style="bold") for heading in headings], widths, indent)
-    for row in texts:
-        _print_row(console, row, widths, indent)
+    lines = [_line([Text(heading, style="bold") for heading in headings], widths, indent)]
+    lines += [_line(row, widths, indent) for row in texts]
+    # At once: a console does as much work for a line as for a hundred.
+    console.print(Text("\n").join(lines), soft_wrap=True, highlight=False)
 
 
-def _print_row(console: Console, cells: Sequence[Text], widths: Sequence[int], indent: int) -> None:
+def _line(cells: Sequence[Text], widths: Sequence[int], indent: int) -> Text:
     line = Text(" " * indent)
     for cell, width in zip(cells[:-1], widths[:-1], strict=True):
         line.append_text(cell)
         line.append(" " * (width - cell.cell_len + _GAP))
     line.append_text(cells[-1])
     line.rstrip()
-    console.print(line, soft_wrap=True, highlight=False)
+    return line

@@ -8,14 +8,16 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nornir.core.inventory import Host
 from nornir.core.task import AggregatedResult, MultiResult, Task
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from podroutes.outcomes import HostOutcome
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 _REFRESHES_PER_SECOND: Final = 10
 
@@ -49,6 +51,15 @@ class ProgressProcessor:
     def __enter__(self) -> "ProgressProcessor":
         """Start drawing."""
         if self._console.is_terminal:
+            # What only a terminal needs, the others need not wait for.
+            from rich.progress import (  # noqa: PLC0415
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeElapsedColumn,
+            )
+
             self._progress = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=24),
