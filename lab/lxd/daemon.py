@@ -74,6 +74,9 @@ def start_holder(paths: LxdPaths) -> None:
     """
     cgroup.kill(paths.cgroup)
     cgroup.kill(paths.starter)
+    # Process ids begin anew: a daemon would end what has the ids of its old helpers by now, a new helper say.
+    for stale in paths.folder.glob("networks/*/*.pid"):
+        stale.unlink()
     stamp = paths.folder / "holder"
     stamp.unlink(missing_ok=True)
     group, starter = cgroup.make(paths.cgroup), cgroup.make(paths.starter)

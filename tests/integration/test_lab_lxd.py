@@ -72,6 +72,8 @@ def _traces(name: str) -> dict[str, Any]:
 
 
 def _assert_gone(name: str) -> None:
+    # A killed process leaves its control group a moment before it is gone.
+    _wait(lambda: _traces(name)["processes"] == [])
     after = _traces(name)
     for key in ("namespaces", "mounts", "groups", "processes", "files"):
         assert after[key] == [], key
@@ -386,7 +388,7 @@ class TestDown:
         assert len(running) > 50
         whole.stop_daemon(kill=True)
         assert _command("down").returncode == 0
-        assert [pid for pid, started in running.items() if start_time(pid) == started is not None] == []
+        _wait(lambda: all(start_time(pid) != started for pid, started in running.items() if started is not None))
         assert _traces(NAME) == before
         assert _command("status").returncode == 1
 
