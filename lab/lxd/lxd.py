@@ -178,7 +178,11 @@ class Lxd:
         tools.check_tools()
         check_computer()
         if not self.lab.exists:
-            self.lab.up(controllers=0, workers=0, node_network=node_network or nodes.NODE_NETWORK, containers=True)
+            network = node_network or nodes.NODE_NETWORK
+            self.lab.up(controllers=0, workers=0, node_network=network, containers=True)
+        elif not self.lab.hosts:
+            # Its network may be missing, where an `up` was interrupted.
+            self.lab.up()
         self._check_names(wanted)
         tarball = image.ensure_image(self._say)
         with locked(self.lab.name):
