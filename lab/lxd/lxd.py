@@ -409,7 +409,8 @@ class Lxd:
         return found
 
     def _choose(self, names: Iterable[str] | None) -> list[Node]:
-        return self.nodes if names is None else [self.node(name) for name in dict.fromkeys(names)]
+        present = self.nodes  # raises if there is no LXD
+        return present if names is None else [self.node(name) for name in dict.fromkeys(names)]
 
     def _write_names(self, names: Sequence[str]) -> None:
         new = self.paths.state.with_suffix(".new")

@@ -70,7 +70,11 @@ def test_hosts_and_containers_are_told_apart(
         ["mend", "lxd"],
     ],
 )
-def test_wrong_usage_is_one_line_and_64(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_is_one_line_and_64(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing is done that would need the lab's lock.
+    monkeypatch.setattr("lab.lock.STATE", Path("/nowhere"))
     assert cli.main(["--name", "two", *words]) == 64
     captured = capsys.readouterr()
     assert captured.out == ""
