@@ -24,7 +24,7 @@ from lab.paths import STATE
 from lab.proc import start_time
 
 # A run that was killed leaves labs which the next one removes, see `new_lab`.
-NAME = f"podroutes-test{os.getpid()}-lxd"
+NAME = f"podroutes-test{os.getpid()}-lxdlab"
 OTHER = f"{NAME}2"
 WORKERS = ("worker-0", "worker-1", "worker-2")
 ADDRESSES = {
