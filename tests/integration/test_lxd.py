@@ -254,6 +254,38 @@ class TestInventory:
             containers.lxd.lxc(["project", "delete", "empty"])
 
 
+def test_a_remote_over_https_is_the_one_that_lxc_knows_and_no_other(containers: LxdLab) -> None:
+    lxc = containers.lxd.lxc
+    try:
+        assert lxc(["config", "set", "core.https_address", "127.0.0.1:8443"]).returncode == 0
+        assert lxc(["config", "set", "core.trust_password", "lab"]).returncode == 0
+        added = lxc(["remote", "add", "far", "127.0.0.1:8443", "--accept-certificate", "--password", "lab"])
+        assert added.returncode == 0, added.stderr
+        config = containers.config(remote="far")
+        run = containers.provision(inventory=config)
+        assert (run.exit_code, run.outcomes) == (0, dict.fromkeys(NODES, "changed")), run.text
+        assert_all_routes(containers)
+
+        server = containers.lxd.paths.client / "servercerts" / "far.crt"
+        known = server.read_text()
+        server.write_text((containers.lxd.paths.client / "client.crt").read_text())
+        refused = containers.run("drift_check", inventory=config)
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert "the server's certificate is not the one that is known" in refused.stderr
+        server.write_text(known)
+
+        assert lxc(
+            ["config", "trust", "remove", lxc(["config", "trust", "list", "--format", "csv"]).stdout.split(",")[3]]
+        )
+        stranger = containers.run("drift_check", inventory=config)
+        assert (stranger.exit_code, stranger.stdout) == (1, "")
+        assert "is this client's certificate trusted there?" in stranger.stderr, stranger.stderr
+    finally:
+        lxc(["remote", "remove", "far"])
+        lxc(["config", "unset", "core.trust_password"])
+        lxc(["config", "unset", "core.https_address"])
+
+
 def test_show_routes_prints_what_the_guide_prints(provisioned: LxdLab) -> None:
     text = provisioned.run("show_routes", "--format", "text", "--limit", "workers", inventory=CONFIG).stdout
     for node in WORKERS:
