@@ -23,6 +23,7 @@ from lab import Lab, LabError
 
 _LAB = "podroutes-bench"
 _RESULTS = DOCS / "results.json"
+_EX_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Of the command line; None for the process's own.
 
     Returns:
-        Exit status: 0 if all was measured, whether targets are met or not; 1 if something failed.
+        Exit status: 0 if all was measured, whether targets are met or not; 1 if something failed; 130 interrupted.
     """
     options = _parse(arguments)
     try:
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (LabError, OSError, ValueError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted: nothing was written, and the lab is gone", file=sys.stderr)
+        return _EX_INTERRUPTED
     missed = sum(verdict.is_met is False for verdict in verdicts(results))
     met = sum(verdict.is_met is True for verdict in verdicts(results))
     _say(f"{met} targets met, {missed} missed: {DOCS / 'README.md'}")
@@ -96,6 +100,10 @@ def _measure(mode: Mode) -> Results:
             measured = measure_cell(lab, cell, _say, more)
             measurements += measured.measurements
             failures += measured.failures
+    except (LabError, RunFailedError) as error:
+        # What was measured until then is worth keeping.
+        failures.append(str(error))
+        _say(str(error))
     finally:
         lab.down()
     option = "" if mode == Mode.DEFAULT else f" --{mode}"

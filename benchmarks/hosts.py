@@ -4,24 +4,27 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from benchmarks.runs import RunFailedError
 from lab import Lab
 from lab.layout import Host
 
 _THREADS = 8
 UNIT = "routes.service"
 
-# By hand and not by a reboot, which would take minutes for many hosts. It names every file that a contender leaves, and
-# writes /etc/hosts as the guide's script expects it, with a blank between address and name.
+# By hand and not by a reboot, which would take minutes for many hosts. Names every file that a contender leaves; where
+# none has been, there is nothing to do. /etc/hosts becomes what the guide's script expects, with one blank.
 _RESET = r"""
-systemctl stop routes.service 2>/dev/null
-rm -rf /etc/systemd/system/routes.service /etc/systemd/system/multi-user.target.wants/routes.service \
-    /usr/local/sbin/basic-kubernetes-routes.sh /etc/kubernetes-routes /run/kubernetes-routes /run/pod-routes.lock \
-    /etc/sysctl.d/90-kubernetes-pod-routes.conf /var/lib/pod-routes /root/.ansible /home/ubuntu/.ansible
-systemctl reset-failed routes.service 2>/dev/null
-ip -o route show root 10.200.0.0/13 | grep -v 'proto kernel' | sed 's/^/route del /' | ip -batch -
-echo 0 >/proc/sys/net/ipv4/ip_forward
-sed -i 's/\t/ /' /etc/hosts
-systemctl daemon-reload
+awk '{ $1 = $1 } !seen[$0]++' /etc/hosts >/run/hosts && cat /run/hosts >/etc/hosts && rm /run/hosts
+if [ -e /etc/systemd/system/routes.service ] || [ "$(cat /proc/sys/net/ipv4/ip_forward)" != 0 ]; then
+    systemctl stop routes.service 2>/dev/null
+    rm -rf /etc/systemd/system/routes.service /etc/systemd/system/multi-user.target.wants/routes.service \
+        /usr/local/sbin/basic-kubernetes-routes.sh /etc/kubernetes-routes /run/kubernetes-routes /run/pod-routes.lock \
+        /etc/sysctl.d/90-kubernetes-pod-routes.conf /var/lib/pod-routes /root/.ansible /home/ubuntu/.ansible
+    systemctl reset-failed routes.service 2>/dev/null
+    ip -o route show root 10.200.0.0/13 | grep -v 'proto kernel' | sed 's/^/route del /' | ip -batch -
+    echo 0 >/proc/sys/net/ipv4/ip_forward
+    systemctl daemon-reload
+fi >/dev/null 2>&1
 """
 _READ = r"""
 ip -j route show root 10.200.0.0/13; echo
@@ -40,13 +43,12 @@ def reset(lab: Lab, hosts: Sequence[Host]) -> None:
         hosts: Which.
 
     Raises:
-        RuntimeError: One is not pristine after it.
+        RunFailedError: One is not pristine after it.
     """
-    _everywhere(lab, hosts, _RESET)
-    for host, text in zip(hosts, _everywhere(lab, hosts, _READ), strict=True):
+    for host, text in zip(hosts, _everywhere(lab, hosts, _RESET + _READ), strict=True):
         problems = pristine_problems(text)
         if problems:
-            raise RuntimeError(f"{host.name} could not be put back: {problems[0]}")
+            raise RunFailedError(f"{host.name} could not be put back: {problems[0]}")
 
 
 def check(lab: Lab, hosts: Sequence[Host], *, persistent: bool) -> list[str]:

@@ -48,7 +48,7 @@ Time is from start to end of the command, the median of its runs. CPU is that of
 it starts, the least of its runs; what the hosts use is not in it. Connections that Ansible leaves open are ended with
 its run, and their CPU is counted: each run makes its own.
 
-To measure again: `make bench` (about twelve minutes on an idle computer), or `python -m benchmarks` with `--quick` or
+To measure again: `make bench` (a quarter of an hour on an idle computer), or `python -m benchmarks` with `--quick` or
 `--full`. With `--render` it writes this page anew from the numbers.
 """
 

@@ -12,7 +12,7 @@ from benchmarks import measure
 from benchmarks.paths import ROOT
 from lab import Lab, enter
 
-_LAST_LINES = 12
+_LAST_LINES = 6
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,6 @@ def run(
         )
         numbers = json.loads(result.read_text()) if result.exists() else {"status": done.returncode}
         if numbers["status"] not in statuses:
-            said = "\n".join((done.stdout + done.stderr).splitlines()[-_LAST_LINES:])
+            said = "\n".join(line for text in (done.stdout, done.stderr) for line in text.splitlines()[-_LAST_LINES:])
             raise RunFailedError(f"{' '.join(argv[:3])} ended with exit status {numbers['status']}:\n{said}")
         return Sample(numbers["wall"], numbers["cpu"], numbers["peak_rss"])

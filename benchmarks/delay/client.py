@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.paths import ROOT
+from benchmarks.runs import RunFailedError
 
 SSH_PORT = 22
 
@@ -53,7 +54,7 @@ class DelayProxy:
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         if answer == "":
-            raise RuntimeError(f"the delay proxy ended with status {self._process.wait()}")
+            raise RunFailedError(f"the delay proxy ended with status {self._process.wait()}")
         return json.loads(answer)
 
 
