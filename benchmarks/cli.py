@@ -61,7 +61,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     modes = parser.add_mutually_exclusive_group()
     for mode, text in (
-        (Mode.QUICK, "two minutes: small clusters, no Ansible"),
+        (Mode.QUICK, "five minutes: near hosts above all, no Ansible"),
         (Mode.FULL, "everything, also what takes minutes a run"),
     ):
         modes.add_argument(f"--{mode}", dest="mode", action="store_const", const=mode, help=text)

@@ -69,6 +69,7 @@ _QUICK = (
     Cell(6, 0, dict.fromkeys(_FAST, _THRICE) | {"pyinfra": _ONCE}),
     Cell(6, 100, dict.fromkeys(_FAST, _ONCE)),
     Cell(24, 0, dict.fromkeys(_FAST, _ONCE_THRICE) | {"pyinfra": _ONCE}),
+    Cell(100, 0, dict.fromkeys(_FAST, _ONCE_THRICE) | {"pyinfra": _ONCE}),
 )
 
 

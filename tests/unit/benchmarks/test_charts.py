@@ -16,7 +16,7 @@ def test_a_line_has_the_near_sizes_that_were_measured() -> None:
 
 def test_cpu_is_in_milliseconds_a_host() -> None:
     results = made_results(Mode.QUICK, lambda contender, work, hosts: float(hosts))
-    assert chart_lines(results, "floor", of_cpu=True)[0].values == (500.0, 500.0)
+    assert chart_lines(results, "floor", of_cpu=True)[0].values == (500.0, 500.0, 500.0)
 
 
 def test_no_line_without_a_measurement() -> None:

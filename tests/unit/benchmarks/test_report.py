@@ -37,7 +37,7 @@ def test_missed_and_not_measured_are_said() -> None:
         "**2 missed**",
         "**2 missed**",
         "not measured",
-        "not measured",
+        "**2 missed**",
         "not measured |",
     ]
 
