@@ -26,8 +26,11 @@ def answering(tmp_path: Path) -> Iterator[Answer]:
         def serve() -> None:
             for answer in answers:
                 connection, _ = server.accept()
-                with connection:
-                    connection.recv(65536)
+                with connection, connection.makefile("rb") as request:
+                    # All of it: head and body come one after the other, and a client that is cut off has failed.
+                    head = list(iter(request.readline, b"\r\n"))
+                    lengths = [line.split(b":")[1] for line in head if line.lower().startswith(b"content-length:")]
+                    request.read(int(lengths[0]) if lengths else 0)
                     text = json.dumps(answer)
                     connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
 

@@ -12,7 +12,9 @@ from podroutes.plugins.connections.linux_exec import LinuxExec
 from podroutes.plugins.connections.linux_exec_driver import LinuxExecSSH, register
 
 
-def test_nornir_finds_it_by_its_name() -> None:
+def test_nornir_finds_it_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whatever this process has registered before, and for tests that come after.
+    monkeypatch.setattr(ConnectionPluginRegister, "available", {})
     ConnectionPluginRegister.auto_register()
     assert ConnectionPluginRegister.get_plugin("linux_exec") is LinuxExec
     assert issubclass(LinuxExec, Netmiko)
