@@ -24,6 +24,7 @@ MAX_OUTPUT_BYTES: Final = 64 << 20
 RUNNING: Final = "Running"
 _OPERATION: Final = re.compile(r"/1\.0/operations/[0-9a-f-]{36}")
 _LOG: Final = re.compile(r"/1\.0/instances/[A-Za-z0-9-]+/logs/(exec-output/)?[A-Za-z0-9_.-]+")
+_FILE_SERVER: Final = "forkfile.sock"
 _SUCCESS: Final = 200
 _FAILED: Final = range(400, 500)
 _RETRY_SECONDS: Final = 0.1
@@ -123,7 +124,17 @@ class LxdClient:
         owner = {"uid": str(uid), "gid": str(gid), "mode": f"{mode:04o}", "type": "file", "write": "overwrite"}
         headers = {f"X-{server}-{key}": value for server in ("LXD", "Incus") for key, value in owner.items()}
         url = f"{_instance(instance)}/files"
-        self._send("POST", url, params={"path": path}, content=content, headers=headers)
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                self._send("POST", url, params={"path": path}, content=content, headers=headers)
+                return
+            except ApiError as error:
+                # The daemon has a process for each instance's files, which leaves when it is idle or the daemon
+                # restarts; who comes just then is told that its socket is gone. Writing a file twice does no harm.
+                if _FILE_SERVER not in error.reason or time.monotonic() >= deadline:
+                    raise
+            time.sleep(_RETRY_SECONDS)
 
     def execute(self, instance: str, argv: Sequence[str], *, timeout: float) -> ExecResult:
         """Run a command in an instance, as its root, without standard input.

@@ -78,6 +78,27 @@ def test_a_file_is_pushed_with_owner_and_mode_as_either_server_reads_them(daemon
         assert said == {"uid": "5", "gid": "7", "mode": "0640", "type": "file"}
 
 
+class TestAFileServerThatLeaves:
+    FILES = "POST /1.0/instances/worker-0/files"
+    LEFT = refused(500, "read unix @->/proc/self/fd/54/forkfile.sock: read: connection reset by peer")
+
+    def test_is_asked_again(self, daemon: Daemon, client: LxdClient) -> None:
+        daemon.answers[self.FILES] = [self.LEFT, self.LEFT, metadata({})]
+        client.push_file("worker-0", "/run/a", b"text", mode=0o640)
+        assert [request.body for request in daemon.requests] == [b"text"] * 3
+
+    def test_but_not_for_ever(self, daemon: Daemon, client: LxdClient) -> None:
+        daemon.answers[self.FILES] = [self.LEFT]
+        with pytest.raises(ApiError, match=r"forkfile\.sock: read: connection reset"):
+            client.push_file("worker-0", "/run/a", b"text", mode=0o640)
+
+    def test_and_no_other_refusal_is_asked_again(self, daemon: Daemon, client: LxdClient) -> None:
+        daemon.answers[self.FILES] = [refused(500, "No space left on device")]
+        with pytest.raises(ApiError, match="No space left"):
+            client.push_file("worker-0", "/run/a", b"text", mode=0o640)
+        assert len(daemon.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "message"),
     [
