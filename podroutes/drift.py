@@ -100,17 +100,17 @@ def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan) -> I
 
 
 def _unit_findings(work: Provisioning, node: Node, state: HostState, plan: HostPlan) -> Iterator[Finding]:
-    unit = state.units.get(UNIT_NAME)
+    unit = state.unit
     if not node.routes_service:
         unwanted = plan_routes_service(work.plan, node, state, work.files).changes
         if unwanted:
             yield new_finding("unit-unwanted", UNIT_NAME, f"{UNIT_NAME} is there; wanted: none (routes_service: false)")
         return
     gone = sorted({change.subject for change in plan.changes if change.drift in _NOT_THERE})
-    if unit is not None and unit.active == "active" and gone:
+    if unit.active == "active" and gone:
         message = f"{UNIT_NAME} is active, and its routes are not there: {', '.join(gone)}"
         yield new_finding("unit-without-routes", UNIT_NAME, message)
-    if unit is not None and unit.drop_ins:
+    if unit.drop_ins:
         message = f"{UNIT_NAME} has drop-ins that are not ours: {unit.drop_ins}"
         yield new_finding("unit-drop-in", UNIT_NAME, message, found=unit.drop_ins)
 

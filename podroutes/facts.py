@@ -9,7 +9,6 @@ import hashlib
 import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from ipaddress import ip_interface
 from typing import Annotated, Final
 
@@ -44,7 +43,9 @@ FILE_PATHS: Final = (
     REPLACED_SCRIPT_PATH,
     REPLACED_UNIT_PATH,
 )
-UNITS: Final = (UNIT_NAME, "systemd-networkd.service", "NetworkManager.service", "networking.service")
+NETWORKD: Final = "systemd-networkd.service"
+# What `systemctl enable` leaves, whatever target or unit it is for.
+_ENABLING_LINKS: Final = (f"/etc/systemd/system/*.wants/{UNIT_NAME}", f"/etc/systemd/system/*.requires/{UNIT_NAME}")
 
 # The directories of sysctl.d(5), strongest first: a file hides those of the same name further down.
 _SYSCTL_DIRECTORIES: Final = (
@@ -55,14 +56,26 @@ _SYSCTL_DIRECTORIES: Final = (
     "/lib/sysctl.d",
 )
 
+_NETWORKD_FILES: Final = (
+    "/etc/systemd/networkd.conf",
+    "/usr/lib/systemd/networkd.conf.d/*.conf",
+    "/run/systemd/networkd.conf.d/*.conf",
+    "/etc/systemd/networkd.conf.d/*.conf",
+)
+
 _DIGEST: Final = "sha256:"
 # All that is read is printed at once: over a network, each of many small writes would be a packet of its own.
+# Processes are what it costs on a host, `systemctl` ten times as much as others: what the shell can do, the shell does.
 _SCRIPT: Final = r"""
 export LC_ALL=C PATH="${PATH:-}:/usr/sbin:/usr/bin:/sbin:/bin"
 part() { printf '\n@@@NONCE@ %s\n' "$1"; }
 read_host() {
 part host
-cat /proc/sys/kernel/hostname /proc/sys/kernel/random/boot_id /etc/machine-id
+for file in /proc/sys/kernel/hostname /proc/sys/kernel/random/boot_id /etc/machine-id; do
+    value=
+    read -r value 2>/dev/null <"$file"
+    printf '%s\n' "$value"
+done
 part links
 ip -j address show
 @@ROUTES@
@@ -70,20 +83,25 @@ part lookups
 ip -j -force -batch - 2>/dev/null <<'@@NONCE@'
 @@LOOKUPS@
 @@NONCE@
-part sysctls
-grep -s '' @@SYSCTLS@
 part sysctl_files
 printf '%s\n' @@SYSCTL_GLOBS@
-part boot_sysctls
-grep -sHE '^[[:space:]]*-?[[:space:]]*net[./]ipv[46][./](ip_forward|conf[./].*(forwarding|accept_ra))[[:space:]]*=' \
-    @@SYSCTL_GLOBS@
+part settings
+grep -sHE '^-?[0-9]+$|'\
+'^[[:space:]]*-?[[:space:]]*net[./]ipv[46][./](ip_forward|conf[./].*(forwarding|accept_ra))[[:space:]]*=|'\
+'^[[:space:]]*ManageForeignRoutes[[:space:]]*=' @@SYSCTLS@ @@SYSCTL_GLOBS@ @@NETWORKD_GLOBS@
 part networkd
-grep -shE '^[[:space:]]*ManageForeignRoutes[[:space:]]*=' /etc/systemd/networkd.conf \
-    /usr/lib/systemd/networkd.conf.d/*.conf /run/systemd/networkd.conf.d/*.conf /etc/systemd/networkd.conf.d/*.conf
-part units
-systemctl show --property=Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths,Result @@UNITS@
-part enabled
-systemctl is-enabled @@UNIT@ 2>/dev/null
+# Links that systemd keeps for its journal, as long as a unit is active; older ones have to be asked.
+if [ -d /run/systemd/units ]; then
+    [ -h /run/systemd/units/invocation:@@NETWORKD@ ] && printf 'active\n'
+else
+    systemctl is-active @@NETWORKD@
+fi
+part unit
+systemctl show --property=LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths,Result @@UNIT@
+part links_to_unit
+for link in @@ENABLING_LINKS@; do
+    [ -h "$link" ] && printf '%s\n' "$link"
+done
 part files
 files=$(stat --format='%n %f %u %g' -- @@FILES@ 2>/dev/null)
 all_known='@@KNOWN@'
@@ -145,10 +163,12 @@ def facts_script(
     texts = {
         "ROUTES": "\n".join(listed),
         "LOOKUPS": "\n".join(f"route get {address}" for address in probes),
-        "SYSCTLS": " ".join(["/dev/null", *sysctls]),
+        "SYSCTLS": " ".join(sysctls),
         "SYSCTL_GLOBS": " ".join(f"{directory}/*.conf" for directory in _SYSCTL_DIRECTORIES),
-        "UNITS": " ".join(UNITS),
+        "NETWORKD_GLOBS": " ".join(_NETWORKD_FILES),
+        "NETWORKD": NETWORKD,
         "UNIT": UNIT_NAME,
+        "ENABLING_LINKS": " ".join(_ENABLING_LINKS),
         "FILES": " ".join(FILE_PATHS),
         "KNOWN": " ".join(known),
         "NONCE": nonce,
@@ -186,7 +206,7 @@ def parse_facts(
     if "end" not in parts:
         message = "the host's answer ends too early: the script that reads it did not reach its end"
         raise FactsError(message)
-    needed = {"host", "links", "units", "enabled", "files", "sysctls"} | ({"route_text"} if route_text else set())
+    needed = {"host", "links", "settings", "unit", "files"} | ({"route_text"} if route_text else set())
     needed |= {f"route{family}" for family in families}
     if missing := sorted(needed - parts.keys()):
         message = f"the host's answer has no part {', '.join(missing)}"
@@ -203,11 +223,12 @@ def parse_facts(
         routes={family: parse_routes(parts[f"route{family}"], family) for family in families},
         lookups={lookup.address: lookup for lookup in parse_lookups(parts.get("lookups", ""))},
         route_text=parts.get("route_text", "").strip("\n"),
-        sysctls=parse_sysctls(parts["sysctls"]),
-        boot_sysctls=parse_boot_sysctls(parts.get("sysctl_files", ""), parts.get("boot_sysctls", "")),
+        sysctls=parse_sysctls(parts["settings"]),
+        boot_sysctls=parse_boot_sysctls(parts.get("sysctl_files", ""), parts["settings"]),
         files=parse_files(parts["files"], known),
-        units=_with_enablement(parse_units(parts["units"]), parts["enabled"].strip()),
-        manages_foreign_routes=_last_boolean(parts.get("networkd", "")),
+        unit=parse_unit(parts["unit"], linked=parts.get("links_to_unit", "").strip() != ""),
+        networkd_active=parts.get("networkd", "").strip() == "active",
+        manages_foreign_routes=_manages_foreign_routes(parts["settings"]),
     )
 
 
@@ -333,35 +354,36 @@ def _rank(directory: str) -> int:
     return _SYSCTL_DIRECTORIES.index(directory)
 
 
-def parse_units(text: str) -> dict[str, UnitState]:
-    """Parse what `systemctl show` prints for several units: blocks of `Property=value`, an empty line between.
+def parse_unit(text: str, *, linked: bool) -> UnitState:
+    """Parse what `systemctl show` prints for our unit: lines `Property=value`.
+
+    Args:
+        text: The lines.
+        linked: Whether the links on disk enable it. `show` tells what systemd has read, which may be long ago.
 
     Returns:
-        The units by name.
+        The unit.
 
     Raises:
-        FactsError: A block has no Id or no LoadState.
+        FactsError: There is no LoadState.
     """
-    units = {}
-    for block in re.split(r"\n{2,}", text.strip("\n")):
-        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if "Id" not in values or "LoadState" not in values:
-            message = "`systemctl show` printed a unit without its Id and LoadState; does this host run systemd?"
-            raise FactsError(message)
-        units[values["Id"]] = UnitState(
-            load=values["LoadState"],
-            active=values.get("ActiveState", ""),
-            enabled=values.get("UnitFileState", ""),
-            needs_reload=values.get("NeedDaemonReload") == "yes",
-            drop_ins=values.get("DropInPaths", ""),
-            result=values.get("Result", ""),
-        )
-    return units
-
-
-def _with_enablement(units: dict[str, UnitState], enabled: str) -> dict[str, UnitState]:
-    """Say of our unit what its links on disk say: `show` tells what systemd has read, which may be long ago."""
-    return units | {UNIT_NAME: replace(units[UNIT_NAME], enabled=enabled)} if UNIT_NAME in units else units
+    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    if "LoadState" not in values:
+        message = "`systemctl show` printed a unit without its LoadState; does this host run systemd?"
+        raise FactsError(message)
+    enabled = values.get("UnitFileState", "")
+    if linked and not enabled.startswith("masked"):
+        enabled = "enabled"
+    elif not linked and enabled == "enabled":
+        enabled = "disabled"
+    return UnitState(
+        load=values["LoadState"],
+        active=values.get("ActiveState", ""),
+        enabled=enabled,
+        needs_reload=values.get("NeedDaemonReload") == "yes",
+        drop_ins=values.get("DropInPaths", ""),
+        result=values.get("Result", ""),
+    )
 
 
 def parse_files(text: str, known: Mapping[str, str] | None = None) -> dict[str, FileState]:
@@ -396,8 +418,7 @@ def parse_files(text: str, known: Mapping[str, str] | None = None) -> dict[str, 
     return files
 
 
-def _last_boolean(text: str) -> bool | None:
-    lines = text.split()
-    if not lines:
-        return None
-    return lines[-1].rpartition("=")[2].lower() in ("yes", "true", "1", "on")
+def _manages_foreign_routes(lines: str) -> bool | None:
+    """The last of lines `PATH:ManageForeignRoutes=VALUE`; None without any."""
+    values = [line.rpartition("=")[2] for line in lines.splitlines() if "/systemd/networkd.conf" in line]
+    return values[-1].strip().lower() in ("yes", "true", "1", "on") if values else None

@@ -85,7 +85,7 @@ class UnitState:
     Attributes:
         load: LoadState: loaded, not-found, masked, bad-setting, error.
         active: ActiveState: active, inactive, failed, activating, …
-        enabled: As `systemctl is-enabled` says: enabled, disabled, masked, static, or empty where there is no file.
+        enabled: As `systemctl is-enabled` says: enabled, disabled, masked, static; empty where there is no file.
         needs_reload: NeedDaemonReload: its file is newer than what systemd has loaded.
         drop_ins: DropInPaths, separated by spaces.
         result: Result of the last run: success, exit-code, …
@@ -123,7 +123,8 @@ class HostState:
         sysctls: Values of kernel parameters by key, in `net.ipv4.ip_forward`'s form.
         boot_sysctls: What sysctl.d files set at boot, in order; the last of a key wins.
         files: The files of ours that are there, by path.
-        units: Units by name.
+        unit: `routes.service`.
+        networkd_active: Whether systemd-networkd runs.
         manages_foreign_routes: systemd-networkd's ManageForeignRoutes=; None where it is not set.
     """
 
@@ -137,7 +138,8 @@ class HostState:
     sysctls: Mapping[str, str]
     boot_sysctls: tuple[SysctlSetting, ...]
     files: Mapping[str, FileState]
-    units: Mapping[str, UnitState]
+    unit: UnitState
+    networkd_active: bool = False
     manages_foreign_routes: bool | None = None
 
     def link_with(self, ip: IPAddress) -> Link | None:

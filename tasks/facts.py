@@ -10,21 +10,26 @@ from podroutes.errors import RemoteCommandError
 from podroutes.facts import digest, facts_script, parse_facts
 from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
+from podroutes.planning.forwarding import usual_contents
 from tasks.remote import run_script
 from tasks.service_files import load_service_files
 
 
-@lru_cache(1)
-def _known() -> Mapping[str, str]:
-    """Contents of the files that are the same on every host, by digest: they need not be sent back."""
+def known_contents(plan: NetworkPlan) -> Mapping[str, str]:
+    """Contents of files that are the same on most hosts, by digest: they need not be sent back."""
+    return _by_digest(usual_contents(plan))
+
+
+@lru_cache(8)
+def _by_digest(contents: tuple[str, ...]) -> Mapping[str, str]:
     files = load_service_files()
-    return {digest(content): content for content in (files.script, files.unit)}
+    return {digest(content): content for content in (files.script, files.unit, *contents)}
 
 
 def facts_script_for(nonce: str, plan: NetworkPlan, node: Node, *, route_text: bool = False) -> str:
     """The script that reads one host of the cluster; it also asks the kernel for the way to each pod CIDR."""
     probes = [route.probe for route in plan.routes_for(node)]
-    return facts_script(nonce, families=plan.families, probes=probes, known=_known(), route_text=route_text)
+    return facts_script(nonce, families=plan.families, probes=probes, known=known_contents(plan), route_text=route_text)
 
 
 def state_from(answer: str, nonce: str, plan: NetworkPlan, *, route_text: bool = False) -> HostState:
@@ -33,7 +38,7 @@ def state_from(answer: str, nonce: str, plan: NetworkPlan, *, route_text: bool =
     Raises:
         FactsError: It is not that.
     """
-    return parse_facts(answer, nonce, families=plan.families, known=_known(), route_text=route_text)
+    return parse_facts(answer, nonce, families=plan.families, known=known_contents(plan), route_text=route_text)
 
 
 def collect_facts(task: Task, plan: NetworkPlan, *, route_text: bool = False) -> Result:

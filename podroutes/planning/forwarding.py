@@ -26,6 +26,14 @@ _HEADER: Final = f"# {MARKER}; changes to this file are overwritten.\n"
 _BEFORE_HEADER: Final = f"# {MARKER}: what these kernel parameters were before, to put them back.\n"
 
 
+def usual_contents(plan: NetworkPlan) -> tuple[str, ...]:
+    """What stands in the files of forwarding on most hosts, so that they need not send it."""
+    forward = [key for family, key in ((6, IPV6_FORWARD), (4, IPV4_FORWARD)) if family in plan.families]
+    redirects = [f"{IPV4_REDIRECTS} = {value}\n" for value in "01"] if 4 in plan.families else [""]
+    was_off = _lines(dict.fromkeys(forward, "0"))
+    return (_HEADER + _lines(dict.fromkeys(forward, "1")), *(_BEFORE_HEADER + was_off + line for line in redirects))
+
+
 def wanted_sysctls(plan: NetworkPlan, state: HostState) -> dict[str, str]:
     """The kernel parameters that a host should have, in the order in which to set them."""
     wanted = {}
@@ -54,7 +62,7 @@ def _accept_ra_keys(state: HostState) -> list[str]:
 def plan_forwarding(plan: NetworkPlan, state: HostState) -> HostPlan:
     """Plan IP forwarding of the cluster's families on one host."""
     wanted = wanted_sysctls(plan, state)
-    content = _HEADER + "".join(f"{key} = {value}\n" for key, value in wanted.items())
+    content = _HEADER + _lines(wanted)
     changes: list[Change] = []
     for key, value in wanted.items():
         now = state.sysctls.get(key, "")
@@ -97,7 +105,7 @@ def _remember(changes: list[Change], wanted: Mapping[str, str], state: HostState
         keys = [change.subject for change in changes if change.action == "set" and change.subject not in known]
     if IPV4_FORWARD in keys:
         keys.append(IPV4_REDIRECTS)
-    lines = "".join(f"{key} = {state.sysctls[key]}\n" for key in keys if key in state.sysctls)
+    lines = _lines({key: state.sysctls[key] for key in keys if key in state.sysctls})
     if noted is not None and lines == "":
         return changes
     before = "" if noted is None else noted.content
@@ -112,6 +120,10 @@ def _remember(changes: list[Change], wanted: Mapping[str, str], state: HostState
         (WriteFile(BEFORE_PATH, 0o644, content),),
     )
     return [note, *changes]
+
+
+def _lines(values: Mapping[str, str]) -> str:
+    return "".join(f"{key} = {value}\n" for key, value in values.items())
 
 
 def _sets(key: str) -> str:

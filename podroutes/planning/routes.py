@@ -384,8 +384,7 @@ def foreign_routes(plan: NetworkPlan, node: Node, state: HostState) -> tuple[Rou
 
 def networkd_removes_routes(state: HostState) -> bool:
     """Whether systemd-networkd runs, and removes routes that it does not know when it restarts (its default)."""
-    networkd = state.units.get("systemd-networkd.service")
-    return networkd is not None and networkd.active == "active" and state.manages_foreign_routes is not False
+    return state.networkd_active and state.manages_foreign_routes is not False
 
 
 def unmet_lookups(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None) -> tuple[str, ...]:

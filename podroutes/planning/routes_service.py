@@ -24,7 +24,6 @@ from podroutes.routes import Route
 
 _LAYER: Final = "routes_service"
 _KEPT: Final = {SCRIPT_PATH: REPLACED_SCRIPT_PATH, UNIT_PATH: REPLACED_UNIT_PATH}
-_ABSENT: Final = UnitState("not-found", "inactive", "", needs_reload=False)
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def plan_routes_service(
         wanted = wanted_routes(plan, node, state)
     if wanted.problems:
         return HostPlan()  # the routes' own plan reports them
-    unit = state.units.get(UNIT_NAME, _ABSENT)
+    unit = state.unit
     if unit.enabled == "masked-runtime":
         return HostPlan(conflicts=(f"{UNIT_NAME} is masked in /run: systemctl unmask --runtime {UNIT_NAME}",))
     written = list(
@@ -147,7 +146,7 @@ def plan_routes_service_removal(state: HostState) -> HostPlan:
     changes: list[Change] = []
     notes: list[str] = []
     own = [path for path in (UNIT_PATH, SCRIPT_PATH, DATA_PATH) if path in state.files and state.files[path].ours]
-    unit = state.units.get(UNIT_NAME, _ABSENT)
+    unit = state.unit
     if UNIT_PATH in own and (unit.enabled == "enabled" or unit.active not in ("inactive", "")):
         off = [Systemctl(("disable", "--now", "--quiet", UNIT_NAME))]
         if unit.active == "failed":

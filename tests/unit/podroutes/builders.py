@@ -139,7 +139,8 @@ def state(
     sysctls: Mapping[str, str] | None = None,
     boot_sysctls: Sequence[SysctlSetting] = (),
     files: Mapping[str, FileState] | None = None,
-    units: Mapping[str, UnitState] | None = None,
+    unit: UnitState | None = None,
+    networkd_active: bool = False,
     manages_foreign_routes: bool | None = None,
 ) -> HostState:
     """A host's state; forwarding is off unless `sysctls` says otherwise."""
@@ -154,6 +155,7 @@ def state(
         sysctls={"net.ipv4.ip_forward": "0"} if sysctls is None else sysctls,
         boot_sysctls=tuple(boot_sysctls),
         files=files or {},
-        units=units or {},
+        unit=unit or UnitState("not-found", "inactive", "", needs_reload=False),
+        networkd_active=networkd_active,
         manages_foreign_routes=manages_foreign_routes,
     )

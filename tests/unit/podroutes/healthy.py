@@ -7,7 +7,6 @@ from podroutes.host_state import (
     DATA_PATH,
     SCRIPT_PATH,
     SYSCTL_PATH,
-    UNIT_NAME,
     UNIT_PATH,
     FileState,
     HostState,
@@ -46,8 +45,8 @@ def healthy(plan: NetworkPlan, name: str) -> HostState:
         UNIT_PATH: FileState(FILES.unit, 0o644, 0, 0),
         SYSCTL_PATH: FileState(_sysctl_file(plan, bare), 0o644, 0, 0),
     }
-    units = {UNIT_NAME: UnitState("loaded", "active", "enabled", needs_reload=False, result="success")}
-    return replace(routes, lookups=lookups, files=files, units=units)
+    unit = UnitState("loaded", "active", "enabled", needs_reload=False, result="success")
+    return replace(routes, lookups=lookups, files=files, unit=unit)
 
 
 def everyone(plan: NetworkPlan, **changed: HostState) -> dict[str, HostState]:
@@ -84,8 +83,8 @@ def with_sysctls(found: HostState, sysctls: Mapping[str, str]) -> HostState:
 
 def with_unit(found: HostState, **changed: object) -> HostState:
     """The host with `routes.service` in another state."""
-    unit = replace(found.units[UNIT_NAME], **changed)  # type: ignore[arg-type]  # the fields' own types
-    return replace(found, units=dict(found.units) | {UNIT_NAME: unit})
+    unit = replace(found.unit, **changed)  # type: ignore[arg-type]  # the fields' own types
+    return replace(found, unit=unit)
 
 
 def _bare(plan: NetworkPlan, node: Node) -> HostState:

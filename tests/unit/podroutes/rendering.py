@@ -5,8 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from podroutes.facts import UNITS
-from podroutes.host_state import UNIT_NAME, HostState, UnitState
+from podroutes.host_state import HostState, UnitState
 from podroutes.routes import Route
 from podroutes.values import Family
 
@@ -60,12 +59,12 @@ def render_facts(state: HostState, nonce: str, families: Sequence[Family]) -> st
             json.dumps([{"dst": str(item.address), "gateway": str(item.via), "dev": item.dev}]) + "\n"
             for item in state.lookups.values()
         ),
-        "sysctls": "".join(f"/proc/sys/{key.replace('.', '/')}:{value}\n" for key, value in state.sysctls.items()),
         "sysctl_files": "".join(f"{path}\n" for path in dict.fromkeys(item.path for item in state.boot_sysctls)),
-        "boot_sysctls": "".join(f"{item.path}:{item.key} = {item.value}\n" for item in state.boot_sysctls),
-        "networkd": "",
-        "units": "\n".join(_unit(name, state.units.get(name, _ABSENT)) for name in UNITS),
-        "enabled": state.units.get(UNIT_NAME, _ABSENT).enabled + "\n",
+        "settings": "".join(f"/proc/sys/{key.replace('.', '/')}:{value}\n" for key, value in state.sysctls.items())
+        + "".join(f"{item.path}:{item.key} = {item.value}\n" for item in state.boot_sysctls),
+        "networkd": "active\n" if state.networkd_active else "",
+        "unit": _unit(state.unit),
+        "links_to_unit": "/etc/systemd/system/a.wants/routes.service\n" if state.unit.enabled == "enabled" else "",
         "files": "".join(
             f"{path} {file.mode | (0o100000 if file.regular else 0o120000):x} {file.uid} {file.gid}\n"
             f"{base64.b64encode(file.content.encode()).decode()}\n"
@@ -86,9 +85,9 @@ def _link(state: HostState, name: str) -> dict[str, Any]:
     return {"ifname": name, "flags": flags, "mtu": link.mtu, "addr_info": addresses}
 
 
-def _unit(name: str, unit: UnitState) -> str:
+def _unit(unit: UnitState) -> str:
     return (
-        f"Result={unit.result}\nId={name}\nLoadState={unit.load}\nActiveState={unit.active}\n"
+        f"Result={unit.result}\nLoadState={unit.load}\nActiveState={unit.active}\n"
         f"DropInPaths={unit.drop_ins}\nUnitFileState={unit.enabled}\n"
         f"NeedDaemonReload={'yes' if unit.needs_reload else 'no'}\n"
     )

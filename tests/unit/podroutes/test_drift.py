@@ -93,9 +93,7 @@ def looking_up(text: str) -> HostState:
 
 
 def networkd(*, manages: bool | None) -> HostState:
-    unit = UnitState("loaded", "active", "enabled", needs_reload=False)
-    units = dict(HEALTHY.units) | {"systemd-networkd.service": unit}
-    return replace(HEALTHY, units=units, manages_foreign_routes=manages)
+    return replace(HEALTHY, networkd_active=True, manages_foreign_routes=manages)
 
 
 UNIT_WITHOUT = ("unit-without-routes", UNIT_NAME)
@@ -316,7 +314,7 @@ def test_a_unit_that_is_not_wanted() -> None:
     gone = replace(
         HEALTHY,
         files={SYSCTL_PATH: HEALTHY.files[SYSCTL_PATH]},
-        units={UNIT_NAME: UnitState("not-found", "inactive", "", needs_reload=False)},
+        unit=UnitState("not-found", "inactive", "", needs_reload=False),
     )
     assert codes(found_on(gone, plan)) == []
     assert codes(found_on(minus_routes(gone, "10.200.1.0/24"), plan)) == [("route-missing", "10.200.1.0/24")]

@@ -1,6 +1,6 @@
 """Reading a host.
 
-The samples were printed by the script itself on Debian 12 with systemd, on a fresh host and on a provisioned one that
+The samples are what the script prints on Debian 12 with systemd, on a fresh host and on a provisioned one that
 was altered by hand.
 """
 
@@ -9,7 +9,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ from podroutes.facts import (
     parse_links,
     parse_sysctl_lines,
     parse_sysctls,
-    parse_units,
+    parse_unit,
     sysctl_key,
 )
 from podroutes.host_state import (
@@ -77,13 +77,8 @@ def test_a_fresh_host() -> None:
     assert (state.sysctls["net.ipv4.ip_forward"], state.sysctls["net.ipv6.conf.eth0.accept_ra"]) == ("0", "1")
     assert state.boot_sysctls == ()
     assert state.files == {}
-    assert state.units == {
-        "routes.service": UnitState("not-found", "inactive", "", needs_reload=False, result="success"),
-        "systemd-networkd.service": UnitState("masked", "inactive", "masked", needs_reload=False, result="success"),
-        "NetworkManager.service": UnitState("not-found", "inactive", "", needs_reload=False, result="success"),
-        "networking.service": UnitState("not-found", "inactive", "", needs_reload=False, result="success"),
-    }
-    assert state.manages_foreign_routes is None
+    assert state.unit == UnitState("not-found", "inactive", "", needs_reload=False, result="success")
+    assert (state.networkd_active, state.manages_foreign_routes) == (False, None)
 
 
 def test_a_provisioned_host_that_was_altered() -> None:
@@ -120,7 +115,7 @@ def test_a_provisioned_host_that_was_altered() -> None:
     )
     assert state.boot_value("net.ipv4.ip_forward") == state.boot_sysctls[-1]
     assert state.boot_value("net.ipv6.conf.all.forwarding") is None
-    assert state.units["routes.service"] == UnitState(
+    assert state.unit == UnitState(
         "loaded", "active", "enabled", needs_reload=True,
         drop_ins="/etc/systemd/system/routes.service.d/site.conf", result="success",
     )  # fmt: skip
@@ -147,9 +142,7 @@ def test_an_answer_that_was_cut_off_is_never_taken_for_a_host(name: str) -> None
     assert parsed(text[: end + len(f"@{NONCE} end\n")]) == parsed(text)
 
 
-@pytest.mark.parametrize(
-    "part", ["host", "links", "route_text", "route4", "route6", "sysctls", "units", "enabled", "files"]
-)
+@pytest.mark.parametrize("part", ["host", "links", "route_text", "route4", "route6", "settings", "unit", "files"])
 def test_a_part_that_is_missing_is_an_error(part: str) -> None:
     text = sample("fresh").replace(f"@{NONCE} {part}\n", f"@{NONCE} {part}x\n")
     with pytest.raises(FactsError, match=f"^the host's answer has no part {part}$"):
@@ -166,8 +159,8 @@ def without(*parts: str) -> Callable[[str], str]:
 
 
 def test_parts_that_only_add_may_be_missing() -> None:
-    state = parsed(without("lookups", "sysctl_files", "boot_sysctls", "networkd")(sample("provisioned")))
-    assert (state.lookups, state.boot_sysctls, state.manages_foreign_routes) == ({}, (), None)
+    state = parsed(without("lookups", "sysctl_files", "networkd", "links_to_unit")(sample("provisioned")))
+    assert (state.lookups, state.boot_sysctls) == ({}, ())
 
 
 @pytest.mark.parametrize(
@@ -182,8 +175,8 @@ def test_parts_that_only_add_may_be_missing() -> None:
         ('"prefixlen":24', '"prefixlen":33', "`ip -j address` printed what can't be understood: "),
         ('[{"dst":"10.200.0.0/24"', '[{"dst":"10.200.0.0/024"', "`ip -j route` printed what can't be understood: "),
         ('[{"type":"local"', '[[{"type":"local"', "`ip -j route get` printed what can't be understood: "),
-        ("LoadState=not-found\n", "", ("`systemctl show` printed a unit without its Id and LoadState; does this host "
-         "run systemd?")),
+        ("LoadState=not-found\n", "",
+         "`systemctl show` printed a unit without its LoadState; does this host run systemd?"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_understood_is_one_line(old: str, new: str, message: str | None) -> None:
@@ -299,13 +292,13 @@ def test_what_is_no_answer_about_files(text: str) -> None:
 
 @given(st.text() | st.from_regex(r"[a-z\[\{\]\}=: \n0-9\"]*"))
 def test_any_text_is_understood_or_a_facts_error(text: str) -> None:
-    for parse in (parse_links, parse_units, parse_files):
+    for parse in (parse_links, partial(parse_unit, linked=False), parse_files):
         with suppress(FactsError):
             parse(text)
     parse_sysctls(text)
     parse_sysctl_lines(text)
     parse_boot_sysctls(text, text)
-    framed = sample("fresh").replace("Id=routes.service", text)
+    framed = sample("fresh").replace("LoadState=not-found", text)
     with suppress(FactsError):
         parsed(framed)
 
@@ -334,20 +327,41 @@ def test_files_survive_the_way(files: dict[str, FileState]) -> None:
 words = st.text(st.characters(categories=["L", "N"]), max_size=8)
 
 
-@given(
-    st.dictionaries(
-        words.filter(bool), st.builds(UnitState, words, words, words, st.booleans(), words, words), min_size=1
+@given(st.builds(UnitState, words, words, words, st.booleans(), words, words))
+def test_a_unit_survives_the_way(unit: UnitState) -> None:
+    text = (
+        f"Result={unit.result}\nLoadState={unit.load}\nActiveState={unit.active}\nDropInPaths={unit.drop_ins}\n"
+        f"UnitFileState={unit.enabled}\nNeedDaemonReload={'yes' if unit.needs_reload else 'no'}\n"
     )
+    assert parse_unit(text, linked=False) == unit
+
+
+@pytest.mark.parametrize(
+    ("shown", "linked", "enabled"),
+    [
+        # systemd says what it has read; links may be newer
+        ("enabled", True, "enabled"),
+        ("enabled", False, "disabled"),
+        ("disabled", True, "enabled"),
+        ("disabled", False, "disabled"),
+        ("static", False, "static"),
+        ("", False, ""),
+        # what masks a unit is stronger than links to it
+        ("masked", True, "masked"),
+        ("masked-runtime", True, "masked-runtime"),
+        ("masked", False, "masked"),
+        # until the next boot only
+        ("enabled-runtime", False, "enabled-runtime"),
+    ],
 )
-def test_units_survive_the_way(units: dict[str, UnitState]) -> None:
-    blocks = [
-        f""
-        f"Result={unit.result}\nId={name}\nLoadState={unit.load}\nActiveState={unit.active}\n"
-        f"DropInPaths={unit.drop_ins}\nUnitFileState={unit.enabled}\n"
-        f"NeedDaemonReload={'yes' if unit.needs_reload else 'no'}\n"
-        for name, unit in units.items()
-    ]
-    assert parse_units("\n".join(blocks)) == units
+def test_links_on_disk_say_whether_a_unit_is_enabled(shown: str, linked: bool, enabled: str) -> None:
+    assert parse_unit(f"LoadState=loaded\nUnitFileState={shown}\n", linked=linked).enabled == enabled
+
+
+@pytest.mark.parametrize(("said", "active"), [("active\n", True), ("inactive\n", False), ("", False)])
+def test_whether_networkd_runs(said: str, active: bool) -> None:
+    text = sample("fresh").replace(f"@{NONCE} networkd\n", f"@{NONCE} networkd\n{said}")
+    assert parsed(text).networkd_active == active
 
 
 # --- the script ---
@@ -357,16 +371,15 @@ def test_the_script_runs_here_to_its_end_and_frames_every_part() -> None:
     text = facts_script(NONCE, families=(4, 6), probes=[parse_address("127.0.0.1"), parse_address("::1")])
     result = subprocess.run(["sh"], input=text, capture_output=True, text=True, check=True)
     assert re.findall(rf"^@{NONCE} (\w+)$", result.stdout, re.MULTILINE) == [
-        "host", "links", "route_text", "route4", "route6", "lookups", "sysctls", "sysctl_files", "boot_sysctls",
-        "networkd", "units", "enabled", "files", "end",
+        "host", "links", "route_text", "route4", "route6", "lookups", "sysctl_files", "settings",
+        "networkd", "unit", "links_to_unit", "files", "end",
     ]  # fmt: skip
     # systemd may not be what runs here; the rest is any Linux's
-    units = parsed(sample("fresh")).units
-    block = sample("fresh").partition(f"@{NONCE} units\n")[2].partition(f"@{NONCE} files")[0]
-    patched = re.sub(rf"(?s)(@{NONCE} units\n).*?(@{NONCE} files\n)", lambda m: m[1] + block + m[2], result.stdout)
+    unit = parsed(sample("fresh")).unit
+    block = sample("fresh").partition(f"@{NONCE} unit\n")[2].partition(f"@{NONCE} files")[0]
+    patched = re.sub(rf"(?s)(@{NONCE} unit\n).*?(@{NONCE} files\n)", lambda m: m[1] + block + m[2], result.stdout)
     state = parsed(patched)
-    assert replace(state, units={}) != state
-    assert (state.units, state.host_name) == (units, Path("/proc/sys/kernel/hostname").read_text().strip())
+    assert (state.unit, state.host_name) == (unit, Path("/proc/sys/kernel/hostname").read_text().strip())
     assert parse_address("127.0.0.1") in state.lookups
     assert "lo" in state.links
 
@@ -378,5 +391,5 @@ def test_only_the_clusters_families_are_read(families: tuple[int, ...], there: s
     text = facts_script(NONCE, families=families, probes=[])  # type: ignore[arg-type]
     assert there in text
     assert absent not in text
-    assert ("accept_ra" in text.partition("part sysctl_files")[0]) == (6 in families)
+    assert ("/proc/sys/net/ipv6/conf/*/accept_ra" in text) == (6 in families)
     assert "@@" not in text

@@ -30,7 +30,7 @@ class SimulatedHost:
     def __init__(self, state: HostState) -> None:
         self.files = dict(state.files)
         self.sysctls = dict(state.sysctls)
-        self.unit = state.units.get(UNIT_NAME, ABSENT)
+        self.unit = state.unit
         self.loaded = self.files.get(UNIT_PATH) if self.unit.load != "not-found" else None
         self.table = KernelTable([])
         self.table.routes = [route for family in FAMILIES for route in state.routes.get(family, ())]
@@ -45,7 +45,7 @@ class SimulatedHost:
             files=dict(self.files),
             sysctls=dict(self.sysctls),
             routes=routes_by_family(self.table.routes),
-            units={UNIT_NAME: replace(self.unit, needs_reload=self._needs_reload)},
+            unit=replace(self.unit, needs_reload=self._needs_reload),
         )
 
     @property

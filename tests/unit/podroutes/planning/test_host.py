@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podroutes.facts import UNITS, parse_facts
+from podroutes.facts import parse_facts
 from podroutes.host_state import (
     BEFORE_PATH,
     DATA_PATH,
@@ -105,7 +105,7 @@ def host_states(draw: st.DrawFn) -> HostState:
         unit = UnitState("masked", "inactive", "masked", needs_reload=False)
     sysctls = {key: draw(st.sampled_from(["0", "1"])) for key in SYSCTLS}
     table = KernelTable([*draw(tables(4)), *draw(tables(6))])
-    return state(ETH0, routes=table.routes, sysctls=sysctls, files=files, units={UNIT_NAME: unit})
+    return state(ETH0, routes=table.routes, sysctls=sysctls, files=files, unit=unit)
 
 
 def clusters(**data: object) -> list[NetworkPlan]:
@@ -135,12 +135,8 @@ def test_what_was_there_before_comes_back(host_state: HostState) -> None:
         family: tuple(route for route in host_state.routes[family] if route.protocol != PROTOCOL) for family in FAMILIES
     }
     files = {path: file for path, file in host_state.files.items() if not file.ours and path != SYSCTL_PATH}
-    units = (
-        host_state.units
-        if UNIT_PATH in files
-        else {UNIT_NAME: UnitState("not-found", "inactive", "", needs_reload=False)}
-    )
-    host_state = replace(host_state, routes=foreign, files=files, units=units)
+    unit = host_state.unit if UNIT_PATH in files else UnitState("not-found", "inactive", "", needs_reload=False)
+    host_state = replace(host_state, routes=foreign, files=files, unit=unit)
     plan = dual_stack_cluster()
     node = plan.nodes["worker-0"]
     host = SimulatedHost(host_state)
@@ -182,7 +178,7 @@ def test_a_second_deprovisioning_changes_nothing(kept: bool) -> None:
     unit = UnitState("loaded", "active", "enabled", needs_reload=False)
     plan = ipv4_cluster()
     node = plan.nodes["worker-0"]
-    host = SimulatedHost(state(ETH0, sysctls=SYSCTLS, files=files, units={UNIT_NAME: unit} if kept else {}))
+    host = SimulatedHost(state(ETH0, sysctls=SYSCTLS, files=files, unit=unit if kept else None))
     host.apply(Provisioning(plan, FILES).plan_host(node, host.state).changes)
     host.apply(Deprovisioning(plan).plan_host(node, host.state).changes)
     assert Deprovisioning(plan).plan_host(node, host.state).changes == ()
@@ -193,5 +189,4 @@ def test_a_second_deprovisioning_changes_nothing(kept: bool) -> None:
 @given(host_states())
 def test_a_whole_state_survives_the_way_from_a_host(host_state: HostState) -> None:
     read = parse_facts("noise\r\n" + render_facts(host_state, "factsX", FAMILIES), "factsX", families=FAMILIES)
-    absent = {name: UnitState("not-found", "inactive", "", needs_reload=False) for name in UNITS}
-    assert read == replace(host_state, units=absent | dict(host_state.units))
+    assert read == host_state

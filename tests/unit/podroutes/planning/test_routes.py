@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podroutes.changes import Change, RouteCommand
-from podroutes.host_state import Link, UnitState
+from podroutes.host_state import Link
 from podroutes.network_plan import NetworkPlan
 from podroutes.planning.routes import plan_routes, plan_routes_removal, unmet_lookups, wanted_routes
 from podroutes.routes import DHCP, KERNEL, PROTOCOL, NextHop, Route
@@ -409,31 +409,30 @@ NETWORKD = (
 @pytest.mark.parametrize(
     ("routes", "networkd", "foreign", "notes"),
     [
-        ([], "active", None, [NETWORKD]),
-        ([], "active", True, [NETWORKD]),
-        ([], "active", False, []),
-        ([], "inactive", None, []),
+        ([], True, None, [NETWORKD]),
+        ([], True, True, [NETWORKD]),
+        ([], True, False, []),
+        ([], False, None, []),
         (
-            ["10.200.9.0/24 via 10.240.0.29 dev eth0 proto 4"], "inactive", None,
+            ["10.200.9.0/24 via 10.240.0.29 dev eth0 proto 4"], False, None,
             ["left alone, not ours: 10.200.9.0/24 via 10.240.0.29 dev eth0 proto static"],
         ),
-        (["10.99.0.0/24 via 10.240.0.29 dev eth0 proto 4", OWN_PODS], "inactive", None, []),
+        (["10.99.0.0/24 via 10.240.0.29 dev eth0 proto 4", OWN_PODS], False, None, []),
         # what is replaced or removed is not left alone
-        (["10.200.1.0/24 via 10.240.0.99 dev eth0 proto 4"], "inactive", None, []),
-        (["10.200.0.0/24 via 10.240.0.20 dev eth0 proto 3"], "inactive", None, []),
-        (["10.200.1.0/24 via 10.240.0.21 dev eth0 proto 16 metric 100"], "inactive", None, []),
+        (["10.200.1.0/24 via 10.240.0.99 dev eth0 proto 4"], False, None, []),
+        (["10.200.0.0/24 via 10.240.0.20 dev eth0 proto 3"], False, None, []),
+        (["10.200.1.0/24 via 10.240.0.21 dev eth0 proto 16 metric 100"], False, None, []),
         (
-            ["10.200.1.0/24 via 10.240.0.99 dev eth0 proto 16 metric 100"], "inactive", None,
+            ["10.200.1.0/24 via 10.240.0.99 dev eth0 proto 16 metric 100"], False, None,
             [("DHCP hands out another next hop; ours wins by its metric: "
              "10.200.1.0/24 via 10.240.0.99 dev eth0 proto dhcp metric 100")],
         ),
-        (["10.200.0.0/24 via 10.240.0.20 dev eth0 proto 16 metric 100"], "inactive", None, []),
+        (["10.200.0.0/24 via 10.240.0.20 dev eth0 proto 16 metric 100"], False, None, []),
     ],
 )  # fmt: skip
-def test_notes(routes: list[str], networkd: str, foreign: bool | None, notes: list[str]) -> None:
+def test_notes(routes: list[str], networkd: bool, foreign: bool | None, notes: list[str]) -> None:
     plan = ipv4_cluster()
-    units = {"systemd-networkd.service": UnitState("loaded", networkd, "enabled", needs_reload=False)}
-    host_state = state(ETH0, routes=routes, units=units, manages_foreign_routes=foreign)
+    host_state = state(ETH0, routes=routes, networkd_active=networkd, manages_foreign_routes=foreign)
     assert list(plan_routes(plan, plan.nodes["worker-0"], host_state).notes) == notes
 
 

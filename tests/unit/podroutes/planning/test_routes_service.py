@@ -61,8 +61,7 @@ def calls(changes: tuple[Change, ...]) -> list[str]:
 
 def plan_on_worker_0(files: dict[str, FileState], unit: UnitState | None) -> HostPlan:
     plan = ipv4_cluster()
-    units = {} if unit is None else {UNIT_NAME: unit}
-    return plan_routes_service(plan, plan.nodes["worker-0"], state(ETH0, files=files, units=units), FILES)
+    return plan_routes_service(plan, plan.nodes["worker-0"], state(ETH0, files=files, unit=unit), FILES)
 
 
 def changed(path: str, **how: object) -> dict[str, FileState]:
@@ -319,7 +318,7 @@ def steps_of(host_plan: HostPlan) -> list[str]:
     ],
 )
 def test_what_is_removed(files: dict[str, FileState], unit: UnitState, expected: list[str], notes: list[str]) -> None:
-    host_state = state(files=files, units={UNIT_NAME: unit})
+    host_state = state(files=files, unit=unit)
     host_plan = plan_routes_service_removal(host_state)
     assert steps_of(host_plan) == expected
     assert list(host_plan.notes) == notes
