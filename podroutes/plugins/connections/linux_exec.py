@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import podroutes.plugins.connections.ssh  # noqa: F401  # before paramiko is imported
+
+# isort: split
 from nornir.core.configuration import Config
 from nornir_netmiko.connections.netmiko import Netmiko
 

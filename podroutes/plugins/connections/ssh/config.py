@@ -172,11 +172,16 @@ def _known_hosts_files(options: SSHConfigDict, settings: SshSettings, hostname: 
     names = []
     if settings.system_host_keys:
         for key, default in (("userknownhostsfile", USER_KNOWN_HOSTS), ("globalknownhostsfile", GLOBAL_KNOWN_HOSTS)):
-            names += [name for name in shlex.split(options.get(key, default)) if name.lower() != "none"]
+            names += [name for name in _words(options.get(key, default)) if name.lower() != "none"]
     if settings.alt_host_keys and settings.alt_key_file:
         names.append(settings.alt_key_file)
     home = str(Path.home())
     return tuple(Path(name.replace("%d", home).replace("%h", hostname)).expanduser() for name in names)
+
+
+@lru_cache(maxsize=64)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(shlex.split(text))
 
 
 def _connect_timeout(options: SSHConfigDict, settings: SshSettings) -> float:

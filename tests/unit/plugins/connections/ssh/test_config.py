@@ -1,5 +1,7 @@
 import getpass
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +249,21 @@ def test_a_file_that_cannot_be_read_is_named(home: Path) -> None:
     (home / ".ssh/config").mkdir()
     with pytest.raises(UsageError, match=r"/\.ssh/config: cannot be read: Is a directory"):
         resolve(home, None)
+
+
+@pytest.mark.parametrize("keyword", ["Match exec", "match host worker-* EXEC"])
+def test_match_exec_asks_the_command(home: Path, keyword: str) -> None:
+    assert resolve(home, f'{keyword} "test %h = worker-0"\n  Port 2222\n').port == 2222
+    assert resolve(home, f'{keyword} "test %h = worker-1"\n  Port 2222\n').port == 22
+
+
+def test_match_exec_has_no_input_and_prints_nothing(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = 'Match exec "cat; echo out; echo error >&2; missing-command || test ! -t 0"\n  Port 2222\n'
+    assert resolve(home, config).port == 2222
+    assert capfd.readouterr() == ("", "")
+
+
+def test_paramiko_comes_without_what_only_match_exec_needs() -> None:
+    program = "import sys, podroutes.plugins.connections.linux_exec; print('invoke' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
