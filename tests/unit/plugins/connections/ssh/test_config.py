@@ -251,7 +251,7 @@ def test_a_file_that_cannot_be_read_is_named(home: Path) -> None:
         resolve(home, None)
 
 
-@pytest.mark.parametrize("keyword", ["Match exec", "match host worker-* EXEC"])
+@pytest.mark.parametrize("keyword", ["Match exec", "match host worker-* exec"])
 def test_match_exec_asks_the_command(home: Path, keyword: str) -> None:
     assert resolve(home, f'{keyword} "test %h = worker-0"\n  Port 2222\n').port == 2222
     assert resolve(home, f'{keyword} "test %h = worker-1"\n  Port 2222\n').port == 22
