@@ -162,7 +162,7 @@ def facts_script(
     listed += [f"part route{family}\nip -j -N -{family} route show table main" for family in families]
     texts = {
         "ROUTES": "\n".join(listed),
-        "LOOKUPS": "\n".join(f"route get {address}" for address in probes),
+        "LOOKUPS": "\n".join(f"route get {address!s}" for address in probes),
         "SYSCTLS": " ".join(sysctls),
         "SYSCTL_GLOBS": " ".join(f"{directory}/*.conf" for directory in _SYSCTL_DIRECTORIES),
         "NETWORKD_GLOBS": " ".join(_NETWORKD_FILES),
@@ -233,9 +233,10 @@ def parse_facts(
 
 
 def _split(text: str, nonce: str) -> dict[str, str]:
-    pieces = re.split(rf"^@{re.escape(nonce)} ([a-z0-9_]+)\n", text, flags=re.MULTILINE)
-    # What stands before the first frame is the login shell's; then names and texts alternate.
-    return {name: body.removesuffix("\n") for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+    # What stands before the first frame is the login shell's.
+    pieces = f"\n{text}".split(f"\n@{nonce} ")[1:]
+    parts = (piece.partition("\n") for piece in pieces)
+    return {name: body for name, newline, body in parts if newline}
 
 
 class _IpAddressInfo(BaseModel):

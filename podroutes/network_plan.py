@@ -12,6 +12,7 @@ from podroutes.values import (
     IPNetwork,
     contains,
     family_of,
+    parse_address,
     parse_network,
     sort_key,
 )
@@ -41,7 +42,7 @@ class PodRoute:
     @cached_property
     def probe(self) -> IPAddress:
         """An address inside the pod CIDR, the first usable one, to ask the kernel about."""
-        return self.destination[1] if self.destination.num_addresses > 1 else self.destination[0]
+        return parse_address(str(self.destination[1 if self.destination.num_addresses > 1 else 0]))
 
 
 @dataclass(frozen=True)

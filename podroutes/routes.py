@@ -263,15 +263,27 @@ def parse_routes(text: str, family: Family) -> tuple[Route, ...]:
         items = json.loads(text if text.strip() else "[]")
         if not isinstance(items, list):
             raise TypeError("it is no list")
-        return tuple(_route(json.dumps(item), family) for item in items)
+        return tuple(_remembered_route(item, family) for item in items)
     except (ValueError, TypeError, RecursionError) as error:
         message = f"`ip -j route` printed what can't be understood: {_first_line(error)}"
         raise FactsError(message) from error
 
 
-@lru_cache(_REMEMBERED)
-def _route(text: str, family: Family) -> Route:
-    item = _IpRoute.model_validate_json(text)
+_routes: dict[str, Route] = {}
+
+
+def _remembered_route(item: object, family: Family) -> Route:
+    key = f"{family} {item}"
+    route = _routes.get(key)
+    if route is None:
+        route = _route(item, family)
+        if len(_routes) < _REMEMBERED:
+            _routes[key] = route
+    return route
+
+
+def _route(parsed: object, family: Family) -> Route:
+    item = _IpRoute.model_validate(parsed)
     destination = _destination(item.dst, family)
     if destination.version != family or (item.gateway is not None and item.gateway.version != family):
         message = f"a route to {destination} among those of IPv{family}"
@@ -319,20 +331,34 @@ def parse_lookups(text: str) -> tuple[Lookup, ...]:
     Raises:
         FactsError: It is not that.
     """
-    decoder = json.JSONDecoder()
     lookups: list[Lookup] = []
-    at = _end_of_blanks(text, 0)
     try:
-        while at < len(text):
-            items, end = decoder.raw_decode(text, at)
+        for items in _values(text):
             if not isinstance(items, list):
                 raise TypeError("it is no list")
             lookups += [_lookup_of(item) for item in items]
-            at = _end_of_blanks(text, end)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         message = f"`ip -j route get` printed what can't be understood: {_first_line(error)}"
         raise FactsError(message) from error
     return tuple(lookups)
+
+
+def _values(text: str) -> list[object]:
+    """The JSON values that stand one after another."""
+    try:
+        # `ip` prints each on a line of its own.
+        values: list[object] = json.loads(f"[{','.join(text.strip().splitlines())}]")
+        return values
+    except ValueError:
+        pass
+    decoder = json.JSONDecoder()
+    found: list[object] = []
+    at = _end_of_blanks(text, 0)
+    while at < len(text):
+        value, end = decoder.raw_decode(text, at)
+        found.append(value)
+        at = _end_of_blanks(text, end)
+    return found
 
 
 def _end_of_blanks(text: str, start: int) -> int:

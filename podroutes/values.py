@@ -29,6 +29,44 @@ _MASK_SIZE = re.compile(r"0|[1-9][0-9]{0,2}")
 _LEADING_ZERO = re.compile(r"(^|\.)0\d")
 
 
+class _RememberedAddress4(IPv4Address):
+    """An address that works out its text and its hash once: in every host's routes they are asked for many times."""
+
+    __slots__ = ("_hash", "_text")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self._text = super().__str__()
+        self._hash = super().__hash__()
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"IPv4Address({self._text!r})"
+
+
+class _RememberedNetwork4(IPv4Network):
+    """The same of a network."""
+
+    def __init__(self, network: object, strict: bool = True) -> None:
+        super().__init__(network, strict)
+        self._text = super().__str__()
+        self._hash = super().__hash__()
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"IPv4Network({self._text!r})"
+
+
 def family_of(value: IPAddress | IPNetwork) -> Family:
     """The family, 4 or 6, of an address or a network."""
     return 4 if value.version == 4 else 6
@@ -53,10 +91,11 @@ def _address(text: str) -> IPAddress:
         message = f"{text!r} is not an address: {_zone_hint(text)}"
         raise ValueError(message)
     try:
-        return ip_address(text)
+        address = ip_address(text)
     except ValueError as error:
         message = f"{text!r} is not an address{_hint(text) or _mask_hint(text)}"
         raise ValueError(message) from error
+    return _RememberedAddress4(text) if isinstance(address, IPv4Address) else address
 
 
 def parse_network(text: object) -> IPNetwork:
@@ -83,10 +122,11 @@ def _network(text: str) -> IPNetwork:
         message = f"{text!r} is not a network: write the mask as a number of bits"
         raise ValueError(message)
     try:
-        return ip_network(text)
+        network = ip_network(text)
     except ValueError as error:
         message = f"{text!r} is not a network{_hint(text) or _host_bits_hint(text)}"
         raise ValueError(message) from error
+    return _RememberedNetwork4(text) if isinstance(network, IPv4Network) else network
 
 
 def _hint(text: str) -> str:

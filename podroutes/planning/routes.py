@@ -7,12 +7,13 @@ what is in that place, a second route can be appended to it, and the connected r
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from podroutes.changes import Change, HostPlan, RouteCommand
 from podroutes.host_state import HostState, Link
 from podroutes.network_plan import NetworkPlan, Node, PodRoute
 from podroutes.routes import BOOT, DEFAULT_METRIC, DHCP, KERNEL, MULTIPATH, PROTOCOL, Route
-from podroutes.values import Family, IPNetwork, contains
+from podroutes.values import Family, IPAddress, IPNetwork, contains, family_of
 
 _OWN_PODS = "a worker reaches its own pods through its bridge, never through a next hop"
 _STALE = "no worker has this pod CIDR"
@@ -22,6 +23,9 @@ _WRONG_NEXT_HOP = "wrong next hop"
 _WRONG_DEVICE = "wrong device"
 _MISSING = "missing"
 _SEVERAL = "several next hops"
+
+# Most machines of a cluster want the same routes.
+_REMEMBERED = 1 << 14
 
 # What a drift check calls what each reason mends.
 _DRIFT_CLASSES = {
@@ -127,9 +131,13 @@ def wanted_routes(plan: NetworkPlan, node: Node, state: HostState) -> Wanted:
             if problem:
                 problems.append(problem)
             else:
-                metric = DEFAULT_METRIC[family]
-                routes.append(Route(pod_route.destination, pod_route.next_hop, link.name, PROTOCOL, metric))
+                routes.append(_kernel_route(pod_route.destination, pod_route.next_hop, link.name))
     return Wanted(tuple(routes), tuple(problems))
+
+
+@lru_cache(_REMEMBERED)
+def _kernel_route(destination: IPNetwork, next_hop: IPAddress, dev: str) -> Route:
+    return Route(destination, next_hop, dev, PROTOCOL, DEFAULT_METRIC[family_of(destination)])
 
 
 def _is_ordinary(
