@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -45,7 +46,11 @@ class ChangeRecord(_Record):
 
     @classmethod
     def of(cls, change: Change) -> "ChangeRecord":
-        """The record of a planned or made change."""
+        """The record of a planned or made change; of routes, one for all hosts that have the same change."""
+        return _remembered_record(change) if change.layer == "routes" else cls._of(change)
+
+    @classmethod
+    def _of(cls, change: Change) -> "ChangeRecord":
         return cls(
             layer=change.layer,
             action=change.action,
@@ -54,6 +59,11 @@ class ChangeRecord(_Record):
             after=change.after,
             reason=change.reason,
         )
+
+
+@lru_cache(1 << 14)
+def _remembered_record(change: Change) -> ChangeRecord:
+    return ChangeRecord._of(change)
 
 
 class HostOutcome(_Record):

@@ -44,11 +44,9 @@ exec 9>>/run/pod-routes.lock
 umask 022
 flock --nonblock 9 || exit @LOCKED@
 put() {
-    mkdir --parents "${1%/*}"
-    temporary=$(mktemp "${1%/*}/.${1##*/}.XXXXXX")
-    cat >"$temporary"
-    chmod "$2" "$temporary"
-    chown 0:0 "$temporary"
+    # Its folder is root's, so nobody else can be in the way; what another run of this left there is written anew.
+    temporary=${1%/*}/.${1##*/}.new
+    install -D --mode="$2" --owner=0 --group=0 /dev/stdin "$temporary"
     mv --force --no-target-directory "$temporary" "$1"
     temporary=
 }
@@ -65,7 +63,8 @@ remove() {
     rmdir --ignore-fail-on-non-empty @FOLDERS@ 2>/dev/null || true
 }
 route_batch() {
-    ip -batch "$scratch/do" 2>"$scratch/error" && return 0
+    ip -batch - 2>"$scratch/error" && return 0
+    take_back >"$scratch/undo"
     head -n 1 "$scratch/error"
     # `ip` stops at the line that fails; those before it are taken back, the last one first.
     failed=$(sed -n 's/^Command failed .*:\([0-9][0-9]*\)$/\1/p' "$scratch/error")
@@ -129,9 +128,10 @@ def _route_batch(commands: Iterable[RouteCommand], nonce: str) -> str:
     return "\n".join(
         [
             f"printf '%s\\n' '> change {len(commands)} routes'",
-            _heredoc('cat >"$scratch/do"', "".join(f"{command.do}\n" for command in commands), nonce),
-            _heredoc('cat >"$scratch/undo"', "".join(f"{command.undo}\n" for command in reversed(commands)), nonce),
-            "route_batch",
+            "take_back() {",
+            _heredoc("cat", "".join(f"{command.undo}\n" for command in reversed(commands)), nonce),
+            "}",
+            _heredoc("route_batch", "".join(f"{command.do}\n" for command in commands), nonce),
         ]
     )
 

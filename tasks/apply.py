@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from nornir.core.task import Result, Task
 
 from podroutes.changes import Change
-from podroutes.diff import diff_of
 from podroutes.errors import HostConflictError, RemoteCommandError
 from podroutes.network_plan import NetworkPlan
 from podroutes.script import LOCKED_STATUS, apply_script
@@ -24,7 +23,7 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
         changes: At least one, in the order in which to make them.
 
     Returns:
-        The `HostState` that was read after the changes as result, with their diff.
+        The `HostState` that was read after the changes as result.
 
     Raises:
         HostError: The host can't be reached, or a change failed; the message says which.
@@ -44,7 +43,7 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
         message = f"a change failed: {_what_failed(said)}"
         raise RemoteCommandError(message)
     state = state_from(answer.stdout, nonce, plan)
-    return Result(host=task.host, result=state, changed=True, diff=diff_of(changes))
+    return Result(host=task.host, result=state, changed=True)
 
 
 def _what_failed(said: str) -> str:

@@ -74,16 +74,31 @@ def ensure(task: Task, work: Work, *, approved: dict[str, tuple[Change, ...]] | 
     return result_of(task, ensured)
 
 
+class EnsuredResult(Result):
+    """Nornir's result of a host; its diff is worked out when somebody asks for it, which takes longer than planning."""
+
+    def __init__(self, task: Task, ensured: Ensured) -> None:
+        super().__init__(
+            host=task.host,
+            result=ensured,
+            changed=bool(ensured.changes) and ensured.error is None,
+            failed=ensured.error is not None,
+            exception=ensured.error,
+        )
+
+    @property
+    def diff(self) -> str:
+        """What is there and what will be."""
+        return diff_of(self.result.changes)
+
+    @diff.setter
+    def diff(self, text: str) -> None:
+        """Nornir's own constructor sets it, to nothing."""
+
+
 def result_of(task: Task, ensured: Ensured) -> Result:
     """Nornir's result of a host, the same in a dry run and not."""
-    return Result(
-        host=task.host,
-        result=ensured,
-        changed=bool(ensured.changes) and ensured.error is None,
-        diff=diff_of(ensured.changes),
-        failed=ensured.error is not None,
-        exception=ensured.error,
-    )
+    return EnsuredResult(task, ensured)
 
 
 def _ensure(task: Task, work: Work, approved: dict[str, tuple[Change, ...]] | None, ensured: Ensured) -> None:

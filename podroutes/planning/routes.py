@@ -303,19 +303,26 @@ def own_pod_hijacks(node: Node, state: HostState) -> tuple[Route, ...]:
 
 def _put(wanted: Route, replaced: Route | None) -> Change:
     if replaced is None:
-        reason, action, undo = _MISSING, "add", f"route del {wanted.selector}"
-    else:
-        reason, action, undo = _difference(replaced, wanted), "replace", f"route replace {replaced.selector}"
+        return _add(wanted)
+    reason = _difference(replaced, wanted)
     return Change(
         "routes",
-        "add" if action == "add" else "replace",
+        "replace",
         str(wanted.destination),
-        "" if replaced is None else str(replaced),
+        str(replaced),
         str(wanted),
         reason,
-        (RouteCommand(f"route replace {wanted.selector}", undo),),
+        (RouteCommand(f"route replace {wanted.selector}", f"route replace {replaced.selector}"),),
         _DRIFT_CLASSES.get(reason, "route-not-ours"),
     )
+
+
+@lru_cache(_REMEMBERED)
+def _add(wanted: Route) -> Change:
+    """One change for all hosts that lack a route: a first run has as many as there are pairs of machines."""
+    text = wanted.selector
+    command = RouteCommand(f"route replace {text}", f"route del {text}")
+    return Change("routes", "add", str(wanted.destination), "", text, _MISSING, (command,), _DRIFT_CLASSES[_MISSING])
 
 
 def _difference(route: Route, wanted: Route) -> str:

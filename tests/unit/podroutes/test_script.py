@@ -1,6 +1,6 @@
 """The script that applies changes; most tests run it with a real shell, its absolute paths turned into a folder.
 
-What would change this computer is a stand-in on PATH: `ip`, `systemctl` and `chown`.
+What would change this computer is a stand-in on PATH: `ip`, `systemctl` and `install`.
 """
 
 import fcntl
@@ -36,7 +36,7 @@ NONCE = "apply0123456789abcdef"
 FACTS = f"printf '\\n@{NONCE} end\\n'\nexit 0\n"
 SHELLS = [shell for shell in ("dash", "bash") if shutil.which(shell) is not None]
 
-# Does what it is told in a file, and fails where the test says so, as `ip` does.
+# Does what it is told in a file or on standard input, and fails where the test says so, as `ip` does.
 FAKE_IP = """#!/bin/sh
 for file; do :; done
 number=0
@@ -48,7 +48,15 @@ while read -r line; do
         exit 1
     fi
     printf '%s\\n' "$line" >>"$SANDBOX/ip.log"
-done <"$file"
+done <"$([ "$file" = - ] && echo /dev/stdin || echo "$file")"
+"""
+# Who runs this need not be root.
+FAKE_INSTALL = """#!/bin/sh
+for word; do
+    shift
+    case $word in --owner=0 | --group=0) ;; *) set -- "$@" "$word" ;; esac
+done
+exec /usr/bin/install "$@"
 """
 FAKE_SYSTEMCTL = """#!/bin/sh
 printf '%s\\n' "$*" >>"$SANDBOX/systemctl.log"
@@ -110,7 +118,7 @@ def sandbox(tmp_path: Path, request: pytest.FixtureRequest) -> Sandbox:
     for folder in ("bin", "run", "tmp", "etc", "proc/sys/net/ipv4"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "refuse").write_text("")
-    programs = {"ip": FAKE_IP, "systemctl": FAKE_SYSTEMCTL, "chown": "#!/bin/sh\nexit 0\n"}
+    programs = {"ip": FAKE_IP, "systemctl": FAKE_SYSTEMCTL, "install": FAKE_INSTALL}
     for name, text in programs.items():
         (tmp_path / "bin" / name).write_text(text)
         (tmp_path / "bin" / name).chmod(0o755)
