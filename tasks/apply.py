@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from nornir.core.task import Result, Task
 
-from podroutes.changes import Change
+from podroutes.changes import Change, WriteFile
 from podroutes.errors import HostConflictError, RemoteCommandError
+from podroutes.facts import digest
 from podroutes.network_plan import NetworkPlan
 from podroutes.script import LOCKED_STATUS, apply_script
-from tasks.facts import facts_script_for, last_line, state_from
+from tasks.facts import Reading, known_contents, last_line
 from tasks.remote import run_script
 
 
@@ -29,8 +30,10 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
         HostError: The host can't be reached, or a change failed; the message says which.
     """
     nonce = f"apply{secrets.token_hex(8)}"
-    facts = facts_script_for(nonce, plan, plan.nodes[task.host.name])
-    answer = run_script(task, apply_script(nonce, changes, facts))
+    written = (step.content for change in changes for step in change.steps if isinstance(step, WriteFile))
+    known = dict(known_contents(plan)) | {digest(content): content for content in written}
+    reading = Reading(nonce, plan, plan.nodes[task.host.name], known)
+    answer = run_script(task, apply_script(nonce, changes, reading.script))
     match = re.search(rf"^@{nonce} apply\n(.*?)\n@{nonce} status\n(\d+)\n", answer.stdout, re.MULTILINE | re.DOTALL)
     if match is None:
         message = f"the changes did not end (exit status {answer.status}): {last_line(answer.stderr)}"
@@ -42,7 +45,7 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
     if status != 0:
         message = f"a change failed: {_what_failed(said)}"
         raise RemoteCommandError(message)
-    state = state_from(answer.stdout, nonce, plan)
+    state = reading.state_from(answer.stdout)
     return Result(host=task.host, result=state, changed=True)
 
 

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 from nornir.core.task import Result, Task
@@ -26,19 +27,39 @@ def _by_digest(contents: tuple[str, ...]) -> Mapping[str, str]:
     return {digest(content): content for content in (files.script, files.unit, *contents)}
 
 
-def facts_script_for(nonce: str, plan: NetworkPlan, node: Node, *, route_text: bool = False) -> str:
-    """The script that reads one host of the cluster; it also asks the kernel for the way to each pod CIDR."""
-    probes = [route.probe for route in plan.routes_for(node)]
-    return facts_script(nonce, families=plan.families, probes=probes, known=known_contents(plan), route_text=route_text)
+@dataclass(frozen=True)
+class Reading:
+    """One reading of one host of the cluster; it also asks the kernel for the way to each pod CIDR.
 
-
-def state_from(answer: str, nonce: str, plan: NetworkPlan, *, route_text: bool = False) -> HostState:
-    """What that script printed, typed.
-
-    Raises:
-        FactsError: It is not that.
+    Attributes:
+        nonce: A random word, new for each reading.
+        plan: The cluster's network.
+        node: The host.
+        known: Contents of files that it need not send, by digest.
+        route_text: Whether to read `ip route` as people do, too.
     """
-    return parse_facts(answer, nonce, families=plan.families, known=known_contents(plan), route_text=route_text)
+
+    nonce: str
+    plan: NetworkPlan
+    node: Node
+    known: Mapping[str, str]
+    route_text: bool = False
+
+    @property
+    def script(self) -> str:
+        """What the host has to run."""
+        probes = [route.probe for route in self.plan.routes_for(self.node)]
+        families = self.plan.families
+        return facts_script(self.nonce, families=families, probes=probes, known=self.known, route_text=self.route_text)
+
+    def state_from(self, answer: str) -> HostState:
+        """What that script printed, typed.
+
+        Raises:
+            FactsError: It is not that.
+        """
+        families = self.plan.families
+        return parse_facts(answer, self.nonce, families=families, known=self.known, route_text=self.route_text)
 
 
 def collect_facts(task: Task, plan: NetworkPlan, *, route_text: bool = False) -> Result:
@@ -56,11 +77,12 @@ def collect_facts(task: Task, plan: NetworkPlan, *, route_text: bool = False) ->
         HostError: The host can't be read.
     """
     nonce = f"facts{secrets.token_hex(8)}"
-    answer = run_script(task, facts_script_for(nonce, plan, plan.nodes[task.host.name], route_text=route_text))
+    reading = Reading(nonce, plan, plan.nodes[task.host.name], known_contents(plan), route_text)
+    answer = run_script(task, reading.script)
     if answer.status != 0:
         message = f"reading the host failed with exit status {answer.status}: {last_line(answer.stderr)}"
         raise RemoteCommandError(message)
-    return Result(host=task.host, result=state_from(answer.stdout, nonce, plan, route_text=route_text))
+    return Result(host=task.host, result=reading.state_from(answer.stdout))
 
 
 def last_line(text: str) -> str:

@@ -1,5 +1,6 @@
 """Collect, plan, apply, verify, over Nornir and simulated hosts."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from nornir.core.task import MultiResult
 from podroutes import errors
 from podroutes.changes import Change
 from podroutes.errors import RemoteTimeoutError, UnreachableError
+from podroutes.facts import digest
 from podroutes.host_state import SysctlSetting
 from podroutes.outcomes import HostOutcome
 from podroutes.planning.host import Deprovisioning, Provisioning
@@ -73,6 +75,16 @@ def test_a_run_changes_a_second_one_does_not(fake: FakeHost) -> None:
     second, result = run(fake)
     assert told(second) == ("ok", "", "", 1)
     assert (second.changes, result[0].changed, result[0].diff) == ((), False, "")
+
+
+def test_a_host_need_not_send_back_what_was_just_written(fake: FakeHost) -> None:
+    first, _ = run(fake)
+    _, applied = fake.scripts
+    written = [change.after for change in first.changes if change.action == "write"]
+    assert len(written) == 5
+    known = re.search(r"^all_known='(.*)'$", applied, re.MULTILINE)
+    assert known is not None
+    assert {digest(content) for content in written} <= set(known[1].split())
 
 
 def test_a_dry_run_tells_the_same_and_changes_nothing(fake: FakeHost) -> None:
