@@ -57,7 +57,7 @@ def new_finding(code: str, subject: str, message: str, *, expected: str = "", fo
 class HealedFinding(BaseModel):
     """A finding of an earlier check that this one no longer has."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     host: str
     code: str

@@ -165,7 +165,7 @@ def _one_or_two(value: object) -> object:
 class CloudData(BaseModel):
     """A cloud's keys, below `data` on a host of the group `openstack`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     cloud: Annotated[ResourceName, Field(description="The cloud's name in clouds.yaml.")]
     network: Annotated[ResourceName, Field(description="Name or id of the machines' network.")]

@@ -6,7 +6,7 @@ It drops keys that it does not know in silence, and raises on a host without con
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictInt, StrictStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 
 from podroutes.errors import Problem
 from podroutes.inventory import (
@@ -15,10 +15,7 @@ from podroutes.inventory import (
     DEFAULTS,
     HOST_KEYS,
     OWN_KEY_PREFIX,
-    CloudData,
-    ClusterData,
     Holder,
-    HostData,
     problems_of,
 )
 
@@ -36,12 +33,16 @@ class _Element(BaseModel):
     ] = None
 
 
-class _HostElement(_Element):
+class HostElement(_Element):
+    """What stands below a host's or a group's name."""
+
     groups: Annotated[list[StrictStr], Field(description="controllers or workers, and groups of your own.")] = []
     data: dict[str, Any] | None = None
 
 
-class _DefaultsElement(_Element):
+class DefaultsElement(_Element):
+    """What stands in the file of the defaults."""
+
     data: dict[str, Any] | None = None
 
 
@@ -68,7 +69,7 @@ def check_defaults(content: object, file: str) -> list[Problem]:
     """Check the shape of `defaults.yaml`, as `check_hosts` does."""
     if content is None:
         return []
-    return _check_element(content, Holder(file, DEFAULTS), _DefaultsElement)
+    return _check_element(content, Holder(file, DEFAULTS), DefaultsElement)
 
 
 def _check_elements(content: object, groups: object, file: str, what: str) -> list[Problem]:
@@ -86,7 +87,7 @@ def _check_elements(content: object, groups: object, file: str, what: str) -> li
             hint = f"{name}: {{}}" if what == "group" else f"{name}: with its hostname and groups below"
             problems.append(holder.problem("", f"has nothing below it; write `{hint}`"))
         else:
-            found = _check_element(element, holder, _HostElement)
+            found = _check_element(element, holder, HostElement)
             problems += found
             if not found:
                 problems += [
@@ -138,41 +139,3 @@ def _misplaced(problem: Problem) -> Problem:
     if known_below and problem.message.startswith("unknown key"):
         return Problem(problem.file, problem.host, problem.key, "belongs below `data:`; indent it there")
     return problem
-
-
-class _HostSchema(_HostElement):
-    data: HostData | CloudData | None = None  # type: ignore[assignment]
-
-
-class _DefaultsData(ClusterData, HostData):
-    pass
-
-
-class _DefaultsSchema(_DefaultsElement):
-    data: _DefaultsData | None = None  # type: ignore[assignment]
-
-
-class _Elements(RootModel[dict[str, _HostSchema]]):
-    pass
-
-
-def schemas() -> dict[str, dict[str, Any]]:
-    """JSON Schemas of the inventory's files, for editors, by the name of the file."""
-    elements = _with_own_keys(_Elements.model_json_schema())
-    defaults = _with_own_keys(_DefaultsSchema.model_json_schema())
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return {
-        "hosts": head | elements | {"title": "hosts.yaml"},
-        "groups": head | elements | {"title": "groups.yaml"},
-        "defaults": head | defaults | {"title": "defaults.yaml"},
-    }
-
-
-def _with_own_keys(schema: dict[str, Any]) -> dict[str, Any]:
-    for definition in schema.get("$defs", {}).values():
-        if definition.get("title") in ("HostData", "CloudData", "_DefaultsData"):
-            definition["patternProperties"] = {"^x_": {}}
-            if definition["title"] == "CloudData":
-                # Some may stand on the group and the others on the host; preflight sees them together.
-                del definition["required"]
-    return schema

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from podroutes import inventory_files
+from podroutes import inventory_schemas
 from podroutes.report import json_report
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "schemas"
@@ -13,7 +13,7 @@ FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "schemas"
 
 def render_schemas() -> Mapping[str, str]:
     """The text of every schema's file, by the file's name."""
-    schemas = {**inventory_files.schemas(), "report": json_report.schema()}
+    schemas = {**inventory_schemas.schemas(), "report": json_report.schema()}
     return {f"{name}.schema.json": json_report.render_schema(schema) for name, schema in schemas.items()}
 
 

@@ -11,7 +11,6 @@ from podroutes.changes import Change
 from podroutes.network_plan import NetworkPlan
 from podroutes.outcomes import Outcome, RunReport
 from podroutes.report.console import new_console, print_diff, print_failures, print_recap
-from podroutes.report.json_report import write_json
 from runbooks.cli import Options
 from runbooks.lock import run_lock
 from runbooks.run import Run
@@ -48,6 +47,8 @@ def change_hosts(
         print_recap(console, report, unmanaged=session.unmanaged, notes=session.notes)
         print_failures(console, report)
         if options.json:
+            from podroutes.report.json_report import write_json
+
             write_json(report, options.json)
         return report.exit_code
 

@@ -18,11 +18,8 @@ from podroutes.planning.host import Provisioning
 from podroutes.reading import coverage
 from podroutes.report.console import new_console, print_failures, print_recap
 from podroutes.report.drift import print_directions, print_findings, print_healed
-from podroutes.report.json_report import write_json
 from runbooks.cli import Options
 from runbooks.lock import run_lock
-from runbooks.mend import Mending
-from runbooks.prove import prove_with_pings
 from runbooks.run import Run
 from runbooks.session import Session, open_session
 from tasks.drift import Checked, check_drift, drift_outcome_of
@@ -72,11 +69,15 @@ def check_hosts(options: Options, reports: Reports, *, fix: bool, ping: bool) ->
         judge = functools.partial(_directions, session)
         report = report.model_copy(update={"dry_run": False, "directions": judge(states)})
         if ping and not report.interrupted:
+            from runbooks.prove import prove_with_pings
+
             report = prove_with_pings(run, report.directions, states).beside(report)
         report, problem = _remember(report, reports.history)
         console = new_console(sys.stderr if options.json == "-" or reports.nagios else sys.stdout)
         _print(console, report, session)
         if fix and not report.interrupted and report.counts[Outcome.DRIFT] != 0:
+            from runbooks.mend import Mending
+
             report = Mending(run, work, judge, ping).mend(report, result, states)
             console.print()
             print_directions(console, report.directions)
@@ -130,6 +131,8 @@ def _print(console: Console, report: RunReport, session: Session) -> None:
 
 def _write(report: RunReport, options: Options, reports: Reports, history: Path | None) -> None:
     if options.json:
+        from podroutes.report.json_report import write_json
+
         write_json(report, options.json)
     if reports.junit:
         from podroutes.report.junit import write_junit

@@ -1,20 +1,22 @@
 """From a configuration file to everything that a run needs: Nornir, the checked network plan, the chosen hosts."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from nornir.core import Nornir
 from nornir.core.configuration import Config
 from nornir.core.exceptions import PluginNotRegistered
 from nornir.core.inventory import Host, Inventory
 from nornir.core.plugins.connections import ConnectionPluginRegister
+from nornir.core.plugins.inventory import InventoryPluginRegister, TransformFunctionRegister
+from nornir.core.plugins.register import PluginRegister
+from nornir.core.plugins.runners import RunnersPluginRegister
 from nornir.core.state import GlobalState
-from nornir.init_nornir import load_inventory, load_runner
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -30,6 +32,7 @@ _FILE_OPTIONS: Final[Mapping[str, str]] = {
     "group_file": "groups.yaml",
     "defaults_file": "defaults.yaml",
 }
+_Plugin = TypeVar("_Plugin")
 _SIMPLE_INVENTORY: Final = "SimpleInventory"
 # Those that read Nornir's own files; LXDInventory has hosts besides them, and needs none of them.
 _WITH_FILES: Final = frozenset({_SIMPLE_INVENTORY, "LXDInventory"})
@@ -177,17 +180,39 @@ def _init_nornir(settings: dict[str, Any], path: Path, problems: list[Problem], 
 
 
 def _new_nornir(config: Config, *, dry_run: bool) -> Nornir:
-    """As `InitNornir`, but for connection plugins, which are imported when a host first needs one.
+    """As `InitNornir`, but of all plugins that are installed, only those that a run needs are imported.
 
-    Some take half a second, and a run that ends at a wrong limit, or has no cloud, needs none or not all of them.
+    Connection plugins come when a host first needs one: some take half a second, and a run that ends at a wrong limit,
+    or has no cloud, needs none or not all of them.
     """
     config.logging.configure()
-    for entry_point in entry_points(group="nornir.plugins.connections"):
+    # Asked for once: each time reads what every installed package says of itself.
+    select = entry_points().select
+    for entry_point in select(group="nornir.plugins.connections"):
         if entry_point.name not in ConnectionPluginRegister.available:
             ConnectionPluginRegister.register(entry_point.name, _on_demand(entry_point))
+    inventory = _plugin(select, "nornir.plugins.inventory", InventoryPluginRegister, config.inventory.plugin)
+    runner = _plugin(select, "nornir.plugins.runners", RunnersPluginRegister, config.runner.plugin)
+    loaded = inventory(**config.inventory.options).load()
+    if name := config.inventory.transform_function:
+        transform = _plugin(select, "nornir.plugins.transform_function", TransformFunctionRegister, name)
+        for host in loaded.hosts.values():
+            transform(host, **(config.inventory.transform_function_options or {}))
     return Nornir(
-        inventory=load_inventory(config), runner=load_runner(config), config=config, data=GlobalState(dry_run=dry_run)
+        inventory=loaded, runner=runner(**config.runner.options), config=config, data=GlobalState(dry_run=dry_run)
     )
+
+
+def _plugin(select: Callable[..., EntryPoints], group: str, register: PluginRegister[_Plugin], name: str) -> _Plugin:
+    """One plugin, imported if it was not yet.
+
+    Raises:
+        PluginNotRegistered: There is none of that name.
+    """
+    if name not in register.available:
+        for entry_point in select(group=group, name=name):
+            register.register(name, entry_point.load())
+    return register.get_plugin(name)
 
 
 def _on_demand(entry_point: EntryPoint) -> Any:  # noqa: ANN401  # Nornir only ever calls it
