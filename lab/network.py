@@ -22,6 +22,9 @@ _FRESH_SYSCTLS = {
     # What manages the network would give a static address back after a link went down and up.
     "ipv6/conf/all/keep_addr_on_down": "1",
     "ipv6/conf/default/keep_addr_on_down": "1",
+    # Until a second after it is up, a link-local address that is still being looked for elsewhere finds no neighbours.
+    "ipv6/conf/all/accept_dad": "0",
+    "ipv6/conf/default/accept_dad": "0",
 }
 
 

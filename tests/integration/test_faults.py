@@ -73,7 +73,7 @@ BATCHES: list[dict[str, Fault]] = [
         "controller-1": by_hand("routes' file edited", f"sed -i /10.200.1.0/d {DATA}", written(DATA), RELOADED),
         "worker-0": by_hand("routes' file removed", f"rm {DATA}", written(DATA), RELOADED),
         "worker-1": by_hand("unit's mode changed", f"chmod 0600 {UNIT}", written(UNIT), RELOADED),
-        "worker-2": by_hand("unit masked by a link", f"ln -sf /dev/null {UNIT}", written(UNIT), ENABLED, RELOADED),
+        "worker-2": by_hand("unit masked by a link", f"ln -sf /dev/null {UNIT}", written(UNIT), RELOADED),
     },
     {
         "controller-0": by_hand(
