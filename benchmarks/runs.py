@@ -1,6 +1,7 @@
 """Running a contender's command where the operator sits, measured."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -51,11 +52,13 @@ def run(
     Raises:
         RunFailedError: It ended with another status.
     """
+    # What Python is told here, not to keep what it compiled say, is no part of what a user would run.
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder, "result.json")
         done = subprocess.run(
             enter.operator_argv(lab.paths, [sys.executable, "-S", "-E", str(measure.__file__), str(result), *argv]),
-            env=enter.operator_environment(lab.paths) | dict(environment or {}),
+            env=enter.operator_environment(lab.paths, variables) | dict(environment or {}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

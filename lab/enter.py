@@ -2,7 +2,7 @@
 
 import os
 import pwd
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab.cloud.paths import operator_environment as with_cloud
@@ -47,15 +47,17 @@ def operator_argv(paths: LabPaths, argv: Sequence[str]) -> list[str]:
     ]
 
 
-def operator_environment(paths: LabPaths) -> dict[str, str]:
+def operator_environment(paths: LabPaths, variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """The caller's environment, with the project's own programs first.
 
     Args:
         paths: The lab's.
+        variables: Another environment than the caller's.
     """
+    given = os.environ if variables is None else variables
     programs = Path(__file__).resolve().parent.parent / ".venv" / "bin"
-    environment = os.environ | {
-        "PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}",
+    environment = dict(given) | {
+        "PATH": f"{programs}:{given.get('PATH', os.defpath)}",
         "HOME": str(ssh_folder().parent),
         # Labs side by side have the same addresses and are different clusters: a run in one locks nothing in another.
         "POD_ROUTES_LOCK_DIR": str(paths.operator),
