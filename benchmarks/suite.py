@@ -1,7 +1,7 @@
 """Measuring contenders side by side on one cluster."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from benchmarks.contenders.pyinfra import PYINFRA
 from benchmarks.contenders.seed import SEED
 from benchmarks.delay.client import DelayProxy, Passed
 from benchmarks.hosts import check, reset
-from benchmarks.plan import CONTROLLERS, Cell, Times
+from benchmarks.plan import CONTROLLERS, Cell
 from benchmarks.results import Measurement
 from benchmarks.runs import RunFailedError, Sample, run
 from benchmarks.sites import Site, reachable
@@ -84,7 +84,7 @@ def measure_cell(
                     if number >= times.rounds or name in failures:
                         continue
                     try:
-                        _round(site, proxy, CONTENDERS[name], times, series)
+                        _round(site, proxy, CONTENDERS[name], looks_after(name, cell) * times.looks, series)
                     except RunFailedError as error:
                         failures[name] = f"{name}, {cell.hosts} hosts, {cell.trip_ms} ms: {error}"
                         say(failures[name])
@@ -98,13 +98,12 @@ def _round(
     site: Site,
     proxy: DelayProxy | None,
     contender: Contender,
-    times: Times,
+    looks: Sequence[tuple[Contender, Work]],
     series: dict[tuple[str, Work], _Series],
 ) -> None:
     reset(site.lab, site.hosts)
-    works = [Work.FIRST] + [work for work in contender.works if work != Work.FIRST] * times.looks
-    for work in works:
-        command = contender.works[work](site)
+    for who, work in [(contender, Work.FIRST), *looks]:
+        command = who.works[work](site)
         if proxy is not None:
             proxy.report()
         sample = run(site.lab, command.argv, environment=command.environment)
@@ -112,10 +111,29 @@ def _round(
         # What does not do the work is not fast at it.
         if work == Work.FIRST and (problems := check(site.lab, site.hosts, persistent=contender.persistent)):
             raise RunFailedError(f"it left {len(problems)} things wrong: {problems[0]}")
-        one = series.setdefault((contender.name, work), _Series())
+        one = series.setdefault((who.name, work), _Series())
         one.samples.append(sample)
         if passed is not None:
             one.round_trips.append(most_round_trips(passed))
+
+
+def looks_after(name: str, cell: Cell) -> list[tuple[Contender, Work]]:
+    """What is measured after a contender's first run.
+
+    The floor's reading and the product's are compared above all, so they take turns, on hosts as the product leaves
+    them: a computer that is slower for a minute is slower for both.
+
+    Args:
+        name: The contender's.
+        cell: Who is in it.
+    """
+    both = FLOOR.name in cell.contenders and PRODUCT.name in cell.contenders
+    if name == FLOOR.name and both:
+        return []
+    own: list[tuple[Contender, Work]] = [
+        (CONTENDERS[name], work) for work in CONTENDERS[name].works if work != Work.FIRST
+    ]
+    return [(FLOOR, Work.READ), *own] if name == PRODUCT.name and both else own
 
 
 def most_round_trips(passed: Iterable[Passed]) -> int:

@@ -46,7 +46,7 @@ flock --nonblock 9 || exit @LOCKED@
 put() {
     # Its folder is root's, so nobody else can be in the way; what another run of this left there is written anew.
     temporary=${1%/*}/.${1##*/}.new
-    install -D --mode="$2" --owner=0 --group=0 /dev/stdin "$temporary"
+    install -D --no-target-directory --mode="$2" --owner=0 --group=0 /dev/stdin "$temporary"
     mv --force --no-target-directory "$temporary" "$1"
     temporary=
 }
