@@ -8,49 +8,41 @@ from nornir.core.task import AggregatedResult, Result, Task
 from rich.console import Console
 
 from podroutes.changes import Change
-from podroutes.network_plan import NetworkPlan
 from podroutes.outcomes import Outcome, RunReport
 from podroutes.report.console import new_console, print_diff, print_failures, print_recap
 from runbooks.cli import Options
-from runbooks.lock import run_lock
 from runbooks.run import Run
-from runbooks.session import Session, open_session
+from runbooks.session import Session
 from tasks.ensure import Ensured, Work, ensure
 
 
-def change_hosts(
-    options: Options, runbook: str, work_of: Callable[[NetworkPlan], Work], *, remove: bool = False
-) -> int:
+def change_hosts(session: Session, options: Options, runbook: str, work: Work, *, remove: bool = False) -> int:
     """Make the chosen hosts what a work wants.
 
     Args:
+        session: What to work with, locked.
         options: What the engineer asked for.
         runbook: Its name.
-        work_of: Makes the work from the network plan.
+        work: What hosts are to have.
         remove: Whether it is about taking back what is ours.
 
     Returns:
         The exit code.
-
-    Raises:
-        PodRoutesError: Nothing could be started.
     """
-    with run_lock(options.config):
-        session = open_session(options.config, options.limit, dry_run=options.dry_run)
-        # With the report on standard output, people read on standard error.
-        console = new_console(sys.stderr if options.json == "-" else sys.stdout)
-        run = Run(session, runbook, verbose=options.verbose)
-        task = functools.partial(ensure_any, work=work_of(session.plan), remove=remove)
-        report = _run(run, session, task, options, console)
-        if options.diff:
-            print_diff(console, report.hosts)
-        print_recap(console, report, unmanaged=session.unmanaged, notes=session.notes)
-        print_failures(console, report)
-        if options.json:
-            from podroutes.report.json_report import write_json
+    # With the report on standard output, people read on standard error.
+    console = new_console(sys.stderr if options.json == "-" else sys.stdout)
+    run = Run(session, runbook, verbose=options.verbose)
+    task = functools.partial(ensure_any, work=work, remove=remove)
+    report = _run(run, session, task, options, console)
+    if options.diff:
+        print_diff(console, report.hosts)
+    print_recap(console, report, unmanaged=session.unmanaged, notes=session.notes)
+    print_failures(console, report)
+    if options.json:
+        from podroutes.report.json_report import write_json
 
-            write_json(report, options.json)
-        return report.exit_code
+        write_json(report, options.json)
+    return report.exit_code
 
 
 def ensure_any(

@@ -19,9 +19,8 @@ from podroutes.reading import coverage
 from podroutes.report.console import new_console, print_failures, print_recap
 from podroutes.report.drift import print_directions, print_findings, print_healed
 from runbooks.cli import Options
-from runbooks.lock import run_lock
 from runbooks.run import Run
-from runbooks.session import Session, open_session
+from runbooks.session import Session
 from tasks.drift import Checked, check_drift, drift_outcome_of
 from tasks.service_files import load_service_files
 
@@ -45,10 +44,11 @@ class Reports:
     nagios: bool = False
 
 
-def check_hosts(options: Options, reports: Reports, *, fix: bool, ping: bool) -> int:
+def check_hosts(session: Session, options: Options, reports: Reports, *, fix: bool, ping: bool) -> int:
     """Check the chosen hosts.
 
     Args:
+        session: What to work with, locked.
         options: What the engineer asked for.
         reports: Where reports go.
         fix: Mend what was found.
@@ -58,34 +58,32 @@ def check_hosts(options: Options, reports: Reports, *, fix: bool, ping: bool) ->
         The exit code.
 
     Raises:
-        PodRoutesError: Nothing could be started.
+        PodRoutesError: The history or a report could not be written.
     """
-    with run_lock(options.config):
-        session = open_session(options.config, options.limit, dry_run=True)
-        run = Run(session, "drift_check", verbose=options.verbose, outcome_of=drift_outcome_of)
-        work = Provisioning(session.plan, load_service_files())
-        report, result = run.over_hosts(check_drift, title="check", dry_run=True, hosts=session.hosts, work=work)
-        states = _states(result)
-        judge = functools.partial(_directions, session)
-        report = report.model_copy(update={"dry_run": False, "directions": judge(states)})
-        if ping and not report.interrupted:
-            from runbooks.prove import prove_with_pings
+    run = Run(session, "drift_check", verbose=options.verbose, outcome_of=drift_outcome_of)
+    work = Provisioning(session.plan, load_service_files())
+    report, result = run.over_hosts(check_drift, title="check", dry_run=True, hosts=session.hosts, work=work)
+    states = _states(result)
+    judge = functools.partial(_directions, session)
+    report = report.model_copy(update={"dry_run": False, "directions": judge(states)})
+    if ping and not report.interrupted:
+        from runbooks.prove import prove_with_pings
 
-            report = prove_with_pings(run, report.directions, states).beside(report)
-        report, problem = _remember(report, reports.history)
-        console = new_console(sys.stderr if options.json == "-" or reports.nagios else sys.stdout)
-        _print(console, report, session)
-        if fix and not report.interrupted and report.counts[Outcome.DRIFT] != 0:
-            from runbooks.mend import Mending
+        report = prove_with_pings(run, report.directions, states).beside(report)
+    report, problem = _remember(report, reports.history)
+    console = new_console(sys.stderr if options.json == "-" or reports.nagios else sys.stdout)
+    _print(console, report, session)
+    if fix and not report.interrupted and report.counts[Outcome.DRIFT] != 0:
+        from runbooks.mend import Mending
 
-            report = Mending(run, work, judge, ping).mend(report, result, states)
-            console.print()
-            print_directions(console, report.directions)
-            print_recap(console, report)
-            print_failures(console, report)
-        _write(report, options, reports, reports.history if problem is None else None)
-        if problem is not None:
-            raise problem
+        report = Mending(run, work, judge, ping).mend(report, result, states)
+        console.print()
+        print_directions(console, report.directions)
+        print_recap(console, report)
+        print_failures(console, report)
+    _write(report, options, reports, reports.history if problem is None else None)
+    if problem is not None:
+        raise problem
     if reports.nagios:
         from podroutes.report.nagios import nagios_line
 

@@ -25,10 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _deprovision(options: Options) -> int:
-    from podroutes.planning.host import Deprovisioning
-    from runbooks.change import change_hosts
+    from runbooks.session import locked_session
 
-    return change_hosts(options, "deprovision", Deprovisioning, remove=True)
+    with locked_session(options.config, options.limit, dry_run=options.dry_run) as session:
+        # A wrong inventory or limit need not wait for what only a run needs.
+        from podroutes.planning.host import Deprovisioning
+        from runbooks.change import change_hosts
+
+        return change_hosts(session, options, "deprovision", Deprovisioning(session.plan), remove=True)
 
 
 if __name__ == "__main__":

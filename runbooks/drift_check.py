@@ -72,16 +72,20 @@ def _drift_check(options: Options, values: argparse.Namespace) -> int:
 
 
 def _check(options: Options, values: argparse.Namespace) -> int:
-    from runbooks.check import Reports, check_hosts
+    from runbooks.session import locked_session
 
-    reports = Reports(
-        junit=values.junit,
-        prometheus=values.prometheus,
-        html=values.html,
-        history=Path(values.history) if values.history else None,
-        nagios=values.exit_style == "nagios",
-    )
-    return check_hosts(options, reports, fix=values.fix, ping=values.ping)
+    with locked_session(options.config, options.limit, dry_run=True) as session:
+        # A wrong inventory or limit need not wait for what only a run needs.
+        from runbooks.check import Reports, check_hosts
+
+        reports = Reports(
+            junit=values.junit,
+            prometheus=values.prometheus,
+            html=values.html,
+            history=Path(values.history) if values.history else None,
+            nagios=values.exit_style == "nagios",
+        )
+        return check_hosts(session, options, reports, fix=values.fix, ping=values.ping)
 
 
 def _for_nagios(options: Options, values: argparse.Namespace) -> int:

@@ -22,11 +22,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _provision(options: Options) -> int:
-    from podroutes.planning.host import Provisioning
-    from runbooks.change import change_hosts
-    from tasks.service_files import load_service_files
+    from runbooks.session import locked_session
 
-    return change_hosts(options, "provision", lambda plan: Provisioning(plan, load_service_files()))
+    with locked_session(options.config, options.limit, dry_run=options.dry_run) as session:
+        # A wrong inventory or limit need not wait for what only a run needs.
+        from podroutes.planning.host import Provisioning
+        from runbooks.change import change_hosts
+        from tasks.service_files import load_service_files
+
+        return change_hosts(session, options, "provision", Provisioning(session.plan, load_service_files()))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """From a configuration file to everything that a run needs: Nornir, the checked network plan, the chosen hosts."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
@@ -26,6 +27,7 @@ from podroutes.inventory import DEFAULTS, Holder, HostEntry
 from podroutes.inventory_files import check_defaults, check_groups, check_hosts
 from podroutes.network_plan import NetworkPlan
 from podroutes.preflight import build_network_plan
+from runbooks.lock import run_lock
 
 _FILE_OPTIONS: Final[Mapping[str, str]] = {
     "host_file": "hosts.yaml",
@@ -63,6 +65,19 @@ class Session:
     hosts: tuple[str, ...]
     unmanaged: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+
+@contextmanager
+def locked_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Iterator[Session]:
+    """Load and check everything, as `open_session`, and let no other run work on that inventory meanwhile.
+
+    Raises:
+        LockHeldError: Another run does.
+        UsageError: The configuration or the limit is wrong.
+        InventoryError: The inventory is wrong; with every problem.
+    """
+    with run_lock(config):
+        yield open_session(config, limit, dry_run=dry_run)
 
 
 def open_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Session:

@@ -27,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show(options: Options) -> int:
+    from runbooks.session import open_session
+
+    session = open_session(options.config, options.limit, dry_run=True)
+    # A wrong inventory or limit need not wait for what only a run needs.
     from podroutes.cloud import CloudState
     from podroutes.host_state import HostState
     from podroutes.report.console import new_console, print_failures, print_notes
@@ -34,10 +38,8 @@ def _show(options: Options) -> int:
     from podroutes.report.routing_table import print_as_gcloud, print_as_table, print_as_text, print_clouds
     from podroutes.routing_table import build_routing_table
     from runbooks.run import Run
-    from runbooks.session import open_session
     from tasks.show import read_any
 
-    session = open_session(options.config, options.limit, dry_run=True)
     run = Run(session, "show_routes", verbose=options.verbose)
     report, result = run.over_hosts(read_any, title="read", dry_run=True, hosts=session.hosts, plan=session.plan)
     states = {name: host[0].result for name, host in result.items() if isinstance(host[0].result, HostState)}

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,10 +69,8 @@ class Hosts:
         self.runner: Any = SerialRunner()
         for name in NAMES:
             self.set(name, healthy(PLAN, name))
-        monkeypatch.setattr("runbooks.check.open_session", self._open_session)
         monkeypatch.setattr("runbooks.check.load_service_files", lambda: FILES)
         monkeypatch.setattr("tasks.apply.apply_script", self._keep_changes)
-        monkeypatch.setenv("POD_ROUTES_LOCK_DIR", str(folder))
         self.unreachable: dict[str, Exception] = {}
 
     def set(self, name: str, state: HostState) -> None:
@@ -80,8 +78,8 @@ class Hosts:
         self.fakes[name] = PingingHost(SimulatedHost(replace(state, sysctls=sysctls)), PLAN)
         self.fakes[name].ping = answering("yes")
 
-    def _open_session(self, config: Path, limit: Sequence[str], *, dry_run: bool) -> Session:
-        nornir = nornir_with({**self.fakes, **self.unreachable}, dry_run=dry_run).with_runner(self.runner)
+    def _session(self) -> Session:
+        nornir = nornir_with({**self.fakes, **self.unreachable}, dry_run=True).with_runner(self.runner)
         return Session(nornir, PLAN, tuple(NAMES), ())
 
     def _keep_changes(self, nonce: str, changes: tuple[Change, ...], facts: str) -> str:
@@ -92,7 +90,7 @@ class Hosts:
     def check(self, *, fix: bool = False, ping: bool = False, **reports: Any) -> tuple[int, dict[str, Any]]:  # noqa: ANN401
         path = self.folder / "report.json"
         options = Options(config=self.folder / "config.yaml", json=str(path))
-        code = check_hosts(options, Reports(**reports), fix=fix, ping=ping)
+        code = check_hosts(self._session(), options, Reports(**reports), fix=fix, ping=ping)
         return code, json.loads(path.read_text())
 
     def kinds(self, name: str) -> list[str]:
