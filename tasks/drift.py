@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 from nornir.core.task import MultiResult, Result, Task
 
@@ -13,7 +12,7 @@ from podroutes.host_state import HostState
 from podroutes.network_plan import Node
 from podroutes.outcomes import HostOutcome, Outcome
 from podroutes.planning.host import Provisioning
-from tasks.facts import collect_facts
+from tasks.facts import collect_facts, take_state
 from tasks.guard import fill
 from tasks.outcome import failure_of, outcome_of, reason_of
 
@@ -69,7 +68,7 @@ def _check(task: Task, work: Provisioning, checked: Checked) -> None:
 
 def _check_machine(task: Task, work: Provisioning, node: Node, checked: Checked) -> None:
     checked.commands = 1
-    state = cast("HostState", task.run(collect_facts, plan=work.plan)[0].result)
+    state = take_state(task.run(collect_facts, plan=work.plan))
     checked.state = state
     planned = work.plan_host(node, state)
     checked.findings = find_drift(work, node, state, planned)

@@ -1,7 +1,7 @@
 """The shape of every changing task: collect, plan, apply what differs, verify."""
 
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Protocol
 
 from nornir.core.task import Result, Task
 
@@ -11,7 +11,7 @@ from podroutes.errors import HostConflictError, VerificationError
 from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
 from tasks.apply import apply_changes
-from tasks.facts import collect_facts
+from tasks.facts import collect_facts, take_state
 from tasks.guard import fill
 
 
@@ -104,7 +104,7 @@ def result_of(task: Task, ensured: Ensured) -> Result:
 def _ensure(task: Task, work: Work, approved: dict[str, tuple[Change, ...]] | None, ensured: Ensured) -> None:
     node = work.plan.nodes[task.host.name]
     ensured.commands = 1
-    state = cast("HostState", task.run(collect_facts, plan=work.plan)[0].result)
+    state = take_state(task.run(collect_facts, plan=work.plan))
     ensured.state = state
     host_plan = work.plan_host(node, state)
     ensured.notes = host_plan.notes
@@ -117,7 +117,7 @@ def _ensure(task: Task, work: Work, approved: dict[str, tuple[Change, ...]] | No
     ensured.changes = host_plan.changes
     if will_change:
         ensured.commands = 2
-        state = cast("HostState", task.run(apply_changes, plan=work.plan, changes=host_plan.changes)[0].result)
+        state = take_state(task.run(apply_changes, plan=work.plan, changes=host_plan.changes))
         ensured.state = state
     if not host_plan.changes:
         _verify(work.remaining(node, state, host_plan))
