@@ -47,7 +47,8 @@ counted; several connections to a host are added up.
 The floor's reading, the product's second run and its drift check take turns, so that a computer that is slower for a
 minute is slower for all three; the others follow one another. Time is from start to end of the command, the median of
 its runs. CPU is that of the command and of all processes that it starts, the least of its runs; what the hosts use is
-not in it. Connections that Ansible leaves open are ended with its run, and their CPU is counted: each run makes its own.
+not in it. Connections that Ansible leaves open are ended with its run, and their CPU is counted: each run makes its
+own.
 
 To measure again: `make bench` (half an hour on an idle computer), or `python -m benchmarks` with `--quick` or
 `--full`. With `--render` it writes this page anew from the numbers.

@@ -32,7 +32,7 @@ class Checked:
 
     findings: tuple[Finding, ...] = ()
     changes: tuple[Change, ...] = ()
-    state: HostState | None = None
+    state: HostState | None = field(default=None, repr=False)
     commands: int = 0
     seconds: float = 0.0
     error: Exception | None = field(default=None, repr=False)

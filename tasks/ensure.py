@@ -47,7 +47,7 @@ class Ensured:
 
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
-    state: HostState | None = None
+    state: HostState | None = field(default=None, repr=False)
     commands: int = 0
     seconds: float = 0.0
     error: Exception | None = field(default=None, repr=False)
