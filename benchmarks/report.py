@@ -91,7 +91,11 @@ def render(results: Results) -> str:
 def _targets(results: Results) -> Iterable[str]:
     yield "## Targets\n\nRatios of runs side by side in this one invocation; no verdict where none is asked for.\n"
     rows = [
-        [ratio.title, f"{ratio.limit:g}", *(cell_of(ratio.verdict(results, *column)) for column in _COLUMNS)]
+        [
+            ratio.title,
+            "" if ratio.limit is None else f"{ratio.limit:g}",
+            *(cell_of(ratio.verdict(results, *column)) for column in _COLUMNS),
+        ]
         for ratio in RATIOS
     ]
     yield table(["", "at most", *map(_column, _COLUMNS)], rows)

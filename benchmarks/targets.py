@@ -31,25 +31,27 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A target that is the product's cost divided by another's, in the same invocation at the same size and distance.
+    """A cost divided by another's, in the same invocation at the same size and distance; a target of the product's.
 
     Attributes:
         title: What is divided by what.
         work: Of the product.
         other: Whose.
         other_work: Its work.
-        limit: At most.
+        limit: At most; None where it is only shown.
         of_cpu: CPU a host is compared, and not time.
         sizes: Where the target holds; elsewhere the ratio is only shown.
+        whose: Instead of the product's.
     """
 
     title: str
     work: str
     other: str
     other_work: str
-    limit: float
+    limit: float | None
     of_cpu: bool = False
     sizes: tuple[int, ...] = SIZES
+    whose: str = "product"
 
     def verdict(self, results: Results, hosts: int, trip_ms: int) -> Verdict:
         """The ratio at a size and distance.
@@ -59,7 +61,7 @@ class Ratio:
             hosts: Number of hosts.
             trip_ms: Added round-trip time in milliseconds.
         """
-        ours = results.find(hosts, trip_ms, "product", self.work)
+        ours = results.find(hosts, trip_ms, self.whose, self.work)
         theirs = results.find(hosts, trip_ms, self.other, self.other_work)
         limit = self.limit if hosts in self.sizes else None
         if ours is None or theirs is None:
@@ -82,6 +84,11 @@ RATIOS = (
     Ratio("CPU a host: first provisioning ÷ floor's change", "first", "floor", "first", 1.5, of_cpu=True),
     Ratio("CPU a host: nothing to change ÷ floor's read", "again", "floor", "read", 1.5, of_cpu=True),
     Ratio("CPU a host: drift check ÷ floor's read", "read", "floor", "read", 1.5, of_cpu=True),
+    # What nobody can do in less on this computer, whose hosts take most of the time.
+    Ratio("the floor itself: change ÷ pyinfra", "first", "pyinfra", "first", None, whose="floor"),
+    Ratio("the floor itself: read ÷ pyinfra", "read", "pyinfra", "again", None, whose="floor"),
+    Ratio("the floor itself: change ÷ Ansible, 50 forks", "first", "ansible-50", "first", None, whose="floor"),
+    Ratio("the floor itself: read ÷ Ansible, 50 forks", "read", "ansible-50", "again", None, whose="floor"),
 )
 
 
