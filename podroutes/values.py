@@ -29,15 +29,13 @@ _MASK_SIZE = re.compile(r"0|[1-9][0-9]{0,2}")
 _LEADING_ZERO = re.compile(r"(^|\.)0\d")
 
 
-class _RememberedAddress4(IPv4Address):
-    """An address that works out its text and its hash once: in every host's routes they are asked for many times."""
+class _Remembering:
+    """Works out its text and its hash once: of what all hosts have in their routes they are asked for many times."""
 
-    __slots__ = ("_hash", "_text")
-
-    def __init__(self, address: str) -> None:
-        super().__init__(address)
-        self._text = super().__str__()
-        self._hash = super().__hash__()
+    __slots__ = ()
+    _name: str
+    _text: str
+    _hash: int
 
     def __str__(self) -> str:
         return self._text
@@ -46,25 +44,23 @@ class _RememberedAddress4(IPv4Address):
         return self._hash
 
     def __repr__(self) -> str:
-        return f"IPv4Address({self._text!r})"
+        return f"{self._name}({self._text!r})"
 
 
-class _RememberedNetwork4(IPv4Network):
-    """The same of a network."""
+class _RememberedAddress4(_Remembering, IPv4Address):
+    _name = "IPv4Address"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._text, self._hash = IPv4Address.__str__(self), IPv4Address.__hash__(self)
+
+
+class _RememberedNetwork4(_Remembering, IPv4Network):
+    _name = "IPv4Network"
 
     def __init__(self, network: object, strict: bool = True) -> None:
         super().__init__(network, strict)
-        self._text = super().__str__()
-        self._hash = super().__hash__()
-
-    def __str__(self) -> str:
-        return self._text
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __repr__(self) -> str:
-        return f"IPv4Network({self._text!r})"
+        self._text, self._hash = IPv4Network.__str__(self), IPv4Network.__hash__(self)
 
 
 def family_of(value: IPAddress | IPNetwork) -> Family:

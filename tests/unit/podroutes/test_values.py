@@ -1,3 +1,5 @@
+import copy
+import pickle
 import re
 from ipaddress import ip_address, ip_network
 
@@ -171,3 +173,21 @@ def test_sorting_is_by_family_address_and_mask() -> None:
         "10.200.0.0/16", "10.200.0.0/24", "10.200.9.0/24", "10.200.10.0/24", "fd00::/64",
     ]  # fmt: skip
     assert [family_of(network) for network in networks] == [4, 4, 4, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (parse_address("10.240.0.20"), ip_address("10.240.0.20")),
+        (parse_network("10.200.1.0/24"), ip_network("10.200.1.0/24")),
+        (parse_address("fd00::1"), ip_address("fd00::1")),
+        (parse_network("fd00:200::/64"), ip_network("fd00:200::/64")),
+    ],
+)
+def test_what_is_parsed_is_what_ipaddress_makes_of_it(value: object, plain: object) -> None:
+    assert (value, hash(value), str(value), repr(value), f"{value}") == (
+        plain, hash(plain), str(plain), repr(plain), f"{plain}",
+    )  # fmt: skip
+    assert {plain: 1}[value] == 1
+    assert pickle.loads(pickle.dumps(value)) == plain  # noqa: S301  # our own bytes
+    assert copy.deepcopy(value) == plain
