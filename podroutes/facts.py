@@ -63,6 +63,7 @@ _NETWORKD_FILES: Final = (
     "/etc/systemd/networkd.conf.d/*.conf",
 )
 
+_FOREIGN_ROUTES: Final = re.compile(r"/systemd/networkd\.conf.*:\s*ManageForeignRoutes\s*=")
 _DIGEST: Final = "sha256:"
 # All that is read is printed at once: over a network, each of many small writes would be a packet of its own.
 # Processes are what it costs on a host, `systemctl` ten times as much as others: what the shell can do, the shell does.
@@ -162,7 +163,7 @@ def facts_script(
     listed += [f"part route{family}\nip -j -N -{family} route show table main" for family in families]
     texts = {
         "ROUTES": "\n".join(listed),
-        "LOOKUPS": "\n".join(f"route get {address!s}" for address in probes),
+        "LOOKUPS": "\n".join(f"route get {address}" for address in probes),
         "SYSCTLS": " ".join(sysctls),
         "SYSCTL_GLOBS": " ".join(f"{directory}/*.conf" for directory in _SYSCTL_DIRECTORIES),
         "NETWORKD_GLOBS": " ".join(_NETWORKD_FILES),
@@ -421,5 +422,5 @@ def parse_files(text: str, known: Mapping[str, str] | None = None) -> dict[str, 
 
 def _manages_foreign_routes(lines: str) -> bool | None:
     """The last of lines `PATH:ManageForeignRoutes=VALUE`; None without any."""
-    values = [line.rpartition("=")[2] for line in lines.splitlines() if "/systemd/networkd.conf" in line]
+    values = [line.rpartition("=")[2] for line in lines.splitlines() if _FOREIGN_ROUTES.search(line)]
     return values[-1].strip().lower() in ("yes", "true", "1", "on") if values else None

@@ -43,7 +43,7 @@ def render_data(plan: NetworkPlan, routes: tuple[Route, ...]) -> str:
     """The script's data file: the ranges in which routes are ours, and this host's routes."""
     lines = [f"# {MARKER}; changes to this file are overwritten."]
     lines += [f"cluster {cidr}" for cidr in plan.cluster_cidrs]
-    lines += [f"route {route.destination!s} via {route.via!s} dev {route.dev}" for route in routes]
+    lines += [f"route {route.destination} via {route.via} dev {route.dev}" for route in routes]
     return "\n".join(lines) + "\n"
 
 

@@ -358,6 +358,11 @@ def test_links_on_disk_say_whether_a_unit_is_enabled(shown: str, linked: bool, e
     assert parse_unit(f"LoadState=loaded\nUnitFileState={shown}\n", linked=linked).enabled == enabled
 
 
+def test_only_its_own_lines_say_whether_networkd_manages_foreign_routes() -> None:
+    lines = "/etc/systemd/networkd.conf:ManageForeignRoutes=yes\n/etc/systemd/networkd.conf:5\n"
+    assert parsed(sample("fresh").replace(f"@{NONCE} settings\n", f"@{NONCE} settings\n{lines}")).manages_foreign_routes
+
+
 @pytest.mark.parametrize(("said", "active"), [("active\n", True), ("inactive\n", False), ("", False)])
 def test_whether_networkd_runs(said: str, active: bool) -> None:
     text = sample("fresh").replace(f"@{NONCE} networkd\n", f"@{NONCE} networkd\n{said}")
