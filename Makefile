@@ -30,7 +30,7 @@ bench: setup ## measure it against Ansible, pyinfra and others; writes docs/benc
 	@python -m benchmarks
 
 unit: venv ## unit tests alone; needs no root
-	@python -m pytest tests/unit
+	@python -m pytest $(IN_TWO) tests/unit
 
 integration: test-setup
 	@python -m pytest $(IN_TWO) tests/integration
