@@ -3,13 +3,12 @@
 import functools
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 from nornir.core.task import AggregatedResult, Result, Task
-from rich.console import Console
 
 from podroutes.changes import Change
 from podroutes.outcomes import Outcome, RunReport
-from podroutes.report.console import new_console, print_diff, print_failures, print_recap
 from runbooks.cli import Options
 from runbooks.run import Run
 from runbooks.session import Session
@@ -30,10 +29,13 @@ def change_hosts(session: Session, options: Options, runbook: str, work: Work, *
         The exit code.
     """
     # With the report on standard output, people read on standard error.
-    console = new_console(sys.stderr if options.json == "-" else sys.stdout)
+    file = sys.stderr if options.json == "-" else sys.stdout
     run = Run(session, runbook, verbose=options.verbose)
     task = functools.partial(ensure_any, work=work, remove=remove)
-    report = _run(run, session, task, options, console)
+    report = _run(run, session, task, options, file)
+    from podroutes.report.console import new_console, print_diff, print_failures, print_recap
+
+    console = new_console(file)
     if options.diff:
         print_diff(console, report.hosts)
     print_recap(console, report, unmanaged=session.unmanaged, notes=session.notes)
@@ -67,7 +69,7 @@ def ensure_any(
     return ensure(task, work, approved=approved)
 
 
-def _run(run: Run, session: Session, task: Callable[..., Result], options: Options, console: Console) -> RunReport:
+def _run(run: Run, session: Session, task: Callable[..., Result], options: Options, file: TextIO) -> RunReport:
     if options.dry_run or options.yes or not sys.stdin.isatty():
         title = f"{run.runbook}, dry run" if options.dry_run else run.runbook
         report, _ = run.over_hosts(task, title=title, dry_run=options.dry_run, hosts=session.hosts)
@@ -76,6 +78,9 @@ def _run(run: Run, session: Session, task: Callable[..., Result], options: Optio
     approved = _approved(planned, result)
     if not approved or planned.interrupted:
         return planned.model_copy(update={"dry_run": False}) if not approved else planned
+    from podroutes.report.console import new_console, print_diff, print_recap
+
+    console = new_console(file)
     print_diff(console, planned.hosts)
     print_recap(console, planned, unmanaged=session.unmanaged, notes=session.notes)
     changes = sum(len(host_changes) for host_changes in approved.values())

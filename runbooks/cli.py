@@ -10,6 +10,7 @@ from typing import Final
 
 from podroutes import exit_codes
 from podroutes.errors import InventoryError, LockHeldError, PodRoutesError, UsageError
+from runbooks.garbage import postponed
 
 DEFAULT_CONFIG: Final = Path(__file__).resolve().parent.parent / "config.yaml"
 _FILES: Final = ("json", "junit", "prometheus", "html", "history")
@@ -132,7 +133,8 @@ def run_main(body: Callable[[Options], int], parser: argparse.ArgumentParser, ar
     """
     verbose = any(argument in ("-v", "--verbose") for argument in (sys.argv if arguments is None else arguments))
     try:
-        return body(parse_options(parser, arguments))
+        with postponed():
+            return body(parse_options(parser, arguments))
     except InventoryError as error:
         print(
             f"{error}; nothing was touched:", *(f"  {problem}" for problem in error.problems), sep="\n", file=sys.stderr

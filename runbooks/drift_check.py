@@ -9,7 +9,7 @@ from pathlib import Path
 from podroutes import exit_codes
 from podroutes.errors import InventoryError, PodRoutesError, UsageError
 from runbooks.cli import Options, new_parser, run_main
-from runbooks.timer import add_timer_options, install_timer, remove_timer, timer_options
+from runbooks.timer_options import add_timer_options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,10 +60,11 @@ def _drift_check(options: Options, values: argparse.Namespace) -> int:
 
         print(explain(values.explain))
         return exit_codes.OK
-    if values.install_timer:
-        return install_timer(timer_options(values, runbook=Path(__file__)))
-    if values.remove_timer:
-        return remove_timer(timer_options(values, runbook=Path(__file__)))
+    if values.install_timer or values.remove_timer:
+        from runbooks.timer import install_timer, remove_timer, timer_options
+
+        schedule = timer_options(values, runbook=Path(__file__))
+        return install_timer(schedule) if values.install_timer else remove_timer(schedule)
     if values.log:
         return _print_log(values.history)
     if values.exit_style == "nagios":
@@ -76,7 +77,8 @@ def _check(options: Options, values: argparse.Namespace) -> int:
 
     with locked_session(options.config, options.limit, dry_run=True) as session:
         # A wrong inventory or limit need not wait for what only a run needs.
-        from runbooks.check import Reports, check_hosts
+        from runbooks.check import check_hosts
+        from runbooks.reports import Reports
 
         reports = Reports(
             junit=values.junit,

@@ -2,17 +2,19 @@
 
 import functools
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import import_module
 
 from nornir.core.inventory import Host
 from nornir.core.task import AggregatedResult, MultiResult, Result
 
 from podroutes.outcomes import HostOutcome, Outcome, RunReport, complete
 from podroutes.plugins.processors.progress import ProgressProcessor
-from podroutes.report.console import new_console
+from runbooks.garbage import resume
 from runbooks.session import Session
 from tasks.outcome import outcome_of
 
@@ -30,12 +32,14 @@ class Run:
         runbook: Its name, for the report.
         verbose: Print every task's result in Nornir's own way.
         outcome_of: Classifies a host's result.
+        afterwards: The module that tells what became of the hosts; it is imported while they are waited for.
     """
 
     session: Session
     runbook: str
     verbose: bool = False
     outcome_of: Callable[[str, MultiResult], HostOutcome] = outcome_of
+    afterwards: str = "podroutes.report.console"
     _started: float = field(default_factory=time.monotonic)
     _started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -54,11 +58,13 @@ class Run:
         Returns:
             The report, and Nornir's own result.
         """
+        resume()
+        threading.Thread(target=import_module, args=(self.afterwards,), daemon=True).start()
         wanted = set(hosts)
         nornir = self.session.nornir.filter(filter_func=lambda host: _is_in(host, wanted))
         nornir.data.dry_run = dry_run
         nornir.data.reset_failed_hosts()
-        with ProgressProcessor(new_console(sys.stderr), title, len(hosts), self.outcome_of) as progress:
+        with ProgressProcessor(sys.stderr, title, len(hosts), self.outcome_of) as progress:
             bound = functools.partial(task, **parameters)
             result = nornir.with_processors([progress]).run(task=bound, name=title)
         nornir.data.reset_failed_hosts()

@@ -27,6 +27,7 @@ from podroutes.inventory import DEFAULTS, Holder, HostEntry
 from podroutes.inventory_files import check_defaults, check_groups, check_hosts
 from podroutes.network_plan import NetworkPlan
 from podroutes.preflight import build_network_plan
+from runbooks.connecting import begun_connections
 from runbooks.lock import run_lock
 
 _FILE_OPTIONS: Final[Mapping[str, str]] = {
@@ -69,15 +70,28 @@ class Session:
 
 @contextmanager
 def locked_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Iterator[Session]:
-    """Load and check everything, as `open_session`, and let no other run work on that inventory meanwhile.
+    """A session, as `connecting_session`, that no other run works on that inventory beside.
 
     Raises:
         LockHeldError: Another run does.
         UsageError: The configuration or the limit is wrong.
         InventoryError: The inventory is wrong; with every problem.
     """
-    with run_lock(config):
-        yield open_session(config, limit, dry_run=dry_run)
+    with run_lock(config), connecting_session(config, limit, dry_run=dry_run) as session:
+        yield session
+
+
+@contextmanager
+def connecting_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Iterator[Session]:
+    """Load and check everything, as `open_session`, and begin to connect.
+
+    Raises:
+        UsageError: The configuration or the limit is wrong.
+        InventoryError: The inventory is wrong; with every problem.
+    """
+    session = open_session(config, limit, dry_run=dry_run)
+    with begun_connections(session.nornir, session.plan.nodes):
+        yield session
 
 
 def open_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Session:

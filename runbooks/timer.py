@@ -6,43 +6,12 @@ import pwd
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
 
 from podroutes import exit_codes
 from podroutes.errors import PodRoutesError, UsageError
 from podroutes.timer import SERVICE, TIMER, TimerOptions, is_ours, render_units, uses_state_directory
 from podroutes.whole_file import replace_file
-
-# Where systemd looks for units that are not a package's.
-_SYSTEMD_LOOKS: Final = (
-    Path("/etc/systemd/system"),
-    Path("/run/systemd/system"),
-    Path("/usr/local/lib/systemd/system"),
-)
-
-
-def add_timer_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--install-timer`, `--remove-timer` and what goes with them."""
-    timer = parser.add_argument_group("schedule, by systemd on this machine")
-    either = timer.add_mutually_exclusive_group()
-    either.add_argument("--install-timer", action="store_true", help="check on a schedule from now on")
-    either.add_argument("--remove-timer", action="store_true", help="take the schedule back; reports stay")
-    timer.add_argument("--every", default="5min", metavar="SPAN", help="how often: 30s, 5min, 1h, 1d; default 5min")
-    timer.add_argument("--user", default="root", metavar="NAME", help="who checks, with that user's SSH keys")
-    timer.add_argument(
-        "--state-dir",
-        type=Path,
-        default=Path("/var/lib/pod-routes"),
-        metavar="FOLDER",
-        help="where the history and the reports are kept; default /var/lib/pod-routes",
-    )
-    timer.add_argument(
-        "--systemd-dir",
-        type=Path,
-        default=_SYSTEMD_LOOKS[0],
-        metavar="FOLDER",
-        help="where the units are written; default /etc/systemd/system",
-    )
+from runbooks.timer_options import SYSTEMD_LOOKS
 
 
 def timer_options(values: argparse.Namespace, *, runbook: Path) -> TimerOptions:
@@ -89,7 +58,7 @@ def install_timer(options: TimerOptions) -> int:
         path = options.systemd_dir / name
         _write(path, units[name])
         print(f"{'wrote' if before[name] is None else 'changed'} {path}")
-    if options.systemd_dir not in _SYSTEMD_LOOKS:
+    if options.systemd_dir not in SYSTEMD_LOOKS:
         print(f"not started: systemd does not look into {options.systemd_dir}")
         return exit_codes.OK
     # Not only what was written now: an earlier run may have ended in between.
@@ -121,7 +90,7 @@ def remove_timer(options: TimerOptions) -> int:
     if not found:
         print(f"nothing to do: there is no {TIMER} in {options.systemd_dir}")
         return exit_codes.OK
-    loaded = options.systemd_dir in _SYSTEMD_LOOKS
+    loaded = options.systemd_dir in SYSTEMD_LOOKS
     if loaded:
         if TIMER in found:
             _systemctl("disable", "--now", TIMER)

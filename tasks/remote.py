@@ -2,24 +2,29 @@
 
 from typing import Final, cast
 
+from nornir.core.inventory import Host
 from nornir.core.task import Task
 
 from podroutes.transport import ScriptResult, ScriptRunner
 
-DEFAULT_CONNECTION: Final = "linux_exec"
+SSH_CONNECTION: Final = "linux_exec"
 DEFAULT_COMMAND_TIMEOUT: Final = 60.0
+
+
+def connection_name(host: Host) -> str:
+    """The connection plugin that reaches a host: its `connection` in the inventory, SSH where it names none."""
+    name: str = host.get("connection", SSH_CONNECTION)
+    return name
 
 
 def run_script(task: Task, script: str) -> ScriptResult:
     """Run a script as root on the task's host, over the one connection that the host has.
 
-    The connection plugin is the host's `connection` in the inventory, SSH where it names none; the time limit is
-    `command_timeout`, in seconds, of `user_defined` in Nornir's configuration.
+    The time limit is `command_timeout`, in seconds, of `user_defined` in Nornir's configuration.
 
     Raises:
         HostError: The host can't be reached, refuses, or does not answer in time.
     """
-    name = task.host.get("connection", DEFAULT_CONNECTION)
-    connection = cast("ScriptRunner", task.host.get_connection(name, task.nornir.config))
+    connection = cast("ScriptRunner", task.host.get_connection(connection_name(task.host), task.nornir.config))
     timeout = task.nornir.config.user_defined.get("command_timeout", DEFAULT_COMMAND_TIMEOUT)
     return connection.run_script(script, timeout=float(timeout))

@@ -8,12 +8,10 @@ import podroutes.plugins.connections.ssh  # noqa: F401  # before paramiko is imp
 from nornir.core.configuration import Config
 from nornir_netmiko.connections.netmiko import Netmiko
 
-from podroutes.errors import UsageError
 from podroutes.plugins.connections.linux_exec_driver import DEVICE_TYPE, register
-from podroutes.plugins.connections.ssh.settings import parse_settings
+from podroutes.plugins.connections.ssh.parameters import parse_parameters
 
 CONNECTION_NAME = "linux_exec"
-PLATFORMS = (None, "linux", "linux_ssh", "linux_exec")
 
 
 class LinuxExec(Netmiko):  # type: ignore[misc]  # nornir-netmiko has no annotations
@@ -50,16 +48,16 @@ class LinuxExec(Netmiko):  # type: ignore[misc]  # nornir-netmiko has no annotat
             UsageError: The inventory's values cannot be used.
             UnreachableError: No connection could be made.
         """
-        if not hostname:
-            message = "a host has no hostname: write its name or address under 'hostname' in the inventory"
-            raise UsageError(message)
-        if platform not in PLATFORMS:
-            message = (
-                f"{hostname}: platform {platform!r} cannot be reached by linux_exec: write linux_exec, linux or nothing"
-            )
-            raise UsageError(message)
         # Before Netmiko sees them: it would take another driver, host or user from here.
-        parse_settings({name: value for name, value in (extras or {}).items() if name != "ssh_config_file"})
+        parse_parameters(
+            hostname=hostname,
+            username=username,
+            password=password,
+            port=port,
+            platform=platform,
+            extras=extras,
+            config_file=None,
+        )
         register()
         super().open(
             hostname=hostname,

@@ -10,8 +10,9 @@ from netmiko.ssh_dispatcher import CLASS_MAPPER, platforms
 
 from podroutes.errors import RemoteCommandError, RemoteTimeoutError, UnreachableError
 from podroutes.plugins.connections.ssh import channel, wrapping
-from podroutes.plugins.connections.ssh.config import resolve_target
-from podroutes.plugins.connections.ssh.connect import Connection, connect
+from podroutes.plugins.connections.ssh.ahead import open_connection
+from podroutes.plugins.connections.ssh.connect import Connection
+from podroutes.plugins.connections.ssh.parameters import SshParameters
 from podroutes.plugins.connections.ssh.settings import parse_settings
 from podroutes.transport import ScriptResult
 
@@ -48,37 +49,24 @@ class LinuxExecSSH(LinuxSSH):
         **extras: Any,  # noqa: ANN401  # whatever the inventory holds; parsed at once
     ) -> None:
         self._settings = parse_settings(extras)
-        self._target = resolve_target(
-            host=host, port=port, username=username, settings=self._settings, config_file=ssh_config_file
-        )
-        self._connection: Connection | None = None
-        self._broken_by = ""
+        parameters = SshParameters(host, username, password, port, ssh_config_file, self._settings)
+        opened = open_connection(parameters)
+        self._connection: Connection | None = opened.connection
         super().__init__(
             host=host,
-            username=self._target.username,
+            username=opened.target.username,
             password=password,
-            port=self._target.port,
+            port=opened.target.port,
             device_type=device_type,
-            conn_timeout=self._target.connect_timeout,
+            conn_timeout=opened.target.connect_timeout,
             banner_timeout=self._settings.banner_timeout,
             auth_timeout=self._settings.auth_timeout,
             ssh_strict=self._settings.ssh_strict,
             system_host_keys=self._settings.system_host_keys,
             allow_agent=self._settings.allow_agent,
+            # There is no shell to start, and no session to prepare: no prompt, no paging, no terminal width.
+            auto_connect=False,
         )
-
-    def establish_connection(self, width: int = 511, height: int = 1000) -> None:
-        """Connect and log in; no shell is started.
-
-        Args:
-            width: Of a terminal that there is not.
-            height: Likewise.
-        """
-        del width, height
-        self._connection = connect(self._target, self._settings, self.password)
-
-    def _try_session_preparation(self, force_data: bool = True) -> None:
-        """There is no session to prepare: no prompt, no paging, no terminal width."""
 
     def run_script(self, script: str, *, timeout: float) -> ScriptResult:
         """Run a POSIX shell script as root.

@@ -8,11 +8,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from nornir.core.inventory import Host
 from nornir.core.task import AggregatedResult, MultiResult, Task
-from rich.console import Console
 
 from podroutes.outcomes import HostOutcome
 from podroutes.report.printable import printable
@@ -27,7 +26,7 @@ class ProgressProcessor:
     """Shows how far a run is, and remembers which hosts were started.
 
     Args:
-        console: Where to, standard error usually.
+        file: Where to, standard error usually.
         title: What the run does, in a word.
         total: Number of hosts.
         outcome_of: Classifies a host's result.
@@ -37,9 +36,9 @@ class ProgressProcessor:
     """
 
     def __init__(
-        self, console: Console, title: str, total: int, outcome_of: Callable[[str, MultiResult], HostOutcome]
+        self, file: TextIO, title: str, total: int, outcome_of: Callable[[str, MultiResult], HostOutcome]
     ) -> None:
-        self._console = console
+        self._file = file
         self._title = title
         self._total = total
         self._outcome_of = outcome_of
@@ -51,7 +50,7 @@ class ProgressProcessor:
 
     def __enter__(self) -> "ProgressProcessor":
         """Start drawing."""
-        if self._console.is_terminal:
+        if self._file.isatty():
             # What only a terminal needs, the others need not wait for.
             from rich.progress import (  # noqa: PLC0415
                 BarColumn,
@@ -61,13 +60,15 @@ class ProgressProcessor:
                 TimeElapsedColumn,
             )
 
+            from podroutes.report.console import new_console  # noqa: PLC0415
+
             self._progress = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[counts]}"),
                 TimeElapsedColumn(),
-                console=self._console,
+                console=new_console(self._file),
                 transient=True,
                 refresh_per_second=_REFRESHES_PER_SECOND,
             )
@@ -111,7 +112,7 @@ class ProgressProcessor:
                 reason = f": {outcome.reason}" if outcome.reason else ""
                 line = f"[{done}/{self._total}] {host.name} {outcome.outcome}{reason}"
                 # A console does a hundred times the work for a line without colours.
-                print(printable(line), file=self._console.file, flush=True)
+                print(printable(line), file=self._file, flush=True)
 
     def subtask_instance_started(self, task: Task, host: Host) -> None:
         """Nothing to show."""

@@ -18,8 +18,9 @@ from podroutes.host_state import HostState
 from podroutes.plugins.runners.interruptible_threads import InterruptibleResult
 from podroutes.script import apply_script
 from podroutes.transport import ScriptResult
-from runbooks.check import Reports, check_hosts
+from runbooks.check import check_hosts
 from runbooks.cli import Options
+from runbooks.reports import Reports
 from runbooks.session import Session
 from tests.unit.podroutes.builders import ipv4_cluster, route
 from tests.unit.podroutes.healthy import FILES, healthy, minus_routes, plus_routes, with_sysctls
