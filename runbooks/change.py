@@ -48,7 +48,12 @@ def change_hosts(session: Session, options: Options, runbook: str, work: Work, *
 
 
 def ensure_any(
-    task: Task, work: Work, approved: dict[str, tuple[Change, ...]] | None = None, *, remove: bool = False
+    task: Task,
+    work: Work,
+    approved: dict[str, tuple[Change, ...]] | None = None,
+    *,
+    remove: bool = False,
+    keep_state: bool = False,
 ) -> Result:
     """Make a machine, or the cloud that machines run in, what the work wants.
 
@@ -57,6 +62,7 @@ def ensure_any(
         work: What machines are to have.
         approved: The changes that a person has said yes to, by host.
         remove: Whether it is about taking back.
+        keep_state: As `tasks.ensure.ensure`.
 
     Returns:
         As `tasks.ensure.ensure`.
@@ -66,7 +72,7 @@ def ensure_any(
         from tasks.ensure_cloud import ensure_cloud
 
         return ensure_cloud(task, work.plan, remove=remove, approved=approved)
-    return ensure(task, work, approved=approved)
+    return ensure(task, work, approved=approved, keep_state=keep_state)
 
 
 def _run(run: Run, session: Session, task: Callable[..., Result], options: Options, file: TextIO) -> RunReport:

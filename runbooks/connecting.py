@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
 
 from nornir.core import Nornir
 from nornir.core.inventory import Host
@@ -33,8 +32,6 @@ def begun_connections(nornir: Nornir, machines: Iterable[str]) -> Iterator[None]
             # What is wrong with its parameters is for the host's own task to say.
             with suppress(UsageError):
                 _begin(host, nornir)
-        # What takes them over, with Netmiko, which is a long import.
-        import_module("podroutes.plugins.connections.linux_exec")
 
         yield
     finally:

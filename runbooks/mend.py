@@ -49,7 +49,7 @@ class Mending:
         approved = _approved(report, result)
         if not approved:
             return report.model_copy(update={"hosts": tuple(_not_mended(host) for host in report.hosts)})
-        task = functools.partial(ensure_any, work=self.work, approved=approved)
+        task = functools.partial(ensure_any, work=self.work, approved=approved, keep_state=True)
         mended, after = self.run.over_hosts(task, title="fix", dry_run=False, hosts=tuple(approved))
         states = dict(states) | _states(after)
         left = {name: self._left(name, states[name]) for name in approved if name in states}

@@ -246,6 +246,11 @@ def _plugin(select: Callable[..., EntryPoints], group: str, register: PluginRegi
 
 def _on_demand(entry_point: EntryPoint) -> Any:  # noqa: ANN401  # Nornir only ever calls it
     def load_and_make() -> Any:  # noqa: ANN401
+        if entry_point.name == "netmiko":
+            # nornir-netmiko's own tasks are to reach hosts as ours do.
+            from podroutes.plugins.connections.netmiko_driver import register
+
+            register()
         return entry_point.load()()
 
     return load_and_make

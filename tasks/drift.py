@@ -1,7 +1,7 @@
 """Checking a host for drift: reads, and never writes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nornir.core.task import MultiResult, Result, Task
 
@@ -24,7 +24,8 @@ class Checked:
     Attributes:
         findings: What differs.
         changes: What provisioning would do about it.
-        state: What was read; None of a cloud, and if nothing could be read.
+        state: What was read; None of a cloud, and if nothing could be read. Where nothing is to be changed, it is
+            without its files, which have been compared, and are half of it.
         commands: Remote commands that were run.
         seconds: Time from the start to the end, in seconds.
         error: What went wrong; None if nothing did.
@@ -73,6 +74,8 @@ def _check_machine(task: Task, work: Provisioning, node: Node, checked: Checked)
     planned = work.plan_host(node, state)
     checked.findings = find_drift(work, node, state, planned)
     checked.changes = planned.changes
+    if not planned.changes:
+        checked.state = replace(state, files={})
 
 
 def _check_cloud(task: Task, work: Provisioning, checked: Checked) -> None:

@@ -39,7 +39,7 @@ class Ensured:
     Attributes:
         changes: Planned; made unless it is a dry run or the task failed.
         notes: What a person should know.
-        state: What was read last; None if nothing could be read.
+        state: What was read last; None if nothing could be read, or all is as wanted and nobody asked for it.
         commands: Remote commands that were run.
         seconds: Time from the start to the end, in seconds.
         error: What went wrong; None if nothing did.
@@ -57,13 +57,16 @@ class Ensured:
         return f"{len(self.changes)} changes, {self.commands} remote commands, {self.seconds:.2f} s"
 
 
-def ensure(task: Task, work: Work, *, approved: dict[str, tuple[Change, ...]] | None = None) -> Result:
+def ensure(
+    task: Task, work: Work, *, approved: dict[str, tuple[Change, ...]] | None = None, keep_state: bool = False
+) -> Result:
     """Make a host what `work` wants; under a dry run, only plan it.
 
     Args:
         task: Nornir's task.
         work: What the host is to have.
         approved: The changes that a person has said yes to, by host; another plan is refused then.
+        keep_state: Whether somebody wants to know what was read last, of a host that is as wanted.
 
     Returns:
         An `Ensured` as result, with diff and `changed`, the same in a dry run and not. A host that can't be made so
@@ -71,6 +74,8 @@ def ensure(task: Task, work: Work, *, approved: dict[str, tuple[Change, ...]] | 
     """
     ensured = Ensured()
     fill(ensured, lambda: _ensure(task, work, approved, ensured))
+    if ensured.error is None and not keep_state:
+        ensured.state = None
     return result_of(task, ensured)
 
 

@@ -4,14 +4,14 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
 from podroutes.diff import diff_of
 from podroutes.outcomes import FAILURES, ChangeRecord, HostOutcome, Outcome, RunReport
-from podroutes.report.printable import PrintableConsole
+from podroutes.report.printable import printable
 from podroutes.report.table import print_table
 
 STYLES: Final = {
@@ -23,6 +23,23 @@ STYLES: Final = {
     Outcome.SKIPPED: "red",
 }
 _LAYER_NAMES: Final = {"forwarding": "forwarding", "routes": "routes", "routes_service": "service"}
+
+
+class PrintableConsole(Console):
+    """A console that obeys no control characters in what it prints."""
+
+    def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401  # rich's own
+        """Print as `rich.console.Console.print`."""
+        super().print(*(_printable(item) for item in objects), **options)
+
+
+def _printable(item: object) -> object:
+    if isinstance(item, str):
+        return printable(item)
+    if isinstance(item, Text):
+        item = item.copy()
+        item.plain = printable(item.plain)
+    return item
 
 
 def new_console(file: TextIO | None = None) -> Console:

@@ -18,6 +18,7 @@ from nornir.core.configuration import Config, SSHConfig
 from nornir.core.inventory import ConnectionOptions, Defaults, Groups, Host, Hosts, Inventory
 from nornir.core.plugins.connections import ConnectionPluginRegister
 from nornir.core.task import Task
+from nornir_netmiko.tasks import netmiko_send_command
 
 from podroutes.errors import (
     AuthenticationError,
@@ -29,7 +30,8 @@ from podroutes.errors import (
     UnreachableError,
 )
 from podroutes.plugins.connections.linux_exec import LinuxExec
-from podroutes.plugins.connections.linux_exec_driver import LinuxExecSSH
+from podroutes.plugins.connections.netmiko_driver import register
+from podroutes.plugins.connections.ssh.host import SshHost
 from podroutes.plugins.runners.interruptible_threads import InterruptibleThreads
 from podroutes.transport import ScriptResult, ScriptRunner
 from tests.integration.ssh_server import SlowRoad, Sshd, User, public_key, ssh_agent, ssh_keygen
@@ -71,7 +73,7 @@ class Site:
         password: str | None = None,
         config: Config | None = None,
         **extras: object,
-    ) -> Iterator[LinuxExecSSH]:
+    ) -> Iterator[SshHost]:
         plugin = LinuxExec()
         plugin.open(
             hostname=host,
@@ -83,7 +85,7 @@ class Site:
             configuration=config or self.config(),
         )
         try:
-            assert isinstance(plugin.connection, LinuxExecSSH)
+            assert isinstance(plugin.connection, SshHost)
             yield plugin.connection
         finally:
             plugin.close()
@@ -253,13 +255,6 @@ def test_a_senseless_timeout_is_refused(site: Site, timeout: float) -> None:
 def test_a_script_that_is_killed_has_not_succeeded(site: Site) -> None:
     with site.connect() as connection, pytest.raises(RemoteCommandError, match="ended by a signal"):
         connection.run_script("echo out; kill -9 $$", timeout=20)
-
-
-def test_there_is_no_shell_to_type_into(site: Site) -> None:
-    with site.connect() as connection:
-        for use in (lambda: connection.write_channel("x"), connection.read_channel):
-            with pytest.raises(NotImplementedError, match=r"use run_script\(\)"):
-                use()
 
 
 # Becoming root
@@ -552,7 +547,7 @@ def test_a_server_that_freezes_later_does_not_hold_us(own: Site, size: int) -> N
         with pytest.raises(RemoteTimeoutError):
             connection.run_script("#" * size, timeout=0.5)
         assert not connection.is_alive(), "a channel that nobody answered for cannot be trusted later"
-        connection.disconnect()
+        connection.close()
         took = time.monotonic() - began
         own.server.thaw()
     assert 0.5 <= took < 2.5
@@ -565,7 +560,7 @@ def test_a_server_that_freezes_in_mid_script_does_not_hold_us(own: Site) -> None
         began = time.monotonic()
         with pytest.raises(RemoteTimeoutError):
             connection.run_script("cat /dev/zero | head -c 50000000; " + "#" * 3_000_000 + "\nsleep 60", timeout=1.5)
-        connection.disconnect()
+        connection.close()
         took = time.monotonic() - began
         freezer.join()
         own.server.thaw()
@@ -590,8 +585,8 @@ def test_closing_is_quick_and_may_be_repeated(own: Site) -> None:
         with own.connect() as connection:
             own.server.freeze()
             began = time.monotonic()
-            connection.disconnect()
-            connection.disconnect()
+            connection.close()
+            connection.close()
             took.append(time.monotonic() - began)
             own.server.thaw()
     assert min(took) < 0.03
@@ -669,3 +664,23 @@ def test_fifty_hosts_at_once(own: Site, user: str) -> None:
     assert own.server.connections() == 50
     assert open_files() == before
     assert not any(host.connections for host in hosts.values())
+
+
+def test_nornir_netmikos_own_task_reaches_hosts_as_ours_do(own: Site) -> None:
+    register()
+    ConnectionPluginRegister.auto_register()
+    host = Host("h", hostname="127.0.0.1", port=own.server.port, username="admin", platform="linux_exec")
+    nornir = Nornir(
+        Inventory(Hosts({"h": host}), Groups(), Defaults()), config=own.config(), runner=InterruptibleThreads(1)
+    )
+
+    result = nornir.run(netmiko_send_command, command_string="id -u; echo said >&2; exit 3")
+    assert (result["h"][0].failed, result["h"][0].result) == (False, "0\nsaid")
+
+    result = nornir.run(netmiko_send_command, command_string="sleep 20", read_timeout=0.2)
+    assert isinstance(result["h"][0].exception, RemoteTimeoutError)
+
+    nornir.data.reset_failed_hosts()
+    result = nornir.run(netmiko_send_command, command_string="true", use_timing=True)
+    assert "use send_command() or run_script()" in str(result["h"][0].exception)
+    assert host.connections == {}

@@ -1,20 +1,16 @@
-"""Nornir's connection to Linux hosts over SSH: nornir-netmiko's plugin with a driver that starts no shell."""
+"""Nornir's connection to Linux hosts over SSH that starts no shell: each command with its exit status."""
 
 from typing import Any
 
-import podroutes.plugins.connections.ssh  # noqa: F401  # before paramiko is imported
-
-# isort: split
 from nornir.core.configuration import Config
-from nornir_netmiko.connections.netmiko import Netmiko
 
-from podroutes.plugins.connections.linux_exec_driver import DEVICE_TYPE, register
+from podroutes.plugins.connections.ssh.host import SshHost
 from podroutes.plugins.connections.ssh.parameters import parse_parameters
 
 CONNECTION_NAME = "linux_exec"
 
 
-class LinuxExec(Netmiko):  # type: ignore[misc]  # nornir-netmiko has no annotations
+class LinuxExec:
     """Connection plugin `linux_exec`; `connection` satisfies `podroutes.transport.ScriptRunner`.
 
     Inventory:
@@ -22,6 +18,8 @@ class LinuxExec(Netmiko):  # type: ignore[misc]  # nornir-netmiko has no annotat
         platform: `linux_exec`, `linux` or nothing.
         connection_options.linux_exec.extras: See `podroutes.plugins.connections.ssh.settings.SshSettings`.
     """
+
+    connection: SshHost
 
     def open(  # noqa: PLR0917  # Nornir's signature
         self,
@@ -48,27 +46,17 @@ class LinuxExec(Netmiko):  # type: ignore[misc]  # nornir-netmiko has no annotat
             UsageError: The inventory's values cannot be used.
             UnreachableError: No connection could be made.
         """
-        # Before Netmiko sees them: it would take another driver, host or user from here.
-        parse_parameters(
+        parameters = parse_parameters(
             hostname=hostname,
             username=username,
             password=password,
             port=port,
             platform=platform,
             extras=extras,
-            config_file=None,
+            config_file=None if configuration is None else configuration.ssh.config_file,
         )
-        register()
-        super().open(
-            hostname=hostname,
-            username=username or None,
-            password=password or None,
-            port=port,
-            platform=DEVICE_TYPE,
-            extras=extras,
-            configuration=configuration,
-        )
+        self.connection = SshHost(parameters)
 
     def close(self) -> None:
         """Close the connection; never raises, never waits for the host."""
-        super().close()
+        self.connection.close()

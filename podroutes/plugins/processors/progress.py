@@ -96,8 +96,7 @@ class ProgressProcessor:
 
     def task_instance_started(self, task: Task, host: Host) -> None:
         """Remember that the host was started."""
-        with self._quietly():
-            self.started.add(host.name)
+        self.started.add(host.name)
 
     def task_instance_completed(self, task: Task, host: Host, result: MultiResult) -> None:
         """Count the host's outcome."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nornir.core.plugins.connections import ConnectionPluginRegister
 from nornir.core.plugins.runners import RunnersPluginRegister
 from ruamel.yaml import YAML
 
@@ -135,3 +136,11 @@ def test_the_inventory_that_comes_with_it_is_right() -> None:
     session = open_session(root / "config.yaml", [], dry_run=True)
     assert [str(route.destination) for route in session.plan.pod_routes] == [f"10.200.{n}.0/24" for n in range(3)]
     assert len(session.hosts) == 6
+
+
+def test_nornir_netmikos_own_connection_knows_our_platform(valid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ConnectionPluginRegister, "available", {})
+    open_session(valid, [], dry_run=True)
+    plugin = ConnectionPluginRegister.get_plugin("netmiko")()
+    with pytest.raises(UsageError, match="nonsense: unknown"):
+        plugin.open("127.0.0.1", "kim", None, 1, "linux_exec", {"nonsense": 1})

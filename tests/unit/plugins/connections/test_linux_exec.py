@@ -1,15 +1,11 @@
 from pathlib import Path
 from typing import Any
 
-import netmiko
 import pytest
-from netmiko.linux.linux_ssh import LinuxSSH
 from nornir.core.plugins.connections import ConnectionPluginRegister
-from nornir_netmiko.connections.netmiko import Netmiko
 
 from podroutes.errors import UsageError
 from podroutes.plugins.connections.linux_exec import LinuxExec
-from podroutes.plugins.connections.linux_exec_driver import LinuxExecSSH, register
 
 
 def test_nornir_finds_it_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,17 +13,6 @@ def test_nornir_finds_it_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ConnectionPluginRegister, "available", {})
     ConnectionPluginRegister.auto_register()
     assert ConnectionPluginRegister.get_plugin("linux_exec") is LinuxExec
-    assert issubclass(LinuxExec, Netmiko)
-
-
-def test_netmiko_finds_its_driver_and_no_other_changes() -> None:
-    before = dict(netmiko.ssh_dispatcher.__globals__["CLASS_MAPPER"])
-    register()
-    register()
-    assert netmiko.ssh_dispatcher("linux_exec") is LinuxExecSSH
-    assert issubclass(LinuxExecSSH, LinuxSSH)
-    assert netmiko.platforms.count("linux_exec") == 1
-    assert {**before, "linux_exec": LinuxExecSSH} == netmiko.ssh_dispatcher.__globals__["CLASS_MAPPER"]
 
 
 @pytest.mark.parametrize(
