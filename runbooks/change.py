@@ -33,6 +33,7 @@ def change_hosts(session: Session, options: Options, runbook: str, work: Work, *
     run = Run(session, runbook, verbose=options.verbose)
     task = functools.partial(ensure_any, work=work, remove=remove)
     report = _run(run, session, task, options, file)
+    # Imported meanwhile.
     from podroutes.report.console import new_console, print_diff, print_failures, print_recap
 
     console = new_console(file)

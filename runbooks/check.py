@@ -35,6 +35,7 @@ def check_hosts(session: Session, options: Options, reports: Reports, *, fix: bo
     run = Run(session, "drift_check", options.verbose, drift_outcome_of, afterwards="runbooks.check_report")
     work = Provisioning(session.plan, load_service_files())
     report, result = run.over_hosts(check_drift, title="check", dry_run=True, hosts=session.hosts, work=work)
+    # Imported meanwhile.
     from podroutes.report.console import new_console
     from runbooks.check_report import judge, print_check, print_mended, remember, write_reports
 

@@ -19,5 +19,6 @@ def postponed() -> Iterator[None]:
 
 def resume() -> None:
     """Look again from here on, and never at what there is by now, which is all that was imported."""
-    gc.freeze()
-    gc.enable()
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()

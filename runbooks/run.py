@@ -1,5 +1,6 @@
 """The one place that runs a task over hosts, and turns Nornir's results into a report."""
 
+import contextlib
 import functools
 import sys
 import threading
@@ -59,7 +60,9 @@ class Run:
             The report, and Nornir's own result.
         """
         resume()
-        threading.Thread(target=import_module, args=(self.afterwards,), daemon=True).start()
+        # Without another thread it is imported afterwards.
+        with contextlib.suppress(RuntimeError):
+            threading.Thread(target=import_module, args=(self.afterwards,), daemon=True).start()
         wanted = set(hosts)
         nornir = self.session.nornir.filter(filter_func=lambda host: _is_in(host, wanted))
         nornir.data.dry_run = dry_run

@@ -25,6 +25,8 @@ RUNNING: Final = "Running"
 _OPERATION: Final = re.compile(r"/1\.0/operations/[0-9a-f-]{36}")
 _LOG: Final = re.compile(r"/1\.0/instances/[A-Za-z0-9-]+/logs/(exec-output/)?[A-Za-z0-9_.-]+")
 _FILE_SERVER: Final = "forkfile.sock"
+# LXD and Incus begin it with their names.
+_STOPPING: Final = " is shutting down"
 _SUCCESS: Final = 200
 _FAILED: Final = range(400, 500)
 _RETRY_SECONDS: Final = 0.1
@@ -260,7 +262,8 @@ class LxdClient:
             if response.is_success:
                 return response
             reason = _reason(response)
-            if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # it starts or stops
+            # It starts or stops. One that came past the first door as it began to stop is refused a new operation.
+            if response.status_code == httpx.codes.SERVICE_UNAVAILABLE or reason.endswith(_STOPPING):
                 if time.monotonic() >= deadline:
                     raise UnreachableError(f"{self.remote.label}: {reason}")
                 time.sleep(_RETRY_SECONDS)

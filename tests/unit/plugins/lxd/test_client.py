@@ -139,7 +139,9 @@ def test_what_can_not_be_deleted_does_not_fail_the_command(daemon: Daemon, clien
     assert client.execute("worker-0", ["true"], timeout=5).status == 0
 
 
-@pytest.mark.parametrize("answer", [BROKEN_OFF, refused(503, "LXD is shutting down")])
+@pytest.mark.parametrize(
+    "answer", [BROKEN_OFF, refused(503, "LXD is shutting down"), refused(500, "LXD is shutting down")]
+)
 class TestADaemonThatRestarts:
     def test_is_asked_again(self, daemon: Daemon, client: LxdClient, answer: Answer) -> None:
         daemon.answers[INSTANCE] = [answer, metadata({"status": "Running"})]
@@ -162,6 +164,15 @@ def test_a_command_whose_start_was_not_confirmed_is_not_sent_twice(daemon: Daemo
     with pytest.raises(UnreachableError):
         client.execute("worker-0", ["true"], timeout=5)
     assert daemon.seen() == [EXEC]
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_one_that_the_daemon_refused_as_it_stopped_is(daemon: Daemon, client: LxdClient, status: int) -> None:
+    started = daemon.answers[EXEC]
+    assert isinstance(started, list)
+    daemon.answers[EXEC] = [refused(status, "LXD is shutting down"), *started]
+    assert client.execute("worker-0", ["true"], timeout=5).status == 0
+    assert daemon.seen()[:2] == [EXEC, EXEC]
 
 
 def test_one_that_comes_back_is_waited_for(client: LxdClient, socket: Path) -> None:
