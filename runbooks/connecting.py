@@ -32,7 +32,6 @@ def begun_connections(nornir: Nornir, machines: Iterable[str]) -> Iterator[None]
             # What is wrong with its parameters is for the host's own task to say.
             with suppress(UsageError):
                 _begin(host, nornir)
-
         yield
     finally:
         abandon()

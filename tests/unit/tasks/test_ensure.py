@@ -210,6 +210,16 @@ def test_what_is_not_so_after_the_changes_is_a_failure(fake: FakeHost) -> None:
     assert result[0].result.state is not None
 
 
+@pytest.mark.parametrize("keep_state", [False, True])
+def test_what_was_read_of_a_host_that_is_as_wanted_is_kept_only_for_who_asks(
+    fake: FakeHost, *, keep_state: bool
+) -> None:
+    for expected in ("changed", "ok"):
+        result = nornir_with({NAME: fake}, dry_run=False).run(task=ensure, work=WORK, keep_state=keep_state)[NAME]
+        assert str(outcome_of(NAME, result).outcome) == expected
+        assert (result[0].result.state is not None) is keep_state
+
+
 def test_a_conflict_changes_nothing(fake: FakeHost) -> None:
     fake.host.set_read_only(links={"eth0": link("eth0", "10.240.0.20/24", up=False)})
     outcome, _ = run(fake)
