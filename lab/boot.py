@@ -29,14 +29,18 @@ _POLL_SECONDS = 0.02
 _POWER_OFF = signal.SIGRTMIN + 4
 
 # The mounts live in a mount namespace of the supervisor, so they go with it, however it ends. The same hides
-# /run/systemd, where systemd-nspawn would leave traces, and the namespaces' names, which it need not hold.
+# /run/systemd, where systemd-nspawn would leave traces. Of the network namespaces' names it keeps its own alone: a host
+# has a copy of all that is mounted here, and with a few hundred names each unit that starts in a sandbox takes longer.
 _SUPERVISOR = """
 set -e
 echo $$ >"$1/cgroup.procs"
 mount -t overlay -o "lowerdir=$2:/,upperdir=$3/upper,workdir=$3/work" lab "$3/root"
 mount -t tmpfs -o mode=0755 lab /run/systemd
+: >"$3/netns"
+mount --bind "$4" "$3/netns"
+umount --lazy "${4%/*}"
 echo $$ >"$3/supervisor.new" && mv "$3/supervisor.new" "$3/supervisor"
-shift 3
+shift 4
 exec "$@"
 """
 
@@ -142,7 +146,7 @@ def _start(host: Host, paths: LabPaths) -> _Booting:
         f"--machine={of.machine}",
         f"--hostname={host.name}",
         f"--directory={of.mountpoint}",
-        f"--network-namespace-path={NETNS / of.netns}",
+        f"--network-namespace-path={of.dir / 'netns'}",
         "--capability=CAP_NET_ADMIN",
         "--resolv-conf=off",
         "--timezone=off",
@@ -156,11 +160,12 @@ def _start(host: Host, paths: LabPaths) -> _Booting:
         # The hosts see control groups v2 alone, as today's systems do, whatever this computer has besides.
         "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
     }
-    supervisor = ["sh", "-c", _SUPERVISOR, "lab", str(group), str(paths.template), str(of.dir), *nspawn]
+    arguments = (group, paths.template, of.dir, NETNS / of.netns)
+    supervisor = ["sh", "-c", _SUPERVISOR, "lab", *map(str, arguments), *nspawn]
     with of.console.open("a") as console:
         # `setsid --fork`: the host belongs to nobody's session and is nobody's child, so it outlives this command.
         subprocess.run(
-            ["setsid", "--fork", "unshare", "--mount", "--propagation", "slave", *supervisor],
+            ["setsid", "--fork", "unshare", "--mount", "--propagation", "private", *supervisor],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
