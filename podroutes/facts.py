@@ -77,13 +77,12 @@ for file in /proc/sys/kernel/hostname /proc/sys/kernel/random/boot_id /etc/machi
     read -r value 2>/dev/null <"$file"
     printf '%s\n' "$value"
 done
-part links
-ip -j address show
-@@ROUTES@
-part lookups
-ip -j -force -batch - 2>/dev/null <<'@@NONCE@'
-@@LOOKUPS@
+part network
+# One process for all of it; an address that no route leads to is an error that ends nothing.
+ip -j -N -force -batch - 2>/dev/null <<'@@NONCE@'
+@@NETWORK@
 @@NONCE@
+@@ROUTES@
 part sysctl_files
 printf '%s\n' @@SYSCTL_GLOBS@
 part settings
@@ -159,11 +158,14 @@ def facts_script(
     sysctls = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/conf/all/accept_redirects"]
     if 6 in families:
         sysctls += ["/proc/sys/net/ipv6/conf/*/forwarding", "/proc/sys/net/ipv6/conf/*/accept_ra"]
-    listed = ["part route_text\nip route show"] if route_text else []
-    listed += [f"part route{family}\nip -j -N -{family} route show table main" for family in families]
+    # What an `ip` without IPv4 routes prints nothing for comes before what it always prints something for.
+    network = ["route show table main"] if 4 in families else []
+    network += ["address show", *(f"route get {address}" for address in probes)]
+    listed = ["part route6\nip -j -N -6 route show table main"] if 6 in families else []
+    listed += ["part route_text\nip route show"] if route_text else []
     texts = {
         "ROUTES": "\n".join(listed),
-        "LOOKUPS": "\n".join(f"route get {address}" for address in probes),
+        "NETWORK": "\n".join(network),
         "SYSCTLS": " ".join(sysctls),
         "SYSCTL_GLOBS": " ".join(f"{directory}/*.conf" for directory in _SYSCTL_DIRECTORIES),
         "NETWORKD_GLOBS": " ".join(_NETWORKD_FILES),
@@ -207,8 +209,8 @@ def parse_facts(
     if "end" not in parts:
         message = "the host's answer ends too early: the script that reads it did not reach its end"
         raise FactsError(message)
-    needed = {"host", "links", "settings", "unit", "files"} | ({"route_text"} if route_text else set())
-    needed |= {f"route{family}" for family in families}
+    needed = {"host", "network", "settings", "unit", "files"} | ({"route_text"} if route_text else set())
+    needed |= {"route6"} if 6 in families else set()
     if missing := sorted(needed - parts.keys()):
         message = f"the host's answer has no part {', '.join(missing)}"
         raise FactsError(message)
@@ -216,13 +218,15 @@ def parse_facts(
     if len(identity) < 3 or not all(identity[:2]):
         message = "the host did not tell its name, boot id and machine id"
         raise FactsError(message)
+    ipv4_routes, links, lookups = _split_network(parts["network"])
+    routes: dict[Family, str] = {4: ipv4_routes, 6: parts.get("route6", "")}
     return HostState(
         host_name=identity[0].strip(),
         boot_id=identity[1].strip(),
         machine_id=identity[2].strip(),
-        links=parse_links(parts["links"]),
-        routes={family: parse_routes(parts[f"route{family}"], family) for family in families},
-        lookups={lookup.address: lookup for lookup in parse_lookups(parts.get("lookups", ""))},
+        links=parse_links(links),
+        routes={family: parse_routes(routes[family], family) for family in families},
+        lookups={lookup.address: lookup for lookup in parse_lookups(lookups)},
         route_text=parts.get("route_text", "").strip("\n"),
         sysctls=parse_sysctls(parts["settings"]),
         boot_sysctls=parse_boot_sysctls(parts.get("sysctl_files", ""), parts["settings"]),
@@ -238,6 +242,18 @@ def _split(text: str, nonce: str) -> dict[str, str]:
     pieces = f"\n{text}".split(f"\n@{nonce} ")[1:]
     parts = (piece.partition("\n") for piece in pieces)
     return {name: body for name, newline, body in parts if newline}
+
+
+def _split_network(text: str) -> tuple[str, str, str]:
+    """What `ip` printed of routes, of addresses and of lookups; it prints a line for each, or none where there is none.
+
+    Addresses are never none: a host has `lo`. Nothing else there has a key `ifname`.
+    """
+    lines = text.strip().split("\n")
+    at = next((number for number, line in enumerate(lines) if '"ifname":' in line), None)
+    if at is None:
+        return "", "", ""
+    return "\n".join(lines[:at]), lines[at], "\n".join(lines[at + 1 :])
 
 
 class _IpAddressInfo(BaseModel):

@@ -49,16 +49,15 @@ def render_facts(state: HostState, nonce: str, families: Sequence[Family]) -> st
     """The whole answer; parts that need no test of their own are as a plain Debian's."""
     parts = {
         "host": f"{state.host_name}\n{state.boot_id}\n{state.machine_id}\n",
-        "links": json.dumps([_link(state, name) for name in state.links]) + "\n",
-        "route_text": state.route_text + "\n",
-        **{
-            f"route{family}": json.dumps([render_route(route, numeric=True) for route in state.routes[family]]) + "\n"
-            for family in families
-        },
-        "lookups": "".join(
+        "network": (_routes(state, 4) if 4 in families else "")
+        + json.dumps([_link(state, name) for name in state.links])
+        + "\n"
+        + "".join(
             json.dumps([{"dst": str(item.address), "gateway": str(item.via), "dev": item.dev}]) + "\n"
             for item in state.lookups.values()
         ),
+        **({"route6": _routes(state, 6)} if 6 in families else {}),
+        "route_text": state.route_text + "\n",
         "sysctl_files": "".join(f"{path}\n" for path in dict.fromkeys(item.path for item in state.boot_sysctls)),
         "settings": "".join(f"/proc/sys/{key.replace('.', '/')}:{value}\n" for key, value in state.sysctls.items())
         + "".join(f"{item.path}:{item.key} = {item.value}\n" for item in state.boot_sysctls),
@@ -73,6 +72,10 @@ def render_facts(state: HostState, nonce: str, families: Sequence[Family]) -> st
         "end": "",
     }
     return "".join(f"\n@{nonce} {name}\n{text}" for name, text in parts.items())
+
+
+def _routes(state: HostState, family: Family) -> str:
+    return json.dumps([render_route(route, numeric=True) for route in state.routes[family]]) + "\n"
 
 
 def _link(state: HostState, name: str) -> dict[str, Any]:

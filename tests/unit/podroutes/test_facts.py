@@ -142,7 +142,7 @@ def test_an_answer_that_was_cut_off_is_never_taken_for_a_host(name: str) -> None
     assert parsed(text[: end + len(f"@{NONCE} end\n")]) == parsed(text)
 
 
-@pytest.mark.parametrize("part", ["host", "links", "route_text", "route4", "route6", "settings", "unit", "files"])
+@pytest.mark.parametrize("part", ["host", "network", "route6", "route_text", "settings", "unit", "files"])
 def test_a_part_that_is_missing_is_an_error(part: str) -> None:
     text = sample("fresh").replace(f"@{NONCE} {part}\n", f"@{NONCE} {part}x\n")
     with pytest.raises(FactsError, match=f"^the host's answer has no part {part}$"):
@@ -159,8 +159,27 @@ def without(*parts: str) -> Callable[[str], str]:
 
 
 def test_parts_that_only_add_may_be_missing() -> None:
-    state = parsed(without("lookups", "sysctl_files", "networkd", "links_to_unit")(sample("provisioned")))
-    assert (state.lookups, state.boot_sysctls) == ({}, ())
+    state = parsed(without("sysctl_files", "networkd", "links_to_unit")(sample("provisioned")))
+    assert state.boot_sysctls == ()
+
+
+def test_routes_and_lookups_are_told_apart_where_there_are_none_of_either() -> None:
+    text = sample("provisioned")
+    before, frame, rest = text.partition(f"@{NONCE} network\n")
+    network, next_frame, after = rest.partition(f"\n@{NONCE} route6\n")
+    routes, links, lookups = network.split("\n", 2)
+    whole = parsed(text)
+
+    def read(*lines: str) -> HostState:
+        return parsed(f"{before}{frame}{''.join(f'{line}{chr(10)}' for line in lines)}{next_frame}{after}")
+
+    assert read(routes, links).lookups == {}
+    assert read(routes, links).routes == whole.routes
+    assert (read(links, lookups).routes[4], read(links, lookups).lookups) == ((), whole.lookups)
+    assert read("[]", links).routes[4] == ()
+    for lines in ([], [""], [routes], [routes, lookups]):
+        with pytest.raises(FactsError, match=r"^`ip -j address` printed what can't be understood: "):
+            read(*lines)
 
 
 @pytest.mark.parametrize(
@@ -376,8 +395,8 @@ def test_the_script_runs_here_to_its_end_and_frames_every_part() -> None:
     text = facts_script(NONCE, families=(4, 6), probes=[parse_address("127.0.0.1"), parse_address("::1")])
     result = subprocess.run(["sh"], input=text, capture_output=True, text=True, check=True)
     assert re.findall(rf"^@{NONCE} (\w+)$", result.stdout, re.MULTILINE) == [
-        "host", "links", "route_text", "route4", "route6", "lookups", "sysctl_files", "settings",
-        "networkd", "unit", "links_to_unit", "files", "end",
+        "host", "network", "route6", "route_text", "sysctl_files", "settings", "networkd",
+        "unit", "links_to_unit", "files", "end",
     ]  # fmt: skip
     # systemd may not be what runs here; the rest is any Linux's
     unit = parsed(sample("fresh")).unit
@@ -390,7 +409,7 @@ def test_the_script_runs_here_to_its_end_and_frames_every_part() -> None:
 
 
 @pytest.mark.parametrize(
-    ("families", "there", "absent"), [((4,), "-4 route", "-6 route"), ((6,), "-6 route", "-4 route")]
+    ("families", "there", "absent"), [((4,), "\nroute show", "-6 route"), ((6,), "-6 route", "\nroute show")]
 )
 def test_only_the_clusters_families_are_read(families: tuple[int, ...], there: str, absent: str) -> None:
     text = facts_script(NONCE, families=families, probes=[])  # type: ignore[arg-type]
