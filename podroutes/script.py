@@ -28,12 +28,10 @@ _FOLDERS: Final = (REPLACED_DIRECTORY, DATA_DIRECTORY, SCRIPT_STATE_DIRECTORY)
 _HEAD: Final = r"""
 main() {
 export LC_ALL=C PATH="${PATH:-}:/usr/sbin:/usr/bin:/sbin:/bin"
-# A connection that breaks now must not leave the host half changed: nothing may end this, and what the steps say goes
-# to a file first, as one that can't be written to any more would fail a step.
+# A connection that breaks now must not leave the host half changed: nothing may end this, and what the steps say is
+# kept until they are done, as an output that can't be written to any more would fail a step.
 trap '' HUP PIPE
-scratch=$(mktemp --directory) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-(
+steps() {
 set -eu
 # A file that could not be finished.
 temporary=
@@ -44,9 +42,14 @@ exec 9>>/run/pod-routes.lock
 umask 022
 flock --nonblock 9 || exit @LOCKED@
 put() {
-    # Its folder is root's, so nobody else can be in the way; what another run of this left there is written anew.
+    [ -d "${1%/*}" ] || mkdir --parents "${1%/*}"
+    # Its folder is root's, so nobody else can be in the way; what another run of this left there goes.
     temporary=${1%/*}/.${1##*/}.new
-    install -D --no-target-directory --mode="$2" --owner=0 --group=0 /dev/stdin "$temporary"
+    if [ -e "$temporary" ] || [ -L "$temporary" ]; then rm --force "$temporary"; fi
+    # By the shell itself, as each process costs more than a whole file; what it does not do, `cat` gives a reason for.
+    printf '%s' "$3" 2>/dev/null >"$temporary" || printf '%s' "$3" | cat >"$temporary"
+    [ -G "$temporary" ] || chown 0:0 "$temporary"
+    [ "$2" = 0644 ] || chmod "$2" "$temporary"
     mv --force --no-target-directory "$temporary" "$1"
     temporary=
 }
@@ -63,17 +66,11 @@ remove() {
     rmdir --ignore-fail-on-non-empty @FOLDERS@ 2>/dev/null || true
 }
 route_batch() {
-    ip -batch - 2>"$scratch/error" && return 0
-    take_back >"$scratch/undo"
-    head -n 1 "$scratch/error"
+    error=$(printf '%s' "$1" | ip -batch - 2>&1) && return 0
+    printf '%s\n' "$error" | head -n 1
     # `ip` stops at the line that fails; those before it are taken back, the last one first.
-    failed=$(sed -n 's/^Command failed .*:\([0-9][0-9]*\)$/\1/p' "$scratch/error")
-    if [ -n "$failed" ]; then
-        tail -n "$((failed - 1))" "$scratch/undo" >"$scratch/back"
-    else
-        cp "$scratch/undo" "$scratch/back"
-    fi
-    if ip -force -batch "$scratch/back"; then
+    failed=$(printf '%s\n' "$error" | sed -n 's/^Command failed .*:\([0-9][0-9]*\)$/\1/p')
+    if printf '%s' "$2" | tail -n "$((${failed:-1000001} - 1))" | ip -force -batch -; then
         printf '%s\n' 'none of the route changes was kept'
     else
         printf '%s\n' 'not all of the route changes could be taken back'
@@ -83,10 +80,11 @@ route_batch() {
 """.lstrip()
 
 _TAIL: Final = r"""
-) </dev/null >"$scratch/said" 2>&1
+}
+said=$(steps </dev/null 2>&1)
 status=$?
 printf '\n@@@NONCE@ apply\n'
-cat "$scratch/said"
+[ -z "$said" ] || printf '%s\n' "$said"
 printf '\n@@@NONCE@ status\n%s\n' "$status"
 @FACTS@
 }
@@ -113,33 +111,28 @@ def apply_script(nonce: str, changes: Sequence[Change], facts: str) -> str:
     steps = [(change, step) for change in changes for step in change.steps]
     for is_route, group in groupby(steps, key=lambda pair: isinstance(pair[1], RouteCommand)):
         if is_route:
-            lines.append(_route_batch([step for _, step in group if isinstance(step, RouteCommand)], nonce))
+            lines.append(_route_batch([step for _, step in group if isinstance(step, RouteCommand)]))
         else:
             for change, step in group:
                 lines.append(f"printf '%s\\n' {shlex.quote(f'> {change.action} {change.subject}')}")
-                lines.append(_render(step, nonce))
+                lines.append(_render(step))
     # Only in our own words: what is written to files may hold anything.
     lines.append(_TAIL.replace("@@NONCE@", nonce).replace("@FACTS@", facts.removesuffix("exit 0\n")))
     return "\n".join(lines)
 
 
-def _route_batch(commands: Iterable[RouteCommand], nonce: str) -> str:
+def _route_batch(commands: Iterable[RouteCommand]) -> str:
     commands = list(commands)
-    return "\n".join(
-        [
-            f"printf '%s\\n' '> change {len(commands)} routes'",
-            "take_back() {",
-            _heredoc("cat", "".join(f"{command.undo}\n" for command in reversed(commands)), nonce),
-            "}",
-            _heredoc("route_batch", "".join(f"{command.do}\n" for command in commands), nonce),
-        ]
-    )
+    do = "".join(f"{command.do}\n" for command in commands)
+    undo = "".join(f"{command.undo}\n" for command in reversed(commands))
+    said = shlex.quote(f"> change {len(commands)} routes")
+    return f"printf '%s\\n' {said}\nroute_batch {shlex.quote(do)} {shlex.quote(undo)}"
 
 
-def _render(step: Step, nonce: str) -> str:
+def _render(step: Step) -> str:
     match step:
         case WriteFile(path, mode, content):
-            return _heredoc(f"put {shlex.quote(path)} {mode:04o}", content, nonce)
+            return f"put {shlex.quote(path)} {mode:04o} {shlex.quote(content)}"
         case KeepCopy(path, copy):
             return f"keep {shlex.quote(path)} {shlex.quote(copy)}"
         case PutBack(copy, path):
@@ -156,11 +149,3 @@ def _render(step: Step, nonce: str) -> str:
         case RouteCommand():
             message = "routes are changed in one batch"
             raise TypeError(message)
-
-
-def _heredoc(command: str, content: str, nonce: str) -> str:
-    end = f"{nonce}END"
-    if end in content.split("\n"):
-        message = "a file's content holds the script's own random word"
-        raise ValueError(message)
-    return f"{command} <<'{end}'\n{content}{'' if content.endswith(chr(10)) else chr(10)}{end}"
