@@ -67,18 +67,21 @@ show() {
     ip -N -o "$@" || fail 1 "this failed: ip $*"
 }
 
-# Prints all that planning looks at, each line with a word in front that says what it is.
+# Prints all that planning looks at, with a line `= WORD` before what it is.
 read_all() {
-    printf '%s\n' "$list"
-    [ ! -r "$APPLIED" ] || sed -n 's/^route /applied /p' "$APPLIED"
-    show address show | sed 's/^/own /'
-    show -4 route show table main | sed 's/^/kernel /'
-    case $list in *:*) show -6 route show table main | sed 's/^/kernel /' ;; esac
+    printf '= list\n%s\n' "$list"
+    [ ! -r "$APPLIED" ] || printf '= applied\n%s\n' "$(<"$APPLIED")"
+    printf '= own\n'
+    show address show
+    printf '= kernel\n'
+    show -4 route show table main
+    case $list in *:*) show -6 route show table main ;; esac
     # ip says what lies in a range, so that nobody has to calculate with addresses here.
+    printf '= inside\n'
     printf '%s\n' "$list" | while read -r word network _; do
         case $word:$network in
-            cluster:*:*) show -6 route show table main root "$network" | sed 's/^/inside /' ;;
-            cluster:*) show -4 route show table main root "$network" | sed 's/^/inside /' ;;
+            cluster:*:*) show -6 route show table main root "$network" ;;
+            cluster:*) show -4 route show table main root "$network" ;;
         esac
     done
 }
@@ -92,8 +95,8 @@ plan() {
         # Reads a line of `ip -N -o route show` and sets text to what ip takes to make or to pick this very route.
         function read_route(   kind, i) {
             gsub(/\\/, " ")
-            i = 2
-            kind = $2 ~ /^[0-9]+$/ ? kinds[$(i++)] " " : ""
+            i = 1
+            kind = $1 ~ /^[0-9]+$/ ? kinds[$(i++)] " " : ""
             destination = $i ($i ~ /\// ? "" : $i ~ /:/ ? "/128" : "/32")
             text = ""
             protocol = 3  # boot, which ip leaves out
@@ -113,11 +116,12 @@ plan() {
         function remove(route, why) { change("route del " route, "route append " route, why ": " route) }
 
         BEGIN { split("unicast local broadcast anycast multicast blackhole unreachable prohibit throw", kinds) }
-        $1 == "route" { order[++count] = $2; wanted[$2] = ours(); via[$2] = $4; dev[$2] = $6 }
-        $1 == "applied" || ($1 == "route" && action == "del") { applied[ours()] }
-        $1 == "own" { sub(/\/.*/, "", $5); own[$5] }
-        $1 == "inside" { read_route(); inside[destination] }
-        $1 == "kernel" { lines[++line_count] = $0 }
+        $1 == "=" { what = $2; next }
+        what == "list" && $1 == "route" { order[++count] = $2; wanted[$2] = ours(); via[$2] = $4; dev[$2] = $6 }
+        (what == "applied" || (what == "list" && action == "del")) && $1 == "route" { applied[ours()] }
+        what == "own" { sub(/\/.*/, "", $4); own[$4] }
+        what == "inside" { read_route(); inside[destination] }
+        what == "kernel" { lines[++line_count] = $0 }
         END {
             for (n = 1; n <= line_count; n++) {
                 $0 = lines[n]
@@ -154,7 +158,7 @@ plan() {
 
 # part WORD: the lines of the plan that begin with it.
 part() {
-    printf '%s\n' "$planned" | sed -n "s/^\($1\) //p"
+    [ -z "$planned" ] || printf '%s\n' "$planned" | sed -n "s/^\($1\) //p"
 }
 
 # Makes the planned changes, all or none: whatever ends the script before the trap is lifted, they are taken back.
@@ -191,7 +195,7 @@ case $#:$action in
 esac
 if [ "$action" != check ]; then
     # One at a time. Nobody but root can open the lock; it ends with the process.
-    mkdir -p "${APPLIED%/*}"
+    [ -d "${APPLIED%/*}" ] || mkdir -p "${APPLIED%/*}"
     exec 9>>"${APPLIED%/*}/lock"
     flock --timeout 30 9 || fail 1 "another run is still at work after 30 seconds"
 fi
@@ -209,11 +213,15 @@ case $action in
     add)
         [ -z "$refused" ] || fail 1 "$refused"$'\n'"refused: nothing was changed"
         apply
-        if [ ! -r "$APPLIED" ] || [ "$list" != "$(cat "$APPLIED")" ]; then
+        if [ ! -r "$APPLIED" ] || [ "$list" != "$(<"$APPLIED")" ]; then
             printf '%s\n' "$list" >"$APPLIED.new"
             mv -f "$APPLIED.new" "$APPLIED"
         fi
-        printf '%s\n' "${differences:-nothing to change}" | sed 's/^[a-z]*: /was &/'
+        if [ -z "$differences" ]; then
+            echo "nothing to change"
+        else
+            printf '%s\n' "$differences" | sed 's/^/was /'
+        fi
         ;;
     del)
         apply
