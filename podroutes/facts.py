@@ -9,7 +9,8 @@ import hashlib
 import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import ip_interface
+from functools import lru_cache
+from ipaddress import ip_network
 from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -295,12 +296,19 @@ def parse_links(text: str) -> dict[str, Link]:
 
 
 def _link(item: _IpLink) -> Link:
-    addresses = []
-    for info in item.addr_info:
-        if info.family in ("inet", "inet6") and info.local is not None:
-            interface = ip_interface(f"{parse_address(info.local)}/{info.prefixlen}")
-            addresses.append(InterfaceAddress(interface.ip, interface.network))
-    return Link(item.ifname, "UP" in item.flags, "LOWER_UP" in item.flags, item.mtu, tuple(addresses))
+    addresses = tuple(
+        _address(info.local, info.prefixlen)
+        for info in item.addr_info
+        if info.family in ("inet", "inet6") and info.local is not None
+    )
+    return Link(item.ifname, "UP" in item.flags, "LOWER_UP" in item.flags, item.mtu, addresses)
+
+
+# The host is read again after a change; `lo` is everybody's.
+@lru_cache(1 << 12)
+def _address(local: str, length: int) -> InterfaceAddress:
+    address = parse_address(local)
+    return InterfaceAddress(address, ip_network(f"{address}/{length}", strict=False))
 
 
 def parse_sysctls(text: str) -> dict[str, str]:

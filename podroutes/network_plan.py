@@ -1,6 +1,6 @@
 """The cluster's network as it should be: who the machines are, and which pod CIDR is behind which of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
@@ -161,7 +161,21 @@ class NetworkPlan:
 
         A worker's own pod CIDR is the bridge's: a route to it would make its own pods unreachable.
         """
-        return tuple(route for route in self.pod_routes if route.worker != node.name)
+        routes = self.pod_routes
+        others: tuple[PodRoute, ...] = ()
+        start = 0
+        for number in self._numbers.get(node.name, ()):
+            others += routes[start:number]
+            start = number + 1
+        return others + routes[start:]
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, Sequence[int]]:
+        """Which of the pod routes lead to each worker."""
+        numbers: dict[str, list[int]] = {}
+        for number, route in enumerate(self.pod_routes):
+            numbers.setdefault(route.worker, []).append(number)
+        return numbers
 
     def owns(self, destination: IPNetwork) -> bool:
         """Whether a destination lies in the range in which routes of our protocol number are ours."""

@@ -40,6 +40,9 @@ class _Remembering:
     def __str__(self) -> str:
         return self._text
 
+    def __format__(self, spec: str) -> str:
+        return format(self._text, spec)
+
     def __hash__(self) -> int:
         return self._hash
 

@@ -64,15 +64,16 @@ class Run:
         with contextlib.suppress(RuntimeError):
             threading.Thread(target=import_module, args=(self.afterwards,), daemon=True).start()
         wanted = set(hosts)
+        outcome_of = _remembering(self.outcome_of)
         nornir = self.session.nornir.filter(filter_func=lambda host: _is_in(host, wanted))
         nornir.data.dry_run = dry_run
         nornir.data.reset_failed_hosts()
-        with ProgressProcessor(sys.stderr, title, len(hosts), self.outcome_of) as progress:
+        with ProgressProcessor(sys.stderr, title, len(hosts), outcome_of) as progress:
             bound = functools.partial(task, **parameters)
             result = nornir.with_processors([progress]).run(task=bound, name=title)
         nornir.data.reset_failed_hosts()
         interrupted = bool(getattr(result, "interrupted", False))
-        outcomes = [self.outcome_of(name, host_result) for name, host_result in result.items()]
+        outcomes = [outcome_of(name, host_result) for name, host_result in result.items()]
         if interrupted:
             outcomes += [
                 HostOutcome(host=name, outcome=Outcome.FAILED, reason=_LEFT_BEHIND)
@@ -92,6 +93,18 @@ class Run:
 
             print_results(result)
         return report, result
+
+
+def _remembering(outcome_of: Callable[[str, MultiResult], HostOutcome]) -> Callable[[str, MultiResult], HostOutcome]:
+    """Classify a result once: progress asks while others are waited for, the report in the end."""
+    known: dict[str, tuple[MultiResult, HostOutcome]] = {}
+
+    def remembered(name: str, result: MultiResult) -> HostOutcome:
+        if name not in known or known[name][0] is not result:
+            known[name] = (result, outcome_of(name, result))
+        return known[name][1]
+
+    return remembered
 
 
 def _is_in(host: Host, names: set[str]) -> bool:

@@ -1,6 +1,5 @@
 """Applying a plan: all changes of a host in one remote command, which reads the host anew at its end."""
 
-import re
 import secrets
 from collections.abc import Sequence
 
@@ -34,11 +33,10 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
     known = dict(known_contents(plan)) | {digest(content): content for content in written}
     reading = Reading(nonce, plan, plan.nodes[task.host.name], known)
     answer = run_script(task, apply_script(nonce, changes, reading.script))
-    match = re.search(rf"^@{nonce} apply\n(.*?)\n@{nonce} status\n(\d+)\n", answer.stdout, re.MULTILINE | re.DOTALL)
-    if match is None:
+    said, status = _what_was_said(answer.stdout, nonce)
+    if status is None:
         message = f"the changes did not end (exit status {answer.status}): {last_line(answer.stderr)}"
         raise RemoteCommandError(message)
-    said, status = match[1], int(match[2])
     if status == LOCKED_STATUS:
         message = "another run is changing this host; nothing was changed"
         raise HostConflictError(message)
@@ -47,6 +45,14 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
         raise RemoteCommandError(message)
     state = reading.state_from(answer.stdout)
     return Result(host=task.host, result=state, changed=True)
+
+
+def _what_was_said(answer: str, nonce: str) -> tuple[str, int | None]:
+    """What the steps said and their exit status; no status if the answer ends before it."""
+    _, _, rest = f"\n{answer}".partition(f"\n@{nonce} apply\n")
+    said, frame, rest = rest.partition(f"\n@{nonce} status\n")
+    status, newline, _ = rest.partition("\n")
+    return said, int(status) if frame and newline and status.isdecimal() else None
 
 
 def _what_failed(said: str) -> str:

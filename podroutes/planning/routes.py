@@ -232,6 +232,9 @@ def _settle(wanted: Route, existing: list[Route]) -> Iterator[Change]:
     """Make one destination have exactly the wanted route in its place; `existing` are all routes to it."""
     if len(existing) == 1 and existing[0] == wanted:
         return
+    if not existing:
+        yield _add(wanted)
+        return
     in_place = [route for route in existing if route.metric == wanted.metric]
     settled = next((route for route in in_place if _is_settled(route, wanted)), None)
     replaced = _replaced_by(wanted, in_place) if settled is None else None

@@ -11,6 +11,8 @@ from paramiko.common import cMSG_CHANNEL_REQUEST
 from podroutes.plugins.connections.ssh.transport import SshTransport
 
 READ_BYTES = 1 << 16
+# Any new connection's send buffer takes this much, whether the other side does or not.
+_SENT_AT_ONCE = 1 << 14
 MAX_OUTPUT_BYTES = 64 << 20
 CLOSE_SECONDS = 0.5
 SETTLE_SECONDS = 0.2
@@ -87,12 +89,15 @@ def execute(transport: SshTransport, command: str, stdin: bytes, timeout: float)
     wakeup = _Wakeup()
     channel.in_buffer.set_event(wakeup)
     channel.in_stderr_buffer.set_event(wakeup)
-    # Input has a thread of its own: the host may want its output read first, and a dead network takes nothing at all.
-    threading.Thread(
-        target=_feed, args=(transport, channel, command, stdin), name="podroutes-stdin", daemon=True
-    ).start()
     stdout, stderr = bytearray(), bytearray()
     try:
+        if len(stdin) <= min(_SENT_AT_ONCE, channel.out_window_size):
+            _feed(transport, channel, command, stdin)
+        else:
+            # In a thread of its own: the host may want its output read first, and a dead network takes nothing at all.
+            threading.Thread(
+                target=_feed, args=(transport, channel, command, stdin), name="podroutes-stdin", daemon=True
+            ).start()
         while True:
             wakeup.rearm()
             # Asked before reading: what arrived before the end is still read after it.

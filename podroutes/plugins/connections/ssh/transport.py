@@ -119,6 +119,9 @@ class SshTransport(ServiceRequestingTransport):
         message.get_int()
         self.disconnect_reason = "".join(c for c in message.get_text() if c.isprintable())[:200]
 
+    def _parse_debug(self, message: paramiko.Message) -> None:
+        """What a server says to whom debugs it; paramiko would make a text of it, byte by byte, that nobody sees."""
+
     def close(self) -> None:
         """Close the connection at once; never raises, and takes no longer than its thread needs to notice."""
         # The thread sleeps in recv(): only this wakes it.

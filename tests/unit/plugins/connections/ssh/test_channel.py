@@ -64,6 +64,6 @@ def test_a_connection_that_takes_nothing_is_closed() -> None:
     transport = Clogged(channel)
     began = time.monotonic()
     with pytest.raises(ExecTimeoutError):
-        execute(cast("SshTransport", transport), "true", b"", 0.1)
+        execute(cast("SshTransport", transport), "sh", b"true", 0.1)
     assert transport.closed
     assert time.monotonic() - began < 2
