@@ -5,7 +5,7 @@ forward, the last one is the target, and that one reaches its own pods itself. A
 too: what is wrong with it is a finding, and not that it cuts anything off. Replies go the other way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
@@ -20,12 +20,16 @@ from podroutes.values import Family, IPAddress
 _FORWARD: Final[Mapping[Family, str]] = {4: IPV4_FORWARD, 6: IPV6_FORWARD}
 
 
-def directions(plan: NetworkPlan, states: Mapping[str, HostState]) -> tuple[Direction, ...]:
+def directions(
+    plan: NetworkPlan, states: Mapping[str, HostState], among: Container[str] | None = None
+) -> tuple[Direction, ...]:
     """Judge every direction between a node and a worker.
 
     Args:
         plan: The cluster's network.
         states: What was read, by host; a node without a state is not known.
+        among: Names of the nodes that are asked for, as source and as target; None for all. Packets go through the
+            others all the same.
 
     Returns:
         One for each ordered pair of a node and another node that is a worker, in the inventory's order.
@@ -35,11 +39,13 @@ def directions(plan: NetworkPlan, states: Mapping[str, HostState]) -> tuple[Dire
     goals: dict[str, list[_Goal]] = {worker.name: [] for worker in plan.workers}
     for route in plan.pod_routes:
         goals[route.worker].append(_Goal.of(route, machines.get(route.worker)))
+    targets = [worker for worker in plan.workers if among is None or worker.name in among]
     return tuple(
         network.direction(source, target, goals[target.name])
         for source in plan.nodes.values()
-        for target in plan.workers
-        if source.name != target.name
+        if among is None or source.name in among
+        for target in targets
+        if source is not target
     )
 
 
@@ -121,11 +127,13 @@ class _Network:
         if unread:
             reason = f"{' and '.join(unread)} could not be read"
             return Direction(source=source.name, target=target.name, state="unknown", reason=reason)
-        found = [self._obstacle(self.machines[source.name], target.name, goal) for goal in goals]
-        obstacles = sorted((one for one in found if one is not None), key=lambda one: one.cause == "")
-        if not obstacles:
+        worst: _Obstacle | None = None
+        for goal in goals:
+            found = self._obstacle(self.machines[source.name], target.name, goal)
+            if found is not None and (worst is None or (not worst.cause and found.cause)):
+                worst = found
+        if worst is None:
             return Direction(source=source.name, target=target.name, state="ok")
-        worst = obstacles[0]
         state: Literal["cut", "unknown"] = "cut" if worst.cause else "unknown"
         return Direction(source=source.name, target=target.name, state=state, cause=worst.cause, reason=worst.reason)
 
@@ -137,19 +145,19 @@ class _Network:
     def _on_the_way(self, source: _Machine, target: str, goal: _Goal) -> _Obstacle | None:
         """Follow a packet until it is at the target."""
         at = source
-        passed = {source.name}
+        passed: set[str] = set()
         while True:
             after = self._next(at, goal)
             if isinstance(after, _Obstacle):
                 return after
             if after == target:
                 return None
+            passed.add(at.name)
             if after in passed:
                 return _Obstacle("no route", f"{at.name} sends {goal.destination} back to {after}, in a circle")
             if after not in self.machines:
                 way = f"{at.name} sends {goal.destination} through {after}"
                 return _Obstacle("", f"{way}, which was not read")
-            passed.add(after)
             at = self.machines[after]
             if not at.forwards(goal.family):
                 way = f"{source.name} sends {goal.destination} through {at.name}"

@@ -24,8 +24,7 @@ def judge(session: Session, states: Mapping[str, HostState]) -> tuple[Direction,
         session: What the check works with.
         states: What was read, by host.
     """
-    asked = set(session.hosts)
-    return tuple(one for one in directions(session.plan, states) if {one.source, one.target} <= asked)
+    return directions(session.plan, states, among=set(session.hosts))
 
 
 def remember(report: RunReport, path: Path | None) -> tuple[RunReport, PodRoutesError | None]:

@@ -91,7 +91,9 @@ def execute(transport: SshTransport, command: str, stdin: bytes, timeout: float)
     channel.in_stderr_buffer.set_event(wakeup)
     stdout, stderr = bytearray(), bytearray()
     try:
-        if len(stdin) <= min(_SENT_AT_ONCE, channel.out_window_size):
+        if len(stdin) <= _SENT_AT_ONCE:
+            # The host says how much it takes when it has begun.
+            channel.settimeout(max(0.001, deadline - time.monotonic()))
             _feed(transport, channel, command, stdin)
         else:
             # In a thread of its own: the host may want its output read first, and a dead network takes nothing at all.

@@ -58,12 +58,29 @@ def test_a_connection_that_is_just_dying_is_no_signal() -> None:
         execute(cast("SshTransport", transport), "true", b"", 5)
 
 
+class Reluctant(Transport):
+    """Takes messages, but never says how much input it will take."""
+
+    def _send_user_message(self, message: paramiko.Message) -> None:
+        pass
+
+
+@pytest.mark.parametrize("size", [4, 20_000])
+def test_a_host_that_takes_no_input_is_given_up_in_time(size: int) -> None:
+    channel = paramiko.Channel(0)
+    channel.active = True
+    began = time.monotonic()
+    with pytest.raises(ExecTimeoutError):
+        execute(cast("SshTransport", Reluctant(channel)), "sh", b"x" * size, 0.1)
+    assert time.monotonic() - began < 2
+
+
 def test_a_connection_that_takes_nothing_is_closed() -> None:
     channel = paramiko.Channel(0)
     channel.active = True
     transport = Clogged(channel)
     began = time.monotonic()
     with pytest.raises(ExecTimeoutError):
-        execute(cast("SshTransport", transport), "sh", b"true", 0.1)
+        execute(cast("SshTransport", transport), "sh", b" " * 20_000 + b"true", 0.1)
     assert transport.closed
     assert time.monotonic() - began < 2

@@ -1,0 +1,61 @@
+"""Mappings that are nearly the same for many hosts, kept nearly once."""
+
+from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Shared(Mapping[K, V], Generic[K, V]):
+    """A mapping as another one and what differs.
+
+    Args:
+        usual: The other one; must never change.
+        given: What this one is to hold; no value of it may be None.
+    """
+
+    __slots__ = ("_count", "_own", "_usual")
+
+    def __init__(self, usual: Mapping[K, V], given: Mapping[K, V]) -> None:
+        self._usual = usual
+        # None stands for a key that only the other one has.
+        self._own = {key: given.get(key) for key in usual.keys() | given.keys() if usual.get(key) is not given.get(key)}
+        self._count = len(given)
+
+    @property
+    def differences(self) -> int:
+        """Number of keys that differ."""
+        return len(self._own)
+
+    def __getitem__(self, key: K) -> V:
+        value = self._own[key] if key in self._own else self._usual[key]
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __iter__(self) -> Iterator[K]:
+        yield from (key for key in self._usual if key not in self._own)
+        yield from (key for key, value in self._own.items() if value is not None)
+
+    def __len__(self) -> int:
+        return self._count
+
+
+class Sharing(Generic[K, V]):
+    """Makes mappings share what they have in common with one of the first of them."""
+
+    def __init__(self) -> None:
+        self._usual: Mapping[K, V] = {}
+
+    def share(self, given: Mapping[K, V]) -> Mapping[K, V]:
+        """The same mapping, in less memory if it is nearly as others are.
+
+        Args:
+            given: Must not change from now on.
+        """
+        shared = Shared(self._usual, given)
+        if 2 * shared.differences < len(given):
+            return shared
+        self._usual = given
+        return given
