@@ -29,7 +29,7 @@ _NOT_THERE: Final = frozenset({"route-missing", "route-wrong-next-hop", "route-w
 
 
 def find_drift(
-    work: Provisioning, node: Node, state: HostState, planned: HostPlan | None = None
+    work: Provisioning, node: Node, state: HostState, planned: HostPlan | None = None, wanted: Wanted | None = None
 ) -> tuple[Finding, ...]:
     """Compare a host with what it should have.
 
@@ -38,20 +38,23 @@ def find_drift(
         node: The host.
         state: What was read.
         planned: What provisioning plans for that state, where that is known already.
+        wanted: The routes that the host should have, likewise.
 
     Returns:
         The findings: conflicts first, then as provisioning would mend them, then what it leaves alone.
     """
-    plan = _plan(work, node, state, planned)
-    findings = [*findings_of(plan, conflict="plan-conflict"), *_more(work, node, state, plan)]
+    if wanted is None:
+        wanted = wanted_routes(work.plan, node, state)
+    plan = _plan(work, node, state, planned, wanted)
+    findings = [*findings_of(plan, conflict="plan-conflict"), *_more(work, node, state, plan, wanted)]
     return tuple({finding.key: finding for finding in findings}.values())
 
 
-def _plan(work: Provisioning, node: Node, state: HostState, planned: HostPlan | None) -> HostPlan:
+def _plan(work: Provisioning, node: Node, state: HostState, planned: HostPlan | None, wanted: Wanted) -> HostPlan:
     if node.routes_service:
-        return work.plan_host(node, state) if planned is None else planned
+        return work.plan_host(node, state, wanted) if planned is None else planned
     # Taking the unit away takes its routes along, so provisioning puts all of them back: they are not missing now.
-    return plan_forwarding(work.plan, state) + plan_routes(work.plan, node, state)
+    return plan_forwarding(work.plan, state) + plan_routes(work.plan, node, state, wanted)
 
 
 def findings_of(plan: HostPlan, *, conflict: str) -> Iterator[Finding]:
@@ -84,11 +87,10 @@ def _finding(change: Change) -> Finding:
     return new_finding(change.drift, change.subject, message, expected=change.after, found=change.before)
 
 
-def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan) -> Iterator[Finding]:
+def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan, wanted: Wanted) -> Iterator[Finding]:
     for message in plan.unmet:
         yield new_finding("forwarding-not-kept", message.partition(" ")[0], message)
     yield from _unit_findings(work, node, state, plan)
-    wanted = wanted_routes(work.plan, node, state)
     if not plan.conflicts:
         told = {change.subject for change in plan.changes if change.drift}
         yield from _shadowed(work, node, state, wanted, told)

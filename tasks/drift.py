@@ -12,6 +12,7 @@ from podroutes.host_state import HostState
 from podroutes.network_plan import Node
 from podroutes.outcomes import HostOutcome, Outcome
 from podroutes.planning.host import Provisioning
+from podroutes.planning.routes import wanted_routes
 from podroutes.routes import Lookup
 from podroutes.shared import Sharing
 from podroutes.values import IPAddress
@@ -77,8 +78,9 @@ def _check_machine(task: Task, work: Provisioning, node: Node, checked: Checked)
     checked.commands = 1
     state = take_state(task.run(collect_facts, plan=work.plan))
     checked.state = state
-    planned = work.plan_host(node, state)
-    checked.findings = find_drift(work, node, state, planned)
+    wanted = wanted_routes(work.plan, node, state)
+    planned = work.plan_host(node, state, wanted)
+    checked.findings = find_drift(work, node, state, planned, wanted)
     checked.changes = planned.changes
     if not planned.changes:
         checked.state = replace(state, files={}, lookups=_LOOKUPS.share(state.lookups))

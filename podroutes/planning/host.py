@@ -6,7 +6,7 @@ from podroutes.changes import HostPlan
 from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
 from podroutes.planning.forwarding import plan_forwarding, plan_forwarding_removal
-from podroutes.planning.routes import plan_routes, plan_routes_removal, unmet_lookups, wanted_routes
+from podroutes.planning.routes import Wanted, plan_routes, plan_routes_removal, unmet_lookups, wanted_routes
 from podroutes.planning.routes_service import ServiceFiles, plan_routes_service, plan_routes_service_removal
 from podroutes.routes import PROTOCOL
 
@@ -23,10 +23,17 @@ class Provisioning:
     plan: NetworkPlan
     files: ServiceFiles
 
-    def plan_host(self, node: Node, state: HostState) -> HostPlan:
-        """Plan everything that one host needs."""
+    def plan_host(self, node: Node, state: HostState, wanted: Wanted | None = None) -> HostPlan:
+        """Plan everything that one host needs.
+
+        Args:
+            node: The host.
+            state: What was read.
+            wanted: The routes that it should have, where they are computed already.
+        """
         forwarding = plan_forwarding(self.plan, state)
-        wanted = wanted_routes(self.plan, node, state)
+        if wanted is None:
+            wanted = wanted_routes(self.plan, node, state)
         routes = plan_routes(self.plan, node, state, wanted)
         service = plan_routes_service(self.plan, node, state, self.files, wanted)
         if node.routes_service or not service.changes:

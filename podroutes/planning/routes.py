@@ -123,15 +123,12 @@ def wanted_routes(plan: NetworkPlan, node: Node, state: HostState) -> Wanted:
         link = device.link
         if link is None:
             continue
-        ordinary = _is_ordinary(plan, node, link, state, family=family, connected=connected)
-        for pod_route in plan.routes_for(node):
-            if pod_route.family != family:
-                continue
-            problem = "" if ordinary else _refusal(pod_route, link, state, connected.get(pod_route.destination))
-            if problem:
-                problems.append(problem)
-            else:
-                routes.append(_kernel_route(pod_route.destination, pod_route.next_hop, link.name))
+        pod_routes = [pod_route for pod_route in plan.routes_for(node) if pod_route.family == family]
+        if not _is_ordinary(plan, node, link, state, family=family, connected=connected):
+            refusals = [_refusal(one, link, state, connected.get(one.destination)) for one in pod_routes]
+            problems += [refusal for refusal in refusals if refusal]
+            pod_routes = [one for one, refusal in zip(pod_routes, refusals, strict=True) if not refusal]
+        routes += [_kernel_route(one.destination, one.next_hop, link.name) for one in pod_routes]
     return Wanted(tuple(routes), tuple(problems))
 
 
