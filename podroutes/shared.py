@@ -19,8 +19,9 @@ class Shared(Mapping[K, V], Generic[K, V]):
 
     def __init__(self, usual: Mapping[K, V], given: Mapping[K, V]) -> None:
         self._usual = usual
+        self._own: dict[K, V | None] = {key: value for key, value in given.items() if usual.get(key) is not value}
         # None stands for a key that only the other one has.
-        self._own = {key: given.get(key) for key in usual.keys() | given.keys() if usual.get(key) is not given.get(key)}
+        self._own.update(dict.fromkeys(set(usual) - set(given)))
         self._count = len(given)
 
     @property
