@@ -66,7 +66,8 @@ remove() {
     rmdir --ignore-fail-on-non-empty @FOLDERS@ 2>/dev/null || true
 }
 route_batch() {
-    error=$(printf '%s' "$1" | ip -batch - 2>&1) && return 0
+    # What `ip` does not read any more is no error of its own.
+    error=$(printf '%s' "$1" 2>/dev/null | ip -batch - 2>&1) && return 0
     printf '%s\n' "$error" | head -n 1
     # `ip` stops at the line that fails; those before it are taken back, the last one first.
     failed=$(printf '%s\n' "$error" | sed -n 's/^Command failed .*:\([0-9][0-9]*\)$/\1/p')

@@ -261,6 +261,19 @@ def test_a_refused_route_takes_back_those_before_it_and_only_those(sandbox: Sand
     assert sandbox.log("ip") == [command.do for command in done] + [command.undo for command in reversed(done)]
 
 
+def test_a_long_batch_that_is_refused_early_says_what_ip_said_and_nothing_else(sandbox: Sandbox) -> None:
+    routes = [RouteCommand(f"route replace 10.200.{n}.0/24 {'x' * 400}", f"route del {n}") for n in range(256)]
+    sandbox.path("refuse").write_text(f"^{re.escape(routes[0].do)}$\n")
+    said, status = sandbox.run([change(command) for command in routes])
+    assert (said[0], said[-2:], len(said), status) == (
+        "> change 256 routes",
+        ["RTNETLINK answers: Network is unreachable", "none of the route changes was kept"],
+        3,
+        1,
+    )
+    assert sandbox.log("ip") == []
+
+
 def test_what_could_not_be_taken_back_is_said(sandbox: Sandbox) -> None:
     refused = [re.escape(ROUTES[2].do), re.escape(ROUTES[0].undo)]
     sandbox.path("refuse").write_text("".join(f"^{line}$\n" for line in refused))
