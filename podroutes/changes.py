@@ -1,14 +1,14 @@
 """A change to a host: what differs, why it is changed, and the steps that change it."""
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
 
 Layer = Literal["forwarding", "routes", "routes_service", "subnet", "ports"]
 Action = Literal["add", "replace", "remove", "set", "write", "enable", "disable", "start", "reload", "restore"]
 
 
-@dataclass(frozen=True)
-class WriteFile:
+class WriteFile(Struct, frozen=True):
     """Write a whole file: temporary file, owner root, mode, rename.
 
     Attributes:
@@ -22,31 +22,27 @@ class WriteFile:
     content: str
 
 
-@dataclass(frozen=True)
-class KeepCopy:
+class KeepCopy(Struct, frozen=True):
     """Keep a copy of a file that was there before, with its owner and mode; never over an earlier copy."""
 
     path: str
     copy: str
 
 
-@dataclass(frozen=True)
-class PutBack:
+class PutBack(Struct, frozen=True):
     """Put a kept copy back in its place, with its owner and mode."""
 
     copy: str
     path: str
 
 
-@dataclass(frozen=True)
-class RemoveFile:
+class RemoveFile(Struct, frozen=True):
     """Remove a file, and its folder if that is empty then and is one of ours."""
 
     path: str
 
 
-@dataclass(frozen=True)
-class SetSysctl:
+class SetSysctl(Struct, frozen=True):
     """Set a kernel parameter now.
 
     Attributes:
@@ -58,16 +54,14 @@ class SetSysctl:
     value: str
 
 
-@dataclass(frozen=True)
-class RouteCommand:
+class RouteCommand(Struct, frozen=True):
     """One line of an `ip -batch`, and the line that takes it back."""
 
     do: str
     undo: str
 
 
-@dataclass(frozen=True)
-class Systemctl:
+class Systemctl(Struct, frozen=True):
     """One call of `systemctl`."""
 
     arguments: tuple[str, ...]
@@ -76,8 +70,7 @@ class Systemctl:
 Step = WriteFile | KeepCopy | PutBack | RemoveFile | SetSysctl | RouteCommand | Systemctl
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True):
     """One difference between what a host has and what it should have.
 
     Attributes:
@@ -97,12 +90,15 @@ class Change:
     before: str
     after: str
     reason: str
-    steps: tuple[Step, ...] = field(repr=False)
+    steps: tuple[Step, ...]
     drift: str = ""
 
+    def __repr__(self) -> str:
+        """Without its steps, which hold whole files."""
+        return f"Change({self.layer!r}, {self.action!r}, {self.subject!r}, {self.before!r}, {self.after!r})"
 
-@dataclass(frozen=True)
-class HostPlan:
+
+class HostPlan(Struct, frozen=True):
     """What a host needs.
 
     Attributes:

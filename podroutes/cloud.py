@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
 
+from msgspec import Struct
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -143,8 +144,7 @@ class RouterState(_Model):
         return self.name or self.id
 
 
-@dataclass(frozen=True)
-class CloudState:
+class CloudState(Struct, frozen=True, dict=True):
     """Everything that planning needs of a cloud.
 
     Attributes:

@@ -5,16 +5,18 @@ forward, the last one is the target, and that one reaches its own pods itself. A
 too: what is wrong with it is a finding, and not that it cuts anything off. Replies go the other way.
 """
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Set
 from functools import cached_property
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from podroutes.findings import Direction
 from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node, PodRoute
 from podroutes.planning.forwarding import IPV4_FORWARD, IPV6_FORWARD
 from podroutes.planning.routes import find_device, own_pod_hijacks
+from podroutes.routes import Lookup
 from podroutes.values import Family, IPAddress
 
 _FORWARD: Final[Mapping[Family, str]] = {4: IPV4_FORWARD, 6: IPV6_FORWARD}
@@ -35,22 +37,23 @@ def directions(
         One for each ordered pair of a node and another node that is a worker, in the inventory's order.
     """
     machines = {name: _Machine(plan, plan.nodes[name], state) for name, state in states.items()}
-    network = _Network(plan, machines)
-    goals: dict[str, list[_Goal]] = {worker.name: [] for worker in plan.workers}
-    for route in plan.pod_routes:
-        goals[route.worker].append(_Goal.of(route, machines.get(route.worker)))
+    network = _Network(plan, machines, tuple(_Goal.of(route, machines.get(route.worker)) for route in plan.pod_routes))
     targets = [worker for worker in plan.workers if among is None or worker.name in among]
-    return tuple(
-        network.direction(source, target, goals[target.name])
-        for source in plan.nodes.values()
-        if among is None or source.name in among
-        for target in targets
-        if source is not target
-    )
+    found: list[Direction] = []
+    for source in plan.nodes.values():
+        if among is None or source.name in among:
+            astray = network.astray(source)
+            found += [
+                network.direction(source, target)
+                if target.name in astray
+                else Direction(source=source.name, target=target.name, state="ok")
+                for target in targets
+                if source is not target
+            ]
+    return tuple(found)
 
 
-@dataclass(frozen=True)
-class _Obstacle:
+class _Obstacle(Struct, frozen=True):
     """Why packets do not arrive; without a cause, why nobody knows whether they do."""
 
     cause: Literal["", "no route", "no carrier", "forwarding off", "own pods hijacked"]
@@ -72,6 +75,14 @@ class _Machine:
     def forwards(self, family: Family) -> bool:
         return self._forwards[family]
 
+    def forwards_own(self, family: Family) -> bool:
+        """Whether its own packets leave it: those of a worker's pods are forwarded, too."""
+        return not self.is_worker or self._forwards[family]
+
+    def sends(self, family: Family) -> bool:
+        """Whether its own packets leave it on the device that is meant for them."""
+        return self.forwards_own(family) and self.state.links[self.devices[family]].carrier
+
     @cached_property
     def hijacked(self) -> frozenset[str]:
         """Its own pod CIDRs that its kernel sends through a next hop: the first route with the lowest metric does."""
@@ -85,12 +96,12 @@ class _Machine:
         return frozenset(chosen)
 
 
-@dataclass(frozen=True)
-class _Goal:
+class _Goal(Struct, frozen=True):
     """A worker's pod CIDR as the goal of packets: what is the same wherever they come from."""
 
+    target: str
     destination: str
-    next_hop: str
+    next_hop: IPAddress
     family: Family
     probe: IPAddress
     at_target: _Obstacle | None
@@ -98,13 +109,26 @@ class _Goal:
     @classmethod
     def of(cls, route: PodRoute, target: _Machine | None) -> "_Goal":
         obstacle = None if target is None else _at_target(target, route)
-        return cls(str(route.destination), str(route.next_hop), route.family, route.probe, obstacle)
+        return cls(route.worker, str(route.destination), route.next_hop, route.family, route.probe, obstacle)
 
 
-@dataclass(frozen=True)
-class _Network:
+class _Network(Struct, frozen=True, dict=True):
     plan: NetworkPlan
     machines: Mapping[str, _Machine]
+    goals: tuple[_Goal, ...]
+
+    @cached_property
+    def goals_of(self) -> Mapping[str, list[_Goal]]:
+        """The pod CIDRs of each worker."""
+        goals: dict[str, list[_Goal]] = {worker.name: [] for worker in self.plan.workers}
+        for goal in self.goals:
+            goals[goal.target].append(goal)
+        return goals
+
+    @cached_property
+    def unread(self) -> Set[str]:
+        """Workers that nothing is known of."""
+        return {worker.name for worker in self.plan.workers} - self.machines.keys()
 
     @cached_property
     def owners(self) -> dict[IPAddress, str]:
@@ -122,13 +146,32 @@ class _Network:
                         owners.setdefault(own.ip, name)
         return owners
 
-    def direction(self, source: Node, target: Node, goals: list[_Goal]) -> Direction:
+    def astray(self, source: Node) -> Set[str]:
+        """Workers that may not get a node's packets: all whom it does not send them to itself, on its usual device.
+
+        These are few in a cluster that is nearly right, so that only theirs need be followed.
+        """
+        machine = self.machines.get(source.name)
+        if machine is None:
+            return self.goals_of.keys()
+        devices = {family: name for family, name in machine.devices.items() if machine.sends(family)}
+        lookups = machine.state.lookups
+        astray = {
+            goal.target
+            for goal in self.goals
+            if goal.at_target is not None
+            or (device := devices.get(goal.family)) is None
+            or lookups.get(goal.probe) != Lookup(goal.probe, goal.next_hop, device)
+        }
+        return astray | self.unread
+
+    def direction(self, source: Node, target: Node) -> Direction:
         unread = [node.name for node in (source, target) if node.name not in self.machines]
         if unread:
             reason = f"{' and '.join(unread)} could not be read"
             return Direction(source=source.name, target=target.name, state="unknown", reason=reason)
         worst: _Obstacle | None = None
-        for goal in goals:
+        for goal in self.goals_of[target.name]:
             found = self._obstacle(self.machines[source.name], target.name, goal)
             if found is not None and (worst is None or (not worst.cause and found.cause)):
                 worst = found
@@ -138,7 +181,7 @@ class _Network:
         return Direction(source=source.name, target=target.name, state=state, cause=worst.cause, reason=worst.reason)
 
     def _obstacle(self, source: _Machine, target: str, goal: _Goal) -> _Obstacle | None:
-        if source.is_worker and not source.forwards(goal.family):
+        if not source.forwards_own(goal.family):
             return _Obstacle("forwarding off", f"{source.name} does not forward")
         return self._on_the_way(source, target, goal) or goal.at_target
 

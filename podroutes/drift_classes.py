@@ -1,8 +1,9 @@
 """Everything that can differ, each kind with a stable code; the documentation's pages are made from this table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 # Where a difference is: in what the kernel does now, in what is kept on the host for its next boot, in the cloud's API;
 # or the host could not be looked at.
@@ -12,8 +13,7 @@ Severity = Literal["drift", "notice"]
 PROVISION: Final = "python runbooks/provision.py --limit HOST"
 
 
-@dataclass(frozen=True)
-class DriftClass:
+class DriftClass(Struct, frozen=True):
     """A kind of difference.
 
     Attributes:

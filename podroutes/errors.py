@@ -21,7 +21,8 @@ The message of each is one line that a person can act on; the cause stays attach
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 class PodRoutesError(Exception):
@@ -32,8 +33,7 @@ class UsageError(PodRoutesError):
     """The command line, or a file that it names, is wrong."""
 
 
-@dataclass(frozen=True, order=True)
-class Problem:
+class Problem(Struct, frozen=True, order=True):
     """One thing that is wrong in an inventory.
 
     Attributes:

@@ -10,10 +10,11 @@ import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from msgspec import Meta, Struct
+from msgspec.json import Decoder
 
 from podroutes.errors import FactsError
 from podroutes.host_state import (
@@ -33,7 +34,7 @@ from podroutes.host_state import (
     UnitState,
 )
 from podroutes.routes import parse_lookups, parse_routes
-from podroutes.values import Family, IPAddress, parse_address, parse_interface_name
+from podroutes.values import Family, IPAddress, IPNetwork, parse_address, parse_interface_name
 
 FILE_PATHS: Final = (
     SCRIPT_PATH,
@@ -257,26 +258,22 @@ def _split_network(text: str) -> tuple[str, str, str]:
     return "\n".join(lines[:at]), lines[at], "\n".join(lines[at + 1 :])
 
 
-class _IpAddressInfo(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
+class _IpAddressInfo(Struct):
     family: str
     local: str | None = None
-    prefixlen: Annotated[int, Field(ge=0, le=128)] = 0
+    prefixlen: Annotated[int, Meta(ge=0, le=128)] = 0
 
 
-class _IpLink(BaseModel):
+class _IpLink(Struct):
     """One element of `ip -j address show`."""
 
-    model_config = ConfigDict(extra="ignore")
-
-    ifname: Annotated[str, BeforeValidator(parse_interface_name)]
+    ifname: str
     flags: list[str] = []
     mtu: int = 0
     addr_info: list[_IpAddressInfo] = []
 
 
-_LINKS = TypeAdapter(list[_IpLink])
+_LINKS: Final = Decoder(list[_IpLink])
 
 
 def parse_links(text: str) -> dict[str, Link]:
@@ -289,8 +286,8 @@ def parse_links(text: str) -> dict[str, Link]:
         FactsError: It is not that.
     """
     try:
-        return {item.ifname: _link(item) for item in _LINKS.validate_json(text)}
-    except (ValidationError, ValueError) as error:
+        return {item.ifname: _link(item) for item in _LINKS.decode(text)}
+    except (ValueError, RecursionError) as error:
         message = f"`ip -j address` printed what can't be understood: {str(error).splitlines()[0]}"
         raise FactsError(message) from error
 
@@ -301,14 +298,24 @@ def _link(item: _IpLink) -> Link:
         for info in item.addr_info
         if info.family in ("inet", "inet6") and info.local is not None
     )
-    return Link(item.ifname, "UP" in item.flags, "LOWER_UP" in item.flags, item.mtu, addresses)
+    return Link(parse_interface_name(item.ifname), "UP" in item.flags, "LOWER_UP" in item.flags, item.mtu, addresses)
 
 
 # The host is read again after a change; `lo` is everybody's.
 @lru_cache(1 << 12)
 def _address(local: str, length: int) -> InterfaceAddress:
     address = parse_address(local)
-    return InterfaceAddress(address, ip_network(f"{address}/{length}", strict=False))
+    host_bits = address.max_prefixlen - length
+    if host_bits < 0:
+        message = f"{local} has a mask of {length} bits"
+        raise ValueError(message)
+    return InterfaceAddress(address, _network(address.version, int(address) >> host_bits << host_bits, length))
+
+
+# Most hosts are on the same networks, and every link has fe80::/64.
+@lru_cache(1 << 12)
+def _network(version: int, start: int, length: int) -> IPNetwork:
+    return IPv4Network((start, length)) if version == 4 else IPv6Network((start, length))
 
 
 def parse_sysctls(text: str) -> dict[str, str]:

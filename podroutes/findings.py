@@ -65,7 +65,8 @@ class HealedFinding(BaseModel):
     since: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Nobody changes one; but frozen, it would take five times as long to make.
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class Direction:
     """Whether packets from one node's pods, or from the node, get to another's pods, by what the hosts have.
 

@@ -7,10 +7,11 @@ known of it. The rollback journal makes a run's record whole or absent, in one f
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from podroutes.errors import LockHeldError, PodRoutesError, UsageError
 from podroutes.findings import Finding, HealedFinding
@@ -39,8 +40,7 @@ _SCHEMA: Final = (
 )
 
 
-@dataclass(frozen=True)
-class PastFinding:
+class PastFinding(Struct, frozen=True):
     """A finding as the history keeps it.
 
     Attributes:
@@ -60,8 +60,7 @@ class PastFinding:
     healed: datetime | None = None
 
 
-@dataclass(frozen=True)
-class PastRun:
+class PastRun(Struct, frozen=True):
     """A run as the history keeps it.
 
     Attributes:

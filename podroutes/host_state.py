@@ -1,9 +1,10 @@
 """What one host really has, typed: everything that planning looks at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+
+from msgspec import Struct
 
 from podroutes.routes import Lookup, Route
 from podroutes.values import Family, IPAddress, IPNetwork
@@ -27,16 +28,14 @@ SYSCTL_PATH: Final = "/etc/sysctl.d/90-kubernetes-pod-routes.conf"
 MARKER: Final = "Managed by pod-routes"
 
 
-@dataclass(frozen=True)
-class InterfaceAddress:
+class InterfaceAddress(Struct, frozen=True):
     """An address on an interface, with the network that is on its link."""
 
     ip: IPAddress
     network: IPNetwork
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(Struct, frozen=True):
     """A network interface.
 
     Attributes:
@@ -54,8 +53,7 @@ class Link:
     addresses: tuple[InterfaceAddress, ...]
 
 
-@dataclass(frozen=True)
-class FileState:
+class FileState(Struct, frozen=True):
     """A file on the host.
 
     Attributes:
@@ -78,8 +76,7 @@ class FileState:
         return self.regular and MARKER in self.content
 
 
-@dataclass(frozen=True)
-class UnitState:
+class UnitState(Struct, frozen=True):
     """A systemd unit, as `systemctl show` gives it.
 
     Attributes:
@@ -99,8 +96,7 @@ class UnitState:
     result: str = ""
 
 
-@dataclass(frozen=True)
-class SysctlSetting:
+class SysctlSetting(Struct, frozen=True):
     """A line of a sysctl.d file, in the order in which systemd-sysctl applies them at boot."""
 
     path: str
@@ -108,8 +104,7 @@ class SysctlSetting:
     value: str
 
 
-@dataclass(frozen=True)
-class HostState:
+class HostState(Struct, frozen=True, dict=True):
     """Everything that was read from a host in one remote command.
 
     Attributes:

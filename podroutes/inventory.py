@@ -5,10 +5,10 @@ The names are Kubernetes' own where it has one (`--cluster-cidr`, `--node-cidr-m
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal, TypeVar
 
+from msgspec import Struct
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -207,8 +207,7 @@ CLOUD_KEYS: Final = frozenset(CloudData.model_fields)
 _ONLY_ON_HOSTS: Final = frozenset({"pod_index", "internal_ips", "pod_cidrs"})
 
 
-@dataclass(frozen=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """Where something is written: a host, a group or the defaults, in a file.
 
     Attributes:
@@ -224,8 +223,7 @@ class Holder:
         return Problem(self.file, self.name, key, message)
 
 
-@dataclass(frozen=True)
-class HostEntry:
+class HostEntry(Struct, frozen=True):
     """A host as the inventory gives it, before anything is checked.
 
     Attributes:

@@ -1,11 +1,13 @@
 """The cluster's network as it should be: who the machines are, and which pod CIDR is behind which of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Literal
 
+from msgspec import Struct, field
+
+from podroutes.routes import DEFAULT_METRIC, PROTOCOL, Route
 from podroutes.values import (
     Family,
     IPAddress,
@@ -20,8 +22,7 @@ from podroutes.values import (
 Role = Literal["controller", "worker"]
 
 
-@dataclass(frozen=True)
-class PodRoute:
+class PodRoute(Struct, frozen=True, dict=True):
     """A route that machines should have: a worker's pod CIDR through that worker.
 
     Attributes:
@@ -39,14 +40,25 @@ class PodRoute:
         """4 or 6."""
         return family_of(self.destination)
 
+    def on(self, dev: str) -> Route:
+        """The kernel's route that it is on a device; the same object for all hosts whose device has that name."""
+        route = self._on.get(dev)
+        if route is None:
+            metric = DEFAULT_METRIC[self.family]
+            route = self._on[dev] = Route(self.destination, self.next_hop, dev, PROTOCOL, metric)
+        return route
+
+    @cached_property
+    def _on(self) -> dict[str, Route]:
+        return {}
+
     @cached_property
     def probe(self) -> IPAddress:
         """An address inside the pod CIDR, the first usable one, to ask the kernel about."""
         return parse_address(str(self.destination[1 if self.destination.num_addresses > 1 else 0]))
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(Struct, frozen=True):
     """A machine of the cluster.
 
     Attributes:
@@ -74,8 +86,7 @@ class Node:
         return next((ip for ip in self.internal_ips if ip.version == family), None)
 
 
-@dataclass(frozen=True)
-class Cloud:
+class Cloud(Struct, frozen=True):
     """An OpenStack cloud that the machines run in.
 
     Attributes:
@@ -101,8 +112,7 @@ class Cloud:
     manage_routes: bool = True
 
 
-@dataclass(frozen=True)
-class NetworkPlan:
+class NetworkPlan(Struct, frozen=True, dict=True):
     """The whole cluster's network, checked.
 
     Attributes:

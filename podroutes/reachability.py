@@ -6,8 +6,10 @@ so the routing tables are judged first; and an address of the machine itself ans
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
+
+from msgspec import Struct
 
 from podroutes.errors import FactsError
 from podroutes.findings import Cause, Direction, Finding, PingAnswer, new_finding
@@ -27,8 +29,7 @@ _SECONDS: Final = 1
 _COUNT: Final = 2
 
 
-@dataclass(frozen=True)
-class Gateway:
+class Gateway(Struct, frozen=True):
     """A worker's own address in its pod CIDR.
 
     Attributes:
@@ -40,8 +41,7 @@ class Gateway:
     mtu: int
 
 
-@dataclass(frozen=True)
-class Ping:
+class Ping(Struct, frozen=True):
     """A pair of gateways to ping between.
 
     Attributes:
@@ -57,8 +57,7 @@ class Ping:
     payload: int
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What became of a ping: whether small packets, and full ones, were answered."""
 
     target: str

@@ -1,13 +1,12 @@
 """The kernel's routes: the model, and the parsers of what `ip -j` prints."""
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from msgspec import Meta, Raw, Struct
+from msgspec.json import Decoder
 
 from podroutes.errors import FactsError
 from podroutes.values import (
@@ -49,7 +48,6 @@ _PROTOCOLS: Final[Mapping[str, int]] = {
 }
 # What people know by name; any `ip` takes a number for the others.
 _PROTOCOL_NAMES: Final = {number: name for name, number in _PROTOCOLS.items() if number in (0, 1, 2, 3, 4, 9, 16)}
-_BLANKS: Final = re.compile(r"\s*")
 _NUMBER: Final = re.compile(r"[0-9]{1,3}")
 _PROTOCOL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,31}")
 KERNEL: Final = 2
@@ -77,8 +75,7 @@ LINK_SCOPE: Final = 253
 DEFAULT_METRIC: Final[Mapping[Family, int]] = {4: 0, 6: 1024}
 
 
-@dataclass(frozen=True, slots=True)
-class NextHop:
+class NextHop(Struct, frozen=True):
     """One of a route's several next hops."""
 
     via: IPAddress | None
@@ -99,8 +96,7 @@ class NextHop:
         return " ".join([*parts, "onlink"] if self.onlink else parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """A route of the kernel's main table.
 
     Attributes:
@@ -171,8 +167,7 @@ class Route:
         return self.selector
 
 
-def _destination(value: object, family: Family) -> IPNetwork:
-    text = str(value)
+def _destination(text: str, family: Family) -> IPNetwork:
     if text == "default":
         text = "0.0.0.0/0" if family == 4 else "::/0"
     if "/" not in text:
@@ -180,7 +175,7 @@ def _destination(value: object, family: Family) -> IPNetwork:
     return parse_network(text)
 
 
-def _protocol(value: object) -> int:
+def _protocol(value: str | int) -> int:
     text = str(value)
     if _NUMBER.fullmatch(text) is not None and int(text) <= 255:
         return int(text)
@@ -190,7 +185,7 @@ def _protocol(value: object) -> int:
     return _PROTOCOLS.get(text, 0)
 
 
-def _scope(value: object) -> int:
+def _scope(value: str | int) -> int:
     text = str(value)
     if _NUMBER.fullmatch(text) is not None and int(text) <= 255:
         return int(text)
@@ -200,48 +195,58 @@ def _scope(value: object) -> int:
     return _SCOPES[text]
 
 
-_Address = Annotated[IPAddress, BeforeValidator(parse_address)]
-_Dev = Annotated[str | None, BeforeValidator(lambda value: None if value is None else parse_interface_name(value))]
-
-
-class _IpVia(BaseModel):
+class _IpVia(Struct):
     """A next hop of the other family."""
 
-    model_config = ConfigDict(extra="ignore")
-
-    host: _Address
+    host: str
 
 
-class _IpHop(BaseModel):
-    """Where packets go: part of a route, of a lookup, or one of several."""
+class _IpLookup(Struct):
+    """One element of `ip -j route get`."""
 
-    model_config = ConfigDict(extra="ignore")
-
-    gateway: _Address | None = None
+    dst: str
+    gateway: str | None = None
     via: _IpVia | None = None
-    dev: _Dev = None
-    weight: Annotated[int, Field(ge=1, le=256)] = 1
+    dev: str | None = None
+
+
+class _IpHop(Struct):
+    """Where packets go: part of a route, or one of several."""
+
+    gateway: str | None = None
+    via: _IpVia | None = None
+    dev: str | None = None
+    weight: Annotated[int, Meta(ge=1, le=256)] = 1
     flags: list[str] = []
 
     @property
     def next_hop(self) -> IPAddress | None:
         """The address, whatever its family."""
-        return self.via.host if self.via is not None else self.gateway
+        text = self.gateway if self.via is None else self.via.host
+        return None if text is None else parse_address(text)
+
+    @property
+    def device(self) -> str | None:
+        """The device, typed."""
+        return None if self.dev is None else parse_interface_name(self.dev)
 
 
-class _IpRoute(_IpHop):
+class _IpRoute(_IpHop, kw_only=True):
     """One element of `ip -j -N route show`."""
 
     dst: str
-    type: Annotated[str, Field(pattern=r"^[a-z0-9]+$")] = "unicast"
-    protocol: Annotated[int, BeforeValidator(_protocol)] = BOOT
-    metric: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
-    tos: Annotated[str, Field(pattern=r"^(0x[0-9a-f]{1,2}|[a-z0-9]*)$")] = ""
-    scope: Annotated[int, BeforeValidator(_scope)] = 0
-    prefsrc: _Address | None = None
+    type: Annotated[str, Meta(pattern=r"^[a-z0-9]+\Z")] = "unicast"
+    protocol: str | int = BOOT
+    metric: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 0
+    tos: Annotated[str, Meta(pattern=r"^(0x[0-9a-f]{1,2}|[a-z0-9]*)\Z")] = ""
+    scope: str | int = 0
+    prefsrc: str | None = None
     nexthops: list[_IpHop] = []
 
 
+_ROUTES: Final = Decoder(list[Raw])
+_ROUTE: Final = Decoder(_IpRoute)
+_LOOKUPS: Final = Decoder(list[_IpLookup])
 # Of large clusters, every machine has nearly the same routes: each is parsed once and shared.
 _REMEMBERED: Final = 1 << 14
 
@@ -260,52 +265,37 @@ def parse_routes(text: str, family: Family) -> tuple[Route, ...]:
         FactsError: It is not that.
     """
     try:
-        items = json.loads(text if text.strip() else "[]")
-        if not isinstance(items, list):
-            raise TypeError("it is no list")
-        return tuple(_remembered_route(item, family) for item in items)
-    except (ValueError, TypeError, RecursionError) as error:
+        return tuple(_route(bytes(item), family) for item in _ROUTES.decode(text if text.strip() else "[]"))
+    except (ValueError, RecursionError) as error:
         message = f"`ip -j route` printed what can't be understood: {_first_line(error)}"
         raise FactsError(message) from error
 
 
-_routes: dict[str, Route] = {}
-
-
-def _remembered_route(item: object, family: Family) -> Route:
-    key = f"{family} {item}"
-    route = _routes.get(key)
-    if route is None:
-        route = _route(item, family)
-        if len(_routes) < _REMEMBERED:
-            _routes[key] = route
-    return route
-
-
-def _route(parsed: object, family: Family) -> Route:
-    item = _IpRoute.model_validate(parsed)
-    destination = _destination(item.dst, family)
-    if destination.version != family or (item.gateway is not None and item.gateway.version != family):
+@lru_cache(_REMEMBERED)
+def _route(text: bytes, family: Family) -> Route:
+    item = _ROUTE.decode(text)
+    destination, via = _destination(item.dst, family), item.next_hop
+    if destination.version != family or (item.via is None and via is not None and via.version != family):
         message = f"a route to {destination} among those of IPv{family}"
         raise ValueError(message)
+    scope = _scope(item.scope)
     return Route(
         destination=destination,
-        via=item.next_hop,
-        dev=item.dev,
-        protocol=item.protocol,
+        via=via,
+        dev=item.device,
+        protocol=_protocol(item.protocol),
         metric=item.metric,
         kind=MULTIPATH if item.nexthops else _KINDS.get(item.type, item.type),
         tos=item.tos,
         linkdown="linkdown" in item.flags,
-        source=item.prefsrc,
+        source=None if item.prefsrc is None else parse_address(item.prefsrc),
         onlink="onlink" in item.flags,
-        next_hops=tuple(NextHop(hop.next_hop, hop.dev, hop.weight, "onlink" in hop.flags) for hop in item.nexthops),
-        scope=item.scope if family == 4 else 0,
+        next_hops=tuple(NextHop(hop.next_hop, hop.device, hop.weight, "onlink" in hop.flags) for hop in item.nexthops),
+        scope=scope if family == 4 else 0,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(Struct, frozen=True):
     """What the kernel would do with a packet (`ip route get`).
 
     Attributes:
@@ -323,7 +313,7 @@ def parse_lookups(text: str) -> tuple[Lookup, ...]:
     """Parse what `ip -j -force -batch -` prints for several `route get`.
 
     Args:
-        text: One JSON list after another; nothing at all for an address that no route leads to.
+        text: JSON, a list on each line; nothing at all for an address that no route leads to.
 
     Returns:
         A lookup for each address that a route leads to.
@@ -331,53 +321,25 @@ def parse_lookups(text: str) -> tuple[Lookup, ...]:
     Raises:
         FactsError: It is not that.
     """
-    lookups: list[Lookup] = []
     try:
-        for items in _values(text):
-            if not isinstance(items, list):
-                raise TypeError("it is no list")
-            lookups += [_lookup_of(item) for item in items]
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        # json_writer.c ends each list with the line.
+        found = _LOOKUPS.decode_lines(text)
+        return tuple(
+            [
+                _lookup(item.dst, item.gateway if item.via is None else item.via.host, item.dev)
+                for items in found
+                for item in items
+            ]
+        )
+    except (ValueError, RecursionError) as error:
         message = f"`ip -j route get` printed what can't be understood: {_first_line(error)}"
         raise FactsError(message) from error
-    return tuple(lookups)
 
 
-def _values(text: str) -> list[object]:
-    """The JSON values that stand one after another."""
-    try:
-        # `ip` prints each on a line of its own.
-        values: list[object] = json.loads(f"[{','.join(text.strip().splitlines())}]")
-        return values
-    except ValueError:
-        pass
-    decoder = json.JSONDecoder()
-    found: list[object] = []
-    at = _end_of_blanks(text, 0)
-    while at < len(text):
-        value, end = decoder.raw_decode(text, at)
-        found.append(value)
-        at = _end_of_blanks(text, end)
-    return found
-
-
-def _end_of_blanks(text: str, start: int) -> int:
-    match = _BLANKS.match(text, start)
-    return start if match is None else match.end()
-
-
-def _lookup_of(item: Mapping[str, object]) -> Lookup:
-    # The rest differs from machine to machine: its own address, a number of seconds.
-    via = item.get("via")
-    other = None if via is None else json.dumps(via)
-    return _lookup(item.get("dst"), item.get("gateway"), other, item.get("dev"))
-
-
+# The rest of what is printed differs from machine to machine: its own address, a number of seconds.
 @lru_cache(_REMEMBERED)
-def _lookup(dst: object, gateway: object, via: str | None, dev: object) -> Lookup:
-    next_hop = None if gateway is None else parse_address(gateway)
-    if via is not None:
-        next_hop = _IpVia.model_validate_json(via).host
+def _lookup(dst: str, via: str | None, dev: str | None) -> Lookup:
+    next_hop = None if via is None else parse_address(via)
     return Lookup(parse_address(dst), next_hop, None if dev is None else parse_interface_name(dev))
 
 

@@ -1,10 +1,11 @@
 """Mappings that are nearly the same for many hosts, kept nearly once."""
 
 from collections.abc import Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, overload
 
 K = TypeVar("K")
 V = TypeVar("V")
+D = TypeVar("D")
 
 
 class Shared(Mapping[K, V], Generic[K, V]):
@@ -34,6 +35,16 @@ class Shared(Mapping[K, V], Generic[K, V]):
         if value is None:
             raise KeyError(key)
         return value
+
+    # Mapping's own takes two more calls, and what hosts have is looked up in once for each pair of them.
+    @overload
+    def get(self, key: K, /) -> V | None: ...
+    @overload
+    def get(self, key: K, /, default: V | D) -> V | D: ...
+    def get(self, key: K, /, default: V | D | None = None) -> V | D | None:
+        """The value of a key, or else the default."""
+        value = self._own[key] if key in self._own else self._usual.get(key)
+        return default if value is None else value
 
     def __iter__(self) -> Iterator[K]:
         yield from (key for key in self._usual if key not in self._own)

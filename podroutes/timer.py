@@ -1,9 +1,10 @@
 """The systemd units that check for drift on a schedule, as text; and the checks of all that comes to stand in them."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
+
+from msgspec import Struct
 
 from podroutes.errors import UsageError
 
@@ -39,8 +40,7 @@ _USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 _PATTERN: Final = re.compile(r"[A-Za-z0-9._*?\[\]!-]+")
 
 
-@dataclass(frozen=True)
-class TimerOptions:
+class TimerOptions(Struct, frozen=True):
     """What an engineer asked for.
 
     Attributes:

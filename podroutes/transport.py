@@ -1,11 +1,11 @@
 """The one small interface between tasks and whatever reaches a host."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class ScriptResult:
+
+class ScriptResult(Struct, frozen=True):
     """What a script left behind.
 
     Attributes:

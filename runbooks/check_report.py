@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich.console import Console
-
 from podroutes.connectivity import directions
 from podroutes.errors import PodRoutesError
 from podroutes.findings import Direction
@@ -13,6 +11,7 @@ from podroutes.outcomes import RunReport
 from podroutes.reading import coverage
 from podroutes.report.console import print_failures, print_recap
 from podroutes.report.drift import print_directions, print_findings, print_healed
+from podroutes.report.styled import Console
 from runbooks.reports import Reports
 from runbooks.session import Session
 
@@ -59,7 +58,7 @@ def print_check(console: Console, report: RunReport, session: Session) -> None:
     print_healed(console, report)
     print_directions(console, report.directions)
     print_recap(console, report, unmanaged=session.unmanaged, notes=session.notes)
-    console.print(coverage(report), soft_wrap=True)
+    console.print(coverage(report))
     print_failures(console, report)
 
 

@@ -4,9 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from podroutes import exit_codes
 from podroutes.errors import InventoryError, LockHeldError, PodRoutesError, UsageError
@@ -21,8 +22,7 @@ _DRIFT_EXIT_CODE: Final = """
             2 something has drifted (1 outranks it);"""
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     """What an engineer asked for.
 
     Attributes:

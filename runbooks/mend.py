@@ -2,8 +2,8 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from nornir.core.task import AggregatedResult
 
 from podroutes.changes import Change
@@ -19,8 +19,7 @@ from tasks.drift import Checked
 from tasks.ensure import Ensured
 
 
-@dataclass(frozen=True)
-class Mending:
+class Mending(Struct, frozen=True):
     """How to mend.
 
     Attributes:

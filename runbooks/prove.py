@@ -1,7 +1,8 @@
 """Proof on the data plane: pings between the workers' pods' gateways, beside what the routing tables say."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from podroutes.drift import finding_of_outcome
 from podroutes.findings import Direction, Finding
@@ -13,8 +14,7 @@ from tasks.drift import count_of
 from tasks.reachability import ping_pods
 
 
-@dataclass(frozen=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """What pings showed.
 
     Attributes:

@@ -1,11 +1,11 @@
 """Where a drift check's reports go besides the terminal."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class Reports:
+
+class Reports(Struct, frozen=True):
     """Files to write; empty for none.
 
     Attributes:

@@ -6,10 +6,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 
+from msgspec import Struct, field
 from nornir.core.inventory import Host
 from nornir.core.task import AggregatedResult, MultiResult, Result
 
@@ -24,8 +24,7 @@ _NOT_STARTED = "interrupted before it was started: nothing was done"
 _NO_RESULT = "its result is missing"
 
 
-@dataclass
-class Run:
+class Run(Struct):
     """A run of one task over hosts.
 
     Attributes:

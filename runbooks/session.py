@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from msgspec import Struct
 from nornir.core import Nornir
 from nornir.core.configuration import Config
 from nornir.core.exceptions import PluginNotRegistered
@@ -49,8 +49,7 @@ class Settings(BaseModel):
     command_timeout: float = Field(default=60.0, gt=0)
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(Struct, frozen=True):
     """What a run works with.
 
     Attributes:

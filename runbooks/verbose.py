@@ -3,14 +3,14 @@
 import atexit
 import contextlib
 import io
+import sys
 import traceback
 
 import colorama
 from nornir.core.task import AggregatedResult, MultiResult, Result
 from nornir_utils.plugins.functions import print_result
-from rich.text import Text
 
-from podroutes.report.console import new_console
+from podroutes.report.colours import ColourConsole
 
 # nornir-utils starts colorama, which then writes colours to pipes too, at the end of the process as well.
 colorama.deinit()
@@ -22,12 +22,12 @@ def print_results(result: AggregatedResult) -> None:
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
         print_result(result)
-    console = new_console()
-    console.print(Text.from_ansi(text.getvalue()), soft_wrap=True)
+    console = ColourConsole(sys.stdout)
+    console.print_ansi(text.getvalue())
     for host, results in result.items():
         for error in _errors(results):
             console.print(f"{host}:")
-            console.print("".join(traceback.format_exception(error)), soft_wrap=True)
+            console.print("".join(traceback.format_exception(error)))
 
 
 def _errors(results: MultiResult) -> list[BaseException]:

@@ -1,8 +1,9 @@
 """Checking a host for drift: reads, and never writes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
+from msgspec import Struct
+from msgspec.structs import replace
 from nornir.core.task import MultiResult, Result, Task
 
 from podroutes.changes import Change
@@ -24,8 +25,7 @@ from tasks.outcome import failure_of, outcome_of, reason_of
 _LOOKUPS: Sharing[IPAddress, Lookup] = Sharing()
 
 
-@dataclass
-class Checked:
+class Checked(Struct):
     """What was found on one host; filled in as far as the task came.
 
     Attributes:
@@ -40,10 +40,10 @@ class Checked:
 
     findings: tuple[Finding, ...] = ()
     changes: tuple[Change, ...] = ()
-    state: HostState | None = field(default=None, repr=False)
+    state: HostState | None = None
     commands: int = 0
     seconds: float = 0.0
-    error: Exception | None = field(default=None, repr=False)
+    error: Exception | None = None
 
     def __str__(self) -> str:
         """One line for each finding, for a person."""

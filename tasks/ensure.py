@@ -1,8 +1,8 @@
 """The shape of every changing task: collect, plan, apply what differs, verify."""
 
-from dataclasses import dataclass, field
 from typing import Protocol
 
+from msgspec import Struct
 from nornir.core.task import Result, Task
 
 from podroutes.changes import Change, HostPlan
@@ -32,8 +32,7 @@ class Work(Protocol):
         ...
 
 
-@dataclass
-class Ensured:
+class Ensured(Struct):
     """What became of one host; filled in as far as the task came, so that a failure tells what it had done.
 
     Attributes:
@@ -47,10 +46,10 @@ class Ensured:
 
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
-    state: HostState | None = field(default=None, repr=False)
+    state: HostState | None = None
     commands: int = 0
     seconds: float = 0.0
-    error: Exception | None = field(default=None, repr=False)
+    error: Exception | None = None
 
     def __str__(self) -> str:
         """One line, for a person."""

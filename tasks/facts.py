@@ -2,10 +2,10 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
+from msgspec import Struct
 from nornir.core.task import MultiResult, Result, Task
 
 from podroutes.errors import RemoteCommandError
@@ -28,8 +28,7 @@ def _by_digest(contents: tuple[str, ...]) -> Mapping[str, str]:
     return {digest(content): content for content in (files.script, files.unit, *contents)}
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """One reading of one host of the cluster; it also asks the kernel for the way to each pod CIDR.
 
     Attributes:

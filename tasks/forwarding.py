@@ -1,7 +1,6 @@
 """IP forwarding, now and after a reboot."""
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from nornir.core.task import Result, Task
 
 from podroutes.changes import HostPlan
@@ -11,8 +10,7 @@ from podroutes.planning.forwarding import plan_forwarding
 from tasks.ensure import ensure
 
 
-@dataclass(frozen=True)
-class Forwarding:
+class Forwarding(Struct, frozen=True):
     """Forwarding alone, as a `Work`."""
 
     plan: NetworkPlan

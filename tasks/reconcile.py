@@ -8,8 +8,9 @@ a moment: whoever was overwritten writes again. That mends lost answers and pass
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from podroutes.cloud import CloudState
 from podroutes.errors import AuthenticationError, CloudBusyError, UnreachableError, VerificationError
@@ -23,8 +24,7 @@ LONGEST_PAUSE: Final = 4.0
 FAILURES: Final = 3
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(Struct, frozen=True):
     """A part of a cloud that is written as whole lists.
 
     Attributes:

@@ -1,7 +1,7 @@
 """Pod routes in the kernel."""
 
-from dataclasses import dataclass, replace
-
+from msgspec import Struct
+from msgspec.structs import replace
 from nornir.core.task import Result, Task
 
 from podroutes.changes import HostPlan
@@ -11,8 +11,7 @@ from podroutes.planning.routes import plan_routes, unmet_lookups
 from tasks.ensure import ensure
 
 
-@dataclass(frozen=True)
-class Routes:
+class Routes(Struct, frozen=True):
     """The kernel's routes alone, as a `Work`."""
 
     plan: NetworkPlan

@@ -1,7 +1,6 @@
 """`routes.service`, its script and its data file: the routes after a reboot."""
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from nornir.core.task import Result, Task
 
 from podroutes.changes import HostPlan
@@ -12,8 +11,7 @@ from tasks.ensure import ensure
 from tasks.service_files import load_service_files
 
 
-@dataclass(frozen=True)
-class RoutesService:
+class RoutesService(Struct, frozen=True):
     """The unit alone, as a `Work`."""
 
     plan: NetworkPlan

@@ -4,8 +4,10 @@ What is ours there is every destination inside the cluster's range: Neutron has 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from podroutes.changes import Change, HostPlan
 from podroutes.cloud import AddressPair, CloudState, HostRoute, PortState
@@ -26,8 +28,7 @@ _DRIFT_CLASSES = {
 }
 
 
-@dataclass(frozen=True)
-class CloudPlan:
+class CloudPlan(Struct, frozen=True):
     """What a cloud needs.
 
     Attributes:

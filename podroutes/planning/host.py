@@ -1,6 +1,7 @@
 """A whole host: what all capabilities together make of it, in the order in which it has to happen."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from podroutes.changes import HostPlan
 from podroutes.host_state import HostState
@@ -11,8 +12,7 @@ from podroutes.planning.routes_service import ServiceFiles, plan_routes_service,
 from podroutes.routes import PROTOCOL
 
 
-@dataclass(frozen=True)
-class Provisioning:
+class Provisioning(Struct, frozen=True):
     """Gives hosts what the plan wants.
 
     Attributes:
@@ -61,8 +61,7 @@ class Provisioning:
         return replace(left, unmet=left.unmet + unmet_lookups(self.plan, node, state))
 
 
-@dataclass(frozen=True)
-class Deprovisioning:
+class Deprovisioning(Struct, frozen=True):
     """Takes back from hosts exactly what provisioning put there.
 
     Attributes:

@@ -6,14 +6,16 @@ what is in that place, a second route can be appended to it, and the connected r
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from podroutes.changes import Change, HostPlan, RouteCommand
 from podroutes.host_state import HostState, Link
 from podroutes.network_plan import NetworkPlan, Node, PodRoute
-from podroutes.routes import BOOT, DEFAULT_METRIC, DHCP, KERNEL, MULTIPATH, PROTOCOL, Route
-from podroutes.values import Family, IPAddress, IPNetwork, contains, family_of
+from podroutes.routes import BOOT, DEFAULT_METRIC, DHCP, KERNEL, MULTIPATH, PROTOCOL, Lookup, Route
+from podroutes.values import Family, IPNetwork, contains
 
 _OWN_PODS = "a worker reaches its own pods through its bridge, never through a next hop"
 _STALE = "no worker has this pod CIDR"
@@ -40,8 +42,7 @@ _DRIFT_CLASSES = {
 }
 
 
-@dataclass(frozen=True)
-class Device:
+class Device(Struct, frozen=True):
     """The device that a host's pod routes of one family use, or why there is none."""
 
     link: Link | None
@@ -91,16 +92,17 @@ def _addresses(state: HostState, family: Family) -> str:
     return ", ".join(found) or f"no IPv{family} address"
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """The routes that a host should have, as the kernel would show them.
 
     Attributes:
         routes: Sorted by destination.
+        pod_routes: What each of them is in the plan, in the same order.
         problems: What prevents some, a line each.
     """
 
     routes: tuple[Route, ...]
+    pod_routes: tuple[PodRoute, ...]
     problems: tuple[str, ...] = ()
 
 
@@ -113,6 +115,7 @@ def wanted_routes(plan: NetworkPlan, node: Node, state: HostState) -> Wanted:
         state: What was read; it says which device leads to the others.
     """
     routes: list[Route] = []
+    possible: list[PodRoute] = []
     problems: list[str] = []
     devices = {family: find_device(plan, node, state, family) for family in plan.families}
     problems += [device.problem for device in devices.values() if device.link is None]
@@ -128,13 +131,9 @@ def wanted_routes(plan: NetworkPlan, node: Node, state: HostState) -> Wanted:
             refusals = [_refusal(one, link, state, connected.get(one.destination)) for one in pod_routes]
             problems += [refusal for refusal in refusals if refusal]
             pod_routes = [one for one, refusal in zip(pod_routes, refusals, strict=True) if not refusal]
-        routes += [_kernel_route(one.destination, one.next_hop, link.name) for one in pod_routes]
-    return Wanted(tuple(routes), tuple(problems))
-
-
-@lru_cache(_REMEMBERED)
-def _kernel_route(destination: IPNetwork, next_hop: IPAddress, dev: str) -> Route:
-    return Route(destination, next_hop, dev, PROTOCOL, DEFAULT_METRIC[family_of(destination)])
+        possible += pod_routes
+        routes += [one.on(link.name) for one in pod_routes]
+    return Wanted(tuple(routes), tuple(possible), tuple(problems))
 
 
 def _is_ordinary(
@@ -202,7 +201,9 @@ def plan_routes(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted 
 def _changes(plan: NetworkPlan, node: Node, state: HostState, wanted: tuple[Route, ...]) -> Iterator[Change]:
     by_destination = _by_destination(state)
     for route in wanted:
-        yield from _settle(route, by_destination.pop(route.destination, []))
+        existing = by_destination.pop(route.destination, [])
+        if existing != [route]:
+            yield from _settle(route, existing)
     for destination, routes in by_destination.items():
         if destination in node.pod_cidrs:
             hiding = [number for number, route in enumerate(routes) if _hides_own_pods(route)]
@@ -227,8 +228,6 @@ def _by_destination(state: HostState) -> dict[IPNetwork, list[Route]]:
 
 def _settle(wanted: Route, existing: list[Route]) -> Iterator[Change]:
     """Make one destination have exactly the wanted route in its place; `existing` are all routes to it."""
-    if len(existing) == 1 and existing[0] == wanted:
-        return
     if not existing:
         yield _add(wanted)
         return
@@ -293,11 +292,12 @@ def _hides_own_pods(route: Route) -> bool:
 
 def own_pod_hijacks(node: Node, state: HostState) -> tuple[Route, ...]:
     """Routes that take a worker's own pods' packets away from its bridge."""
+    own = frozenset(node.pod_cidrs)
     return tuple(
         route
         for routes in state.routes.values()
         for route in routes
-        if route.tos == "" and route.destination in node.pod_cidrs and _hides_own_pods(route)
+        if route.tos == "" and route.destination in own and _hides_own_pods(route)
     )
 
 
@@ -422,17 +422,14 @@ def shadowed_routes(
     """
     if wanted is None:
         wanted = wanted_routes(plan, node, state)
-    # Both are sorted by destination; what prevents a route leaves it out of the wanted ones.
-    rest = iter(wanted.routes)
-    route = next(rest, None)
-    for pod_route in plan.routes_for(node):
-        if route is None or route.destination != pod_route.destination:
-            continue
-        expected, route = route, next(rest, None)
+    for pod_route, expected in zip(wanted.pod_routes, wanted.routes, strict=True):
         lookup = state.lookups.get(pod_route.probe)
+        # Compared as a whole, which costs a tenth of comparing addresses one by one.
+        if lookup == Lookup(pod_route.probe, expected.via, expected.dev):
+            continue
         if lookup is None:
             yield pod_route, f"the kernel finds no way to {pod_route.probe} ({pod_route.worker}'s pods)"
-        elif lookup.via != expected.via or lookup.dev != expected.dev:
+        else:
             way = f"via {lookup.via} dev {lookup.dev}" if lookup.via is not None else f"dev {lookup.dev}"
             yield (
                 pod_route,

@@ -1,8 +1,9 @@
 """`routes.service`: the unit, its script and its data file, so that the routes are there after a reboot."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from podroutes.changes import Change, HostPlan, KeepCopy, PutBack, RemoveFile, Step, Systemctl, WriteFile
 from podroutes.host_state import (
@@ -26,8 +27,7 @@ _LAYER: Final = "routes_service"
 _KEPT: Final = {SCRIPT_PATH: REPLACED_SCRIPT_PATH, UNIT_PATH: REPLACED_UNIT_PATH}
 
 
-@dataclass(frozen=True)
-class ServiceFiles:
+class ServiceFiles(Struct, frozen=True):
     """The files that are the same on every host.
 
     Attributes:

@@ -4,14 +4,11 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, TextIO
-
-from rich.console import Console
-from rich.text import Text
+from typing import Final, TextIO
 
 from podroutes.diff import diff_of
 from podroutes.outcomes import FAILURES, ChangeRecord, HostOutcome, Outcome, RunReport
-from podroutes.report.printable import printable
+from podroutes.report.styled import Console, Styled
 from podroutes.report.table import print_table
 
 STYLES: Final = {
@@ -25,29 +22,15 @@ STYLES: Final = {
 _LAYER_NAMES: Final = {"forwarding": "forwarding", "routes": "routes", "routes_service": "service"}
 
 
-class PrintableConsole(Console):
-    """A console that obeys no control characters in what it prints."""
-
-    def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401  # rich's own
-        """Print as `rich.console.Console.print`."""
-        super().print(*(_printable(item) for item in objects), **options)
-
-
-def _printable(item: object) -> object:
-    if isinstance(item, str):
-        return printable(item)
-    if isinstance(item, Text):
-        item = item.copy()
-        item.plain = printable(item.plain)
-    return item
-
-
 def new_console(file: TextIO | None = None) -> Console:
     """A console for a person: colours on a terminal only, none with NO_COLOR; no line is cut for a pipe."""
     file = file if file is not None else sys.stdout
-    columns = os.environ.get("COLUMNS", "")
-    width = None if file.isatty() else int(columns) if columns.isdecimal() and int(columns) > 0 else 200
-    return PrintableConsole(file=file, width=width, highlight=False, emoji=False, markup=False)
+    if not file.isatty() and not os.environ.get("FORCE_COLOR"):
+        return Console(file)
+    # What only a terminal needs, the others need not wait for.
+    from podroutes.report.colours import ColourConsole  # noqa: PLC0415
+
+    return ColourConsole(file)
 
 
 def print_diff(console: Console, hosts: Iterable[HostOutcome]) -> None:
@@ -55,9 +38,9 @@ def print_diff(console: Console, hosts: Iterable[HostOutcome]) -> None:
     for host in hosts:
         if not host.changes:
             continue
-        console.print(Text(f"{host.host}", style="bold"))
+        console.print(Styled(host.host, "bold"))
         for line in diff_of(host.changes).splitlines():
-            console.print(Text(f"  {line}", style=_diff_style(line)), soft_wrap=True)
+            console.print(Styled(f"  {line}", _diff_style(line)))
         console.print()
 
 
@@ -84,7 +67,7 @@ def print_recap(
     rows = [
         (
             host.host,
-            Text(_outcome_name(host.outcome, report), style=STYLES[host.outcome]),
+            Styled(_outcome_name(host.outcome, report), STYLES[host.outcome]),
             _seconds(host),
             _detail(host),
         )
@@ -96,17 +79,17 @@ def print_recap(
         for note in host.notes:
             hosts_notes.setdefault(note, []).append(host.host)
     for note, names in hosts_notes.items():
-        console.print(Text(f"note: {', '.join(names)}: {note}", style="cyan"), soft_wrap=True)
+        console.print(Styled(f"note: {', '.join(names)}: {note}", "cyan"))
     print_notes(console, notes)
     if unmanaged:
-        console.print(f"not managed, by the inventory: {', '.join(unmanaged)}", soft_wrap=True)
-    console.print(Text(summary(report), style="bold red" if report.exit_code == 1 else "bold green"), soft_wrap=True)
+        console.print(f"not managed, by the inventory: {', '.join(unmanaged)}")
+    console.print(Styled(summary(report), "bold red" if report.exit_code == 1 else "bold green"))
 
 
 def print_notes(console: Console, notes: Sequence[str]) -> None:
     """Print sentences that a person should know, a line each."""
     for note in notes:
-        console.print(Text(f"note: {note}", style="cyan"), soft_wrap=True)
+        console.print(Styled(f"note: {note}", "cyan"))
 
 
 def summary(report: RunReport) -> str:
@@ -128,7 +111,7 @@ def print_failures(console: Console, report: RunReport) -> None:
     """Say in one line that a run with failures has failed; nothing if it has none."""
     failed = [host.host for host in report.hosts if host.outcome in FAILURES]
     if failed:
-        console.print(Text(f"FAILED: not as wanted: {', '.join(failed)}", style="bold red"), soft_wrap=True)
+        console.print(Styled(f"FAILED: not as wanted: {', '.join(failed)}", "bold red"))
 
 
 def _outcome_name(outcome: Outcome, report: RunReport) -> str:

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
-from rich.console import Console
-from rich.text import Text
-
 from podroutes.drift_classes import DRIFT_CLASSES
 from podroutes.findings import Direction
 from podroutes.outcomes import RunReport
-from podroutes.report.table import print_table
+from podroutes.report.styled import Console, Styled
+from podroutes.report.table import Cell, print_table
 
 _MOST_LIMITS: Final = 4
 _MOST_NODES: Final = 12
@@ -29,16 +27,14 @@ def print_findings(console: Console, report: RunReport) -> None:
             style = "yellow" if not finding.is_drift else "magenta"
             since = "" if finding.since is None else f"{finding.since.astimezone():%Y-%m-%d %H:%M}"
             state = "" if finding.state is None else f"{finding.state}, since {since}"
-            rows.append((host.host, finding.layer, Text(finding.code, style=style), state or "-", finding.message))
+            rows.append((host.host, finding.layer, Styled(finding.code, style), state or "-", finding.message))
     if not rows:
         return
     print_table(console, ("HOST", "LAYER", "CODE", "SEEN", "WHAT"), rows)
     console.print()
     for code, names in hosts.items():
-        line = Text(f"{code}: ", style="bold")
-        line.append(f"{DRIFT_CLASSES[code].breaks} ", style="not bold")
-        line.append(f"Mend: {_mend(code, names)}", style="not bold cyan")
-        console.print(line, soft_wrap=True)
+        mend = Styled(f"Mend: {_mend(code, names)}", "cyan")
+        console.print(Styled(f"{code}: ", "bold"), f"{DRIFT_CLASSES[code].breaks} ", mend)
     console.print()
 
 
@@ -53,7 +49,7 @@ def print_healed(console: Console, report: RunReport) -> None:
     for healed in report.healed:
         since = f"{healed.since.astimezone():%Y-%m-%d %H:%M}"
         line = f"healed: {healed.host}: {healed.code}: {healed.subject} (first seen {since})"
-        console.print(Text(line, style="green"), soft_wrap=True)
+        console.print(Styled(line, "green"))
 
 
 def print_directions(console: Console, directions: Sequence[Direction]) -> None:
@@ -71,14 +67,14 @@ def print_directions(console: Console, directions: Sequence[Direction]) -> None:
     targets = sorted(dict.fromkeys(one.target for one in shown), key=lambda name: order.get(name, len(order)))
     if 0 < len(sources) <= _MOST_NODES and len(targets) <= _MOST_NODES:
         cells = {(direction.source, direction.target): _CELLS[direction.state] for direction in directions}
-        rows: list[list[str | Text]] = [
-            [source, *(Text(*cells.get((source, target), ("·", "dim"))) for target in targets), ""]
+        rows: list[list[Cell]] = [
+            [source, *(Styled(*cells.get((source, target), ("·", "dim"))) for target in targets), ""]
             for source in sources
         ]
         print_table(console, ("FROM, TO PODS OF", *targets, ""), rows)
     cut = [direction for direction in directions if direction.state == "cut"]
     for direction in cut[:_MOST_REASONS]:
-        console.print(f"  {direction.source} → {direction.target}: {direction.reason}", soft_wrap=True)
+        console.print(f"  {direction.source} → {direction.target}: {direction.reason}")
     if len(cut) > _MOST_REASONS:
         console.print(f"  and {len(cut) - _MOST_REASONS} more")
     _print_pings(console, [direction for direction in directions if direction.ping])
@@ -92,4 +88,4 @@ def _print_pings(console: Console, pinged: Sequence[Direction]) -> None:
     line = f"pings answered: {len(answered)} of {len(pinged)}"
     if despite := sum(direction.state == "cut" for direction in answered):
         line += f"; {despite} of them by a gateway itself, whose pods are not reached"
-    console.print(line, soft_wrap=True)
+    console.print(line)

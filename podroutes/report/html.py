@@ -1,13 +1,13 @@
 """One HTML page that stands alone: no script, nothing to load, readable on paper and in the dark."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Final
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
+from msgspec import Struct
 
 from podroutes.findings import Finding
 from podroutes.history import History, PastFinding
@@ -32,8 +32,7 @@ _MOST_CUT: Final = 40
 _ORDER: Final = dict.fromkeys(FAILURES, 1) | {Outcome.DRIFT: 0, Outcome.CHANGED: 2, Outcome.OK: 3}
 
 
-@dataclass(frozen=True)
-class _FindingView:
+class _FindingView(Struct, frozen=True):
     finding: Finding
     status: str
     breaks: str
@@ -41,8 +40,7 @@ class _FindingView:
     is_command: bool
 
 
-@dataclass(frozen=True)
-class _HostView:
+class _HostView(Struct, frozen=True):
     host: HostOutcome
     findings: tuple[_FindingView, ...]
     unknown: str

@@ -3,12 +3,10 @@
 from datetime import timedelta
 from typing import Final
 
-from rich.console import Console
-from rich.text import Text
-
 from podroutes import exit_codes
 from podroutes.history import History, PastFinding, PastRun
-from podroutes.report.table import print_table
+from podroutes.report.styled import Console, Piece, Styled
+from podroutes.report.table import Cell, print_table
 
 MOST_RUNS: Final = 50
 _RESULTS: Final = {
@@ -38,16 +36,16 @@ def print_log(console: Console, history: History, *, limit: int = MOST_RUNS) -> 
     )
     still_open = history.open_findings()
     console.print()
-    console.print(Text(f"open: {len(still_open)}", style="bold"))
+    console.print(Styled(f"open: {len(still_open)}", "bold"))
     for finding in still_open:
-        console.print(f"  {finding.host}: {finding.code}: {finding.subject}, since {_time(finding)}", soft_wrap=True)
+        console.print(f"  {finding.host}: {finding.code}: {finding.subject}, since {_time(finding)}")
 
 
-def _row(run: PastRun) -> tuple[str | Text, ...]:
+def _row(run: PastRun) -> tuple[Cell, ...]:
     name, style = _RESULTS.get(run.exit_code, (str(run.exit_code), ""))
     return (
         f"{run.started.astimezone():%Y-%m-%d %H:%M:%S}",
-        Text("interrupted" if run.interrupted else name, style=style),
+        Styled("interrupted" if run.interrupted else name, style),
         f"{run.checked} of {run.asked}",
         str(run.drifted),
         str(run.findings),
@@ -56,14 +54,14 @@ def _row(run: PastRun) -> tuple[str | Text, ...]:
     )
 
 
-def _events(run: PastRun) -> Text:
-    text = Text()
+def _events(run: PastRun) -> tuple[Piece, ...]:
+    pieces: list[Piece] = []
     for sign, style, findings in (("+", "magenta", run.new), ("-", "green", run.healed)):
         for finding in findings:
             lasted = f" after {duration(run.started - finding.since)}" if sign == "-" else ""
-            text.append(", " if text else "")
-            text.append(f"{sign} {finding.host} {finding.code} {finding.subject}{lasted}", style=style)
-    return text or Text("-")
+            pieces.append(", " if pieces else "")
+            pieces.append(Styled(f"{sign} {finding.host} {finding.code} {finding.subject}{lasted}", style))
+    return tuple(pieces) or ("-",)
 
 
 def _time(finding: PastFinding) -> str:

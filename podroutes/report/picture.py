@@ -1,8 +1,9 @@
 """Where things are in the page's pictures: the matrix of nodes, and the strip of past runs. Lengths are in pixels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from podroutes import exit_codes
 from podroutes.findings import Direction
@@ -18,8 +19,7 @@ _HEIGHTS: Final = {"ok": 10, "drift": 20, "incomplete": 30}
 _STRIP_HEIGHT: Final = 30
 
 
-@dataclass(frozen=True)
-class Label:
+class Label(Struct, frozen=True):
     """A node's name beside the matrix.
 
     Attributes:
@@ -33,8 +33,7 @@ class Label:
     y: float
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """One direction of the matrix, or a run of the strip.
 
     Attributes:
@@ -52,8 +51,7 @@ class Cell:
     height: float = CELL
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """Cells and labels, and how large it all is.
 
     Attributes:

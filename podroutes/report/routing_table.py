@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from rich.console import Console
-from rich.text import Text
-
 from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan
 from podroutes.outcomes import FAILURES
-from podroutes.report.table import print_table
+from podroutes.report.styled import Console, Styled
+from podroutes.report.table import Cell, print_table
 from podroutes.routes import KERNEL, Route
 from podroutes.routing_table import RouteRecord, RoutingTable
 from podroutes.values import IPNetwork
@@ -25,10 +23,10 @@ def print_as_table(console: Console, table: RoutingTable) -> None:
         [(worker.worker, worker.internal_ip, worker.pod_cidr) for worker in table.workers],
     )
     console.print()
-    rows: list[tuple[str | Text, ...]] = []
+    rows: list[tuple[Cell, ...]] = []
     for host in table.hosts:
         if host.outcome in FAILURES:
-            rows.append((host.host, "", "", "", "", "", Text(f"{host.outcome}: {host.reason}", style="bold red")))
+            rows.append((host.host, "", "", "", "", "", Styled(f"{host.outcome}: {host.reason}", "bold red")))
         rows += [_row(host.host, route) for route in host.routes]
     print_table(console, ("HOST", "DESTINATION", "NEXT HOP", "DEVICE", "PROTO", "METRIC", "STATUS"), rows)
 
@@ -38,7 +36,7 @@ def print_clouds(console: Console, table: RoutingTable) -> None:
     for cloud in table.clouds:
         console.print()
         if cloud.outcome in FAILURES:
-            console.print(Text(f"{cloud.host}: {cloud.outcome}: {cloud.reason}", style="bold red"), soft_wrap=True)
+            console.print(Styled(f"{cloud.host}: {cloud.outcome}: {cloud.reason}", "bold red"))
             continue
         rows = [
             (where, f"destination='{destination}', gateway='{gateway}'") for where, destination, gateway in cloud.routes
@@ -60,7 +58,7 @@ def print_clouds(console: Console, table: RoutingTable) -> None:
         )
 
 
-def _row(host: str, route: RouteRecord) -> tuple[str | Text, ...]:
+def _row(host: str, route: RouteRecord) -> tuple[Cell, ...]:
     return (
         host,
         route.destination,
@@ -68,17 +66,17 @@ def _row(host: str, route: RouteRecord) -> tuple[str | Text, ...]:
         route.device or "-",
         "-" if route.protocol is None else "kernel" if route.protocol == KERNEL else str(route.protocol),
         "-" if route.metric is None else str(route.metric),
-        Text(route.status, style=_STATUS_STYLES.get(route.status, "yellow")),
+        Styled(route.status, _STATUS_STYLES.get(route.status, "yellow")),
     )
 
 
 def print_as_text(console: Console, table: RoutingTable) -> None:
     """Print `INTERNAL_IP POD_CIDR` for each worker, then `ip route` of each host under its name."""
     for worker in table.workers:
-        console.print(f"{worker.internal_ip} {worker.pod_cidr}", soft_wrap=True)
+        console.print(f"{worker.internal_ip} {worker.pod_cidr}")
     for host in table.hosts:
-        console.print(f"==> {host.host}", soft_wrap=True)
-        console.print(f"{host.outcome}: {host.reason}" if host.outcome in FAILURES else host.ip_route, soft_wrap=True)
+        console.print(f"==> {host.host}")
+        console.print(f"{host.outcome}: {host.reason}" if host.outcome in FAILURES else host.ip_route)
 
 
 def print_as_gcloud(console: Console, plan: NetworkPlan, states: Mapping[str, HostState]) -> None:

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.text import Text
+from podroutes.report.styled import Console, Piece, Styled, text_of
 
-Cell = str | Text
+Cell = Piece | tuple[Piece, ...]
 _GAP = 2
 
 
@@ -18,19 +17,34 @@ def print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequen
         rows: Cells; as many in each row as there are headings.
         indent: Spaces in front of each line.
     """
-    texts = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
-    widths = [max(len(heading), *(row[column].cell_len for row in texts), 0) for column, heading in enumerate(headings)]
-    lines = [_line([Text(heading, style="bold") for heading in headings], widths, indent)]
-    lines += [_line(row, widths, indent) for row in texts]
+    table: list[Sequence[Cell]] = [[Styled(heading, "bold") for heading in headings], *rows]
+    cells = [[cell if isinstance(cell, tuple) else (cell,) for cell in row] for row in table]
+    widths = [max(_width(row[column]) for row in cells) for column in range(len(headings))]
+    pieces: list[Piece] = []
+    for row in cells:
+        pieces += _line(row, widths, indent)
+        pieces.append("\n")
     # At once: a console does as much work for a line as for a hundred.
-    console.print(Text("\n").join(lines), soft_wrap=True, highlight=False)
+    console.print(*pieces[:-1])
 
 
-def _line(cells: Sequence[Text], widths: Sequence[int], indent: int) -> Text:
-    line = Text(" " * indent)
-    for cell, width in zip(cells[:-1], widths[:-1], strict=True):
-        line.append_text(cell)
-        line.append(" " * (width - cell.cell_len + _GAP))
-    line.append_text(cells[-1])
-    line.rstrip()
+def _line(cells: Sequence[tuple[Piece, ...]], widths: Sequence[int], indent: int) -> list[Piece]:
+    line: list[Piece] = [" " * indent]
+    space = ""
+    for cell, width in zip(cells, widths, strict=True):
+        used = _width(cell)
+        if used != 0:
+            line += [space, *cell]
+            space = ""
+        space += " " * (width - used + _GAP)
     return line
+
+
+def _width(cell: tuple[Piece, ...]) -> int:
+    """How many columns of a terminal a cell takes."""
+    text = "".join(map(text_of, cell))
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415
+
+    return cell_len(text)

@@ -1,10 +1,10 @@
 """Hosts that a program knows, together with what an engineer says of them in Nornir's own files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import Struct
 from nornir.core.inventory import (
     ConnectionOptions,
     Defaults,
@@ -22,8 +22,7 @@ from podroutes.errors import Problem
 _ATTRIBUTES: Final = ("hostname", "port", "username", "password", "platform")
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a program knows.
 
     Attributes:
@@ -39,8 +38,7 @@ class Found:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True)
-class Files:
+class Files(Struct, frozen=True):
     """What an engineer wrote, by Nornir's three files; empty where there is none."""
 
     hosts: Mapping[str, Any]

@@ -11,11 +11,11 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
+from msgspec import Struct
 
 from podroutes.errors import AuthenticationError, RemoteCommandError, RemoteTimeoutError, UnreachableError, UsageError
 from podroutes.plugins.lxd.remotes import Certificates, Remote
@@ -48,8 +48,7 @@ class ApiError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class ExecResult:
+class ExecResult(Struct, frozen=True):
     """What a command left behind: exit status and output."""
 
     status: int

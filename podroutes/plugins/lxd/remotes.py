@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from msgspec import Struct
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -18,8 +18,7 @@ DEFAULT_PROJECT: Final = "default"
 _DEFAULT_PORT: Final = 8443
 
 
-@dataclass(frozen=True)
-class _Client:
+class _Client(Struct, frozen=True):
     """Where a client program looks.
 
     Attributes:
@@ -51,8 +50,7 @@ _CLIENTS: Final[Mapping[Server, _Client]] = {
 }
 
 
-@dataclass(frozen=True)
-class Certificates:
+class Certificates(Struct, frozen=True):
     """Files for TLS.
 
     Attributes:
@@ -68,8 +66,7 @@ class Certificates:
     authority: Path | None = None
 
 
-@dataclass(frozen=True)
-class Remote:
+class Remote(Struct, frozen=True):
     """A daemon.
 
     Attributes:

@@ -14,7 +14,7 @@ from nornir.core.inventory import Host
 from nornir.core.task import AggregatedResult, MultiResult, Task
 
 from podroutes.outcomes import HostOutcome
-from podroutes.report.printable import printable
+from podroutes.report.styled import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -60,7 +60,7 @@ class ProgressProcessor:
                 TimeElapsedColumn,
             )
 
-            from podroutes.report.console import new_console  # noqa: PLC0415
+            from podroutes.report.colours import rich_console  # noqa: PLC0415
 
             self._progress = Progress(
                 TextColumn("{task.description}"),
@@ -68,7 +68,7 @@ class ProgressProcessor:
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[counts]}"),
                 TimeElapsedColumn(),
-                console=new_console(self._file),
+                console=rich_console(self._file),
                 transient=True,
                 refresh_per_second=_REFRESHES_PER_SECOND,
             )

@@ -1,7 +1,8 @@
 """Hosts that are as provisioning leaves them, to be changed by what a test is about."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from podroutes.host_state import (
     DATA_PATH,
@@ -83,7 +84,7 @@ def with_sysctls(found: HostState, sysctls: Mapping[str, str]) -> HostState:
 
 def with_unit(found: HostState, **changed: object) -> HostState:
     """The host with `routes.service` in another state."""
-    unit = replace(found.unit, **changed)  # type: ignore[arg-type]  # the fields' own types
+    unit = replace(found.unit, **changed)  # the fields' own types
     return replace(found, unit=unit)
 
 

@@ -1,8 +1,7 @@
 """Which pods reach which: the reason for every direction that is not open, and no direction that is."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from podroutes.connectivity import directions
 from podroutes.host_state import HostState

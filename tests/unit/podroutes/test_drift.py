@@ -1,11 +1,11 @@
 """What has drifted on a host: each kind by its code, once, and nothing beside it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from podroutes.drift import find_drift, finding_of_error
 from podroutes.drift_classes import DRIFT_CLASSES
@@ -80,7 +80,7 @@ def instead(text: str, *more: str) -> HostState:
 
 
 def file(path: str, **changed: object) -> HostState:
-    new = replace(HEALTHY.files[path], **changed)  # type: ignore[arg-type]  # the fields' own types
+    new = replace(HEALTHY.files[path], **changed)  # the fields' own types
     return replace(HEALTHY, files=dict(HEALTHY.files) | {path: new})
 
 

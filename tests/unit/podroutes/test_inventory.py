@@ -1,8 +1,8 @@
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from podroutes.inventory import CLUSTER_KEYS, HOST_KEYS, ClusterData, HostData, read_cluster, read_host

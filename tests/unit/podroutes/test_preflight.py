@@ -1,13 +1,13 @@
 """Whole inventories in, exact problem lines or the exact plan out."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from podroutes.errors import InventoryError
 from podroutes.inventory import HostEntry
@@ -350,7 +350,7 @@ def test_without_workers_there_is_nothing_to_route_to(entries: list[HostEntry]) 
 
 
 def test_a_hostname_that_is_no_text_is_a_problem_not_a_crash() -> None:
-    entry = replace(worker(1, internal_ips="10.240.0.21"), hostname=10.240)  # type: ignore[arg-type]  # YAML may
+    entry = replace(worker(1, internal_ips="10.240.0.21"), hostname=10.240)  # YAML may
     assert problems_of(IPV4, worker(0), entry) == ["hosts.yaml: worker-1: hostname: must be text; put it in quotes"]
 
 

@@ -1,10 +1,10 @@
 """Pings between pod gateways: which are sent, what the script prints, what it proves."""
 
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from podroutes.errors import FactsError
 from podroutes.findings import Cause, Direction, DirectionState

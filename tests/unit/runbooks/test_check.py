@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from nornir.core.inventory import Host
 from nornir.core.task import AggregatedResult, Task
 from nornir.plugins.runners import SerialRunner

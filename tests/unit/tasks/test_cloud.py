@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from keystoneauth1 import exceptions as keystone
+from msgspec.structs import replace
 
 from podroutes.errors import AuthenticationError, CloudBusyError, CloudError, PodRoutesError, UnreachableError
 from podroutes.network_plan import Cloud

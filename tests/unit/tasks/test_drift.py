@@ -1,8 +1,7 @@
 """The task that checks a host, and what its result is taken for."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from nornir.core.task import MultiResult, Result
 
 from podroutes.changes import Change

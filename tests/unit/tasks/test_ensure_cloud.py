@@ -1,12 +1,12 @@
 """A cloud from end to end, with the SDK's network as a double: order, verification, and what is undone when."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 from keystoneauth1 import exceptions as keystone
+from msgspec.structs import replace
 from nornir.core.task import Task
 
 from podroutes.changes import Change

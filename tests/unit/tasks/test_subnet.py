@@ -1,10 +1,10 @@
 """Writing routes and pairs until a later read shows them: rivals, lost answers, refusals. No time passes here."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from keystoneauth1 import exceptions as keystone
+from msgspec.structs import replace
 
 from podroutes.cloud import CloudState
 from podroutes.errors import AuthenticationError, CloudBusyError, CloudError, UnreachableError, VerificationError

@@ -6,15 +6,15 @@ task that asks for it, with the same error, and one that nobody asks for is clos
 
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from podroutes.plugins.connections.ssh.config import SshTarget, resolve_target
 from podroutes.plugins.connections.ssh.connect import Connection, connect
 from podroutes.plugins.connections.ssh.parameters import SshParameters
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """A host that is connected to.
 
     Attributes:

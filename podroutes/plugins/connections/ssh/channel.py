@@ -3,9 +3,9 @@
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 
 import paramiko
+from msgspec import Struct
 from paramiko.common import cMSG_CHANNEL_REQUEST
 
 from podroutes.plugins.connections.ssh.transport import SshTransport
@@ -38,8 +38,7 @@ class ExecTooMuchOutputError(Exception):
     """The command printed more than anybody wants to keep in memory."""
 
 
-@dataclass(frozen=True)
-class ExecResult:
+class ExecResult(Struct, frozen=True):
     """How a command ended.
 
     Attributes:

@@ -10,10 +10,10 @@ StrictHostKeyChecking, which is always on for the host itself (`ssh_strict: fals
 import glob
 import re
 import shlex
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from msgspec import Struct
 from paramiko.config import SSHConfig, SSHConfigDict
 from paramiko.ssh_exception import SSHException
 
@@ -33,8 +33,7 @@ _INCLUDE = re.compile(r"\s*include(?:\s*=\s*|\s+)(.+)", re.IGNORECASE)
 _BLOCK = re.compile(r"\s*(?:host|match)(?:\s*=\s*|\s+)(.+)", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class SshTarget:
+class SshTarget(Struct, frozen=True):
     """Where to connect, as whom, and what to trust.
 
     Attributes:

@@ -5,9 +5,10 @@ import getpass
 import secrets
 import socket
 import time
-from dataclasses import dataclass
 
 import paramiko
+from msgspec import Struct
+from pydantic import SecretStr
 
 from podroutes.errors import HostKeyError, UnreachableError
 from podroutes.plugins.connections.ssh.config import SshTarget
@@ -25,8 +26,7 @@ class _MayPassError(Exception):
     """A failure that another attempt may not meet."""
 
 
-@dataclass(frozen=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """An open connection and what has to be closed with it.
 
     Attributes:
@@ -46,7 +46,7 @@ class Connection:
             self.proxy.close()
 
 
-def connect(target: SshTarget, settings: SshSettings, password: str | None) -> Connection:
+def connect(target: SshTarget, settings: SshSettings, password: SecretStr | None) -> Connection:
     """Connect and log in.
 
     Args:
@@ -87,7 +87,7 @@ def pause_seconds(attempt: int) -> float:
     return secrets.SystemRandom().uniform(*PAUSE_SECONDS) * attempt
 
 
-def _connect_once(target: SshTarget, settings: SshSettings, password: str | None) -> Connection:
+def _connect_once(target: SshTarget, settings: SshSettings, password: SecretStr | None) -> Connection:
     proxy: Proxy | None = None
     transport: SshTransport | None = None
     try:
@@ -143,7 +143,7 @@ def _start_proxy(target: SshTarget, command: str) -> Proxy:
 
 
 def _log_in(
-    transport: SshTransport, target: SshTarget, settings: SshSettings, password: str | None, proxy: Proxy | None
+    transport: SshTransport, target: SshTarget, settings: SshSettings, password: SecretStr | None, proxy: Proxy | None
 ) -> str:
     known = load_known_hosts(target.known_hosts_files)
     options = transport.get_security_options()

@@ -5,13 +5,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import paramiko
+from msgspec import Struct
 from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import PublicBlob, UnknownKeyType
+from pydantic import SecretStr
 
 from podroutes.errors import AuthenticationError
 from podroutes.plugins.connections.ssh.config import SshTarget
@@ -27,8 +28,7 @@ class KeyFileError(Exception):
     """A private key file cannot be used; the message says why in one line."""
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """A key to offer.
 
     Attributes:
@@ -179,7 +179,7 @@ def offers(target: SshTarget, settings: SshSettings, agent: list[AgentKey], prob
 
 
 def authenticate(
-    transport: SshTransport, target: SshTarget, settings: SshSettings, user: str, password: str | None
+    transport: SshTransport, target: SshTarget, settings: SshSettings, user: str, password: SecretStr | None
 ) -> None:
     """Log in: keys first, then the password if there is one.
 
@@ -222,7 +222,7 @@ def authenticate(
             break
     if password is not None:
         try:
-            if not transport.auth_password(user, password):
+            if not transport.auth_password(user, password.get_secret_value()):
                 return
         except paramiko.BadAuthenticationType:
             problems.append("the host takes no passwords")

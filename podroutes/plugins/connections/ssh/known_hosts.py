@@ -9,9 +9,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from msgspec import Struct
 
 from podroutes.errors import HostKeyError, UsageError
 from podroutes.plugins.connections.ssh.config import SSH_PORT
@@ -19,8 +20,7 @@ from podroutes.plugins.connections.ssh.config import SSH_PORT
 RSA_SIGNATURES = ("rsa-sha2-512", "rsa-sha2-256")
 
 
-@dataclass(frozen=True)
-class KnownKey:
+class KnownKey(Struct, frozen=True):
     """One line of a known_hosts file.
 
     Attributes:

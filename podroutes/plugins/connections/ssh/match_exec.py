@@ -8,11 +8,11 @@ import importlib
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """How a command ended.
 
     Attributes:

@@ -1,8 +1,10 @@
 """What the inventory says about the SSH connection to one host."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
+from pydantic import SecretStr
 
 from podroutes.errors import UsageError
 from podroutes.plugins.connections.ssh.settings import SshSettings, parse_settings
@@ -11,8 +13,7 @@ PLATFORMS = (None, "linux", "linux_ssh", "linux_exec")
 CONFIG_FILE = "ssh_config_file"
 
 
-@dataclass(frozen=True)
-class SshParameters:
+class SshParameters(Struct, frozen=True):
     """Everything that decides how a host is reached and logged in to; the same parameters, the same connection.
 
     Attributes:
@@ -26,7 +27,7 @@ class SshParameters:
 
     host: str
     username: str | None
-    password: str | None = field(repr=False)
+    password: SecretStr | None
     port: int | None
     config_file: str | None
     settings: SshSettings
@@ -66,4 +67,5 @@ def parse_parameters(
         raise UsageError(message)
     rest = dict(extras or {})
     config_file = rest.pop(CONFIG_FILE, config_file)
-    return SshParameters(hostname, username or None, password or None, port, config_file, parse_settings(rest))
+    secret = SecretStr(password) if password else None
+    return SshParameters(hostname, username or None, secret, port, config_file, parse_settings(rest))

@@ -2,7 +2,8 @@
 
 import re
 import secrets
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from podroutes.errors import HostError, PrivilegeError, RemoteCommandError
 
@@ -14,8 +15,7 @@ _NOT_FOUND = 127
 _LINE_LENGTH = 300
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(Struct, frozen=True):
     """What a wrapped script printed.
 
     Attributes:

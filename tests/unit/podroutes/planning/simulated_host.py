@@ -1,6 +1,6 @@
 """A host that obeys: what the steps of a plan make of a host's state, as files, kernel and systemd behave."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from podroutes.changes import (
     Change,
@@ -54,7 +54,7 @@ class SimulatedHost:
 
     def set_read_only(self, **fields: object) -> None:
         """Change what no step changes: links, what is set at boot."""
-        self._state = replace(self._state, **fields)  # type: ignore[arg-type]
+        self._state = replace(self._state, **fields)
 
     def apply(self, changes: tuple[Change, ...]) -> None:
         """Make all changes."""

@@ -1,12 +1,12 @@
 """What a cloud has and what it should have in; the exact changes, lists and refusals out."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from podroutes.changes import Change
 from podroutes.cloud import AddressPair, CloudState, HostRoute, parse_ports, parse_routers, parse_subnets

@@ -1,10 +1,9 @@
 """Whole hosts: whatever they have, they become right, stay so, and get back what they had."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from podroutes.facts import parse_facts
 from podroutes.host_state import (

@@ -1,11 +1,11 @@
 """What a host has and what it should have in, the exact changes out. The numbers are those of the measured facts."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from podroutes.changes import Change, RouteCommand
 from podroutes.host_state import Link

@@ -1,8 +1,7 @@
 """The unit, its script and its data: what a host has in, the exact changes out."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from podroutes.changes import Change, HostPlan, KeepCopy, PutBack, RemoveFile, Systemctl, WriteFile
 from podroutes.host_state import (
@@ -65,7 +64,7 @@ def plan_on_worker_0(files: dict[str, FileState], unit: UnitState | None) -> Hos
 
 
 def changed(path: str, **how: object) -> dict[str, FileState]:
-    return INSTALLED | {path: replace(INSTALLED[path], **how)}  # type: ignore[arg-type]
+    return INSTALLED | {path: replace(INSTALLED[path], **how)}
 
 
 @pytest.mark.parametrize(

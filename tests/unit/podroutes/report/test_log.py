@@ -3,10 +3,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from podroutes.history import History
 from podroutes.report.log import duration, print_log
+from podroutes.report.styled import Console
 from tests.unit.podroutes.report.reports import check, drifted, ok, unreachable
 
 
@@ -32,7 +32,7 @@ def test_the_log_tells_each_run_and_what_is_open(tmp_path: Path) -> None:
     history.record(report)
     history.record(check(ok("a"), unreachable("b"), started=report.started + timedelta(minutes=125)))
     out = io.StringIO()
-    print_log(Console(file=out, width=200), history)
+    print_log(Console(out), history)
     lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
     assert lines[0] == "STARTED RESULT CHECKED DRIFTED FINDINGS CUT NEW AND HEALED"
     assert lines[1].endswith("drift 2 of 2 1 1 0 + a route-missing 10.200.1.0/24")
