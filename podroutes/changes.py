@@ -70,7 +70,7 @@ class Systemctl(Struct, frozen=True):
 Step = WriteFile | KeepCopy | PutBack | RemoveFile | SetSysctl | RouteCommand | Systemctl
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, cache_hash=True):
     """One difference between what a host has and what it should have.
 
     Attributes:

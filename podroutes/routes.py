@@ -96,7 +96,7 @@ class NextHop(Struct, frozen=True):
         return " ".join([*parts, "onlink"] if self.onlink else parts)
 
 
-class Route(Struct, frozen=True):
+class Route(Struct, frozen=True, cache_hash=True):
     """A route of the kernel's main table.
 
     Attributes:

@@ -201,8 +201,10 @@ def plan_routes(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted 
 def _changes(plan: NetworkPlan, node: Node, state: HostState, wanted: tuple[Route, ...]) -> Iterator[Change]:
     by_destination = _by_destination(state)
     for route in wanted:
-        existing = by_destination.pop(route.destination, [])
-        if existing != [route]:
+        existing = by_destination.pop(route.destination, None)
+        if existing is None:
+            yield _add(route)
+        elif existing != [route]:
             yield from _settle(route, existing)
     for destination, routes in by_destination.items():
         if destination in node.pod_cidrs:
@@ -227,10 +229,7 @@ def _by_destination(state: HostState) -> dict[IPNetwork, list[Route]]:
 
 
 def _settle(wanted: Route, existing: list[Route]) -> Iterator[Change]:
-    """Make one destination have exactly the wanted route in its place; `existing` are all routes to it."""
-    if not existing:
-        yield _add(wanted)
-        return
+    """Make one destination have exactly the wanted route in its place; `existing` are the routes to it, one or more."""
     in_place = [route for route in existing if route.metric == wanted.metric]
     settled = next((route for route in in_place if _is_settled(route, wanted)), None)
     replaced = _replaced_by(wanted, in_place) if settled is None else None

@@ -1,6 +1,7 @@
 """`routes.service`: the unit, its script and its data file, so that the routes are there after a reboot."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -43,8 +44,14 @@ def render_data(plan: NetworkPlan, routes: tuple[Route, ...]) -> str:
     """The script's data file: the ranges in which routes are ours, and this host's routes."""
     lines = [f"# {MARKER}; changes to this file are overwritten."]
     lines += [f"cluster {cidr}" for cidr in plan.cluster_cidrs]
-    lines += [f"route {route.destination} via {route.via} dev {route.dev}" for route in routes]
+    lines += map(_data_line, routes)
     return "\n".join(lines) + "\n"
+
+
+# Most machines of a cluster have the same routes.
+@lru_cache(1 << 14)
+def _data_line(route: Route) -> str:
+    return f"route {route.destination} via {route.via} dev {route.dev}"
 
 
 def plan_routes_service(
