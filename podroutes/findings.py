@@ -1,32 +1,30 @@
 """What a drift check found on a host, as reports tell it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from msgspec import Meta, Struct
 
 from podroutes.drift_classes import DRIFT_CLASSES, DriftClass
 
+Moment = Annotated[datetime, Meta(tz=True)]
 FindingState = Literal["new", "persisting"]
 DirectionState = Literal["ok", "cut", "unknown"]
 Cause = Literal["", "no route", "no carrier", "forwarding off", "own pods hijacked", "too large", "dropped on the way"]
 PingAnswer = Literal["", "answered", "small packets only", "no answer"]
 
 
-class Finding(BaseModel):
+class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One difference between what a host has and what it should have."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    code: Annotated[str, Field(description="Of the table of drift classes.")]
-    layer: Annotated[Literal["kernel", "persisted", "cloud", "host"], Field(description="Where the difference is.")]
-    subject: Annotated[str, Field(description="A destination, a path, a unit, a kernel parameter, a port.")]
-    expected: Annotated[str, Field(description="What should be there; empty if nothing.")] = ""
-    found: Annotated[str, Field(description="What is there; empty if nothing.")] = ""
-    message: Annotated[str, Field(description="One line for a person.")]
-    state: Annotated[FindingState | None, Field(description="Against earlier checks; null without a history.")] = None
-    since: Annotated[datetime | None, Field(description="When a check found it first; null without a history.")] = None
+    code: Annotated[str, Meta(description="Of the table of drift classes.")]
+    layer: Annotated[Literal["kernel", "persisted", "cloud", "host"], Meta(description="Where the difference is.")]
+    subject: Annotated[str, Meta(description="A destination, a path, a unit, a kernel parameter, a port.")]
+    expected: Annotated[str, Meta(description="What should be there; empty if nothing.")] = ""
+    found: Annotated[str, Meta(description="What is there; empty if nothing.")] = ""
+    message: Annotated[str, Meta(description="One line for a person.")]
+    state: Annotated[FindingState | None, Meta(description="Against earlier checks; null without a history.")] = None
+    since: Annotated[Moment | None, Meta(description="When a check found it first; null without a history.")] = None
 
     @property
     def drift_class(self) -> DriftClass:
@@ -54,36 +52,28 @@ def new_finding(code: str, subject: str, message: str, *, expected: str = "", fo
     return Finding(code=code, layer=layer, subject=subject, expected=expected, found=found, message=message)
 
 
-class HealedFinding(BaseModel):
+class HealedFinding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A finding of an earlier check that this one no longer has."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     host: str
     code: str
     subject: str
-    since: datetime
+    since: Moment
 
 
-# Nobody changes one; but frozen, it would take five times as long to make.
-@dataclass(slots=True, kw_only=True, unsafe_hash=True)
-class Direction:
-    """Whether packets from one node's pods, or from the node, get to another's pods, by what the hosts have.
-
-    There is one for each pair of nodes, so it is no model: those take ten times the memory.
-    """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+# Garbage collection need not follow what holds nothing but texts.
+class Direction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Whether packets from one node's pods, or from the node, get to another's pods, by what the hosts have."""
 
     source: str
     target: str
     state: DirectionState
-    reason: Annotated[str, Field(description="Why it is cut or not known; empty where it is ok.")] = ""
+    reason: Annotated[str, Meta(description="Why it is cut or not known; empty where it is ok.")] = ""
     cause: Annotated[
         Cause,
-        Field(description="What cuts it; empty where it is not cut."),
+        Meta(description="What cuts it; empty where it is not cut."),
     ] = ""
     ping: Annotated[
         PingAnswer,
-        Field(description="What a ping between the pod gateways showed; empty where none was sent."),
+        Meta(description="What a ping between the pod gateways showed; empty where none was sent."),
     ] = ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from podroutes.errors import LockHeldError, PodRoutesError, UsageError
 from podroutes.findings import Finding, HealedFinding
@@ -276,7 +277,7 @@ def _remember(connection: sqlite3.Connection, report: RunReport, number: int) ->
     for host in report.hosts:
         known = before.get(host.host, {})
         found = tuple(_with_age(finding, known.get(finding.key), report.started) for finding in host.findings)
-        hosts.append(host.model_copy(update={"findings": found}))
+        hosts.append(replace(host, findings=found))
         new = {finding.key: finding for finding in found if finding.key not in known}
         _insert_findings(connection, host.host, new.values(), number)
         gone = [row for row in known.values() if _has_healed(host, row)]
@@ -285,13 +286,13 @@ def _remember(connection: sqlite3.Connection, report: RunReport, number: int) ->
             HealedFinding(host=host.host, code=row["code"], subject=row["subject"], since=_time(row["since"]))
             for row in gone
         ]
-    return report.model_copy(update={"hosts": tuple(hosts), "healed": tuple(healed)})
+    return replace(report, hosts=tuple(hosts), healed=tuple(healed))
 
 
 def _with_age(finding: Finding, before: sqlite3.Row | None, now: datetime) -> Finding:
     if before is None:
-        return finding.model_copy(update={"state": "new", "since": now})
-    return finding.model_copy(update={"state": "persisting", "since": _time(before["since"])})
+        return replace(finding, state="new", since=now)
+    return replace(finding, state="persisting", since=_time(before["since"]))
 
 
 def _has_healed(host: HostOutcome, before: sqlite3.Row) -> bool:

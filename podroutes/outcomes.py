@@ -2,16 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from podroutes import exit_codes
 from podroutes.changes import Change
-from podroutes.findings import Direction, Finding, HealedFinding
+from podroutes.findings import Direction, Finding, HealedFinding, Moment
 
 SCHEMA_VERSION: Final = 1
 
@@ -30,11 +30,7 @@ class Outcome(StrEnum):
 FAILURES: Final = frozenset({Outcome.FAILED, Outcome.UNREACHABLE, Outcome.SKIPPED})
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ChangeRecord(_Record):
+class ChangeRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A change, as a report tells it."""
 
     layer: str
@@ -66,37 +62,37 @@ def _remembered_record(change: Change) -> ChangeRecord:
     return ChangeRecord._of(change)
 
 
-class HostOutcome(_Record):
+class HostOutcome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What became of one host."""
 
     host: str
     outcome: Outcome
-    reason: Annotated[str, Field(description="One line: why it is not ok; empty where it is.")] = ""
-    error: Annotated[str, Field(description="Name of the error's class; empty where there was none.")] = ""
+    reason: Annotated[str, Meta(description="One line: why it is not ok; empty where it is.")] = ""
+    error: Annotated[str, Meta(description="Name of the error's class; empty where there was none.")] = ""
     changes: Annotated[
-        tuple[ChangeRecord, ...], Field(description="Made; under dry_run, that would be made; where failed, attempted.")
+        tuple[ChangeRecord, ...], Meta(description="Made; under dry_run, that would be made; where failed, attempted.")
     ] = ()
-    notes: Annotated[tuple[str, ...], Field(description="What a person should know and is no failure.")] = ()
-    findings: Annotated[tuple[Finding, ...], Field(description="What a drift check found.")] = ()
-    commands: Annotated[int, Field(description="Remote commands that were run.", ge=0)] = 0
-    seconds: Annotated[float, Field(description="Time that the host took, in seconds.", ge=0)] = 0.0
+    notes: Annotated[tuple[str, ...], Meta(description="What a person should know and is no failure.")] = ()
+    findings: Annotated[tuple[Finding, ...], Meta(description="What a drift check found.")] = ()
+    commands: Annotated[int, Meta(description="Remote commands that were run.", ge=0)] = 0
+    seconds: Annotated[float, Meta(description="Time that the host took, in seconds.", ge=0)] = 0.0
 
 
-class RunReport(_Record):
+class RunReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole run. Reports of parts of a cluster merge into one of the whole."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     runbook: str
     dry_run: bool
-    started: datetime
-    seconds: Annotated[float, Field(ge=0)]
+    started: Moment
+    seconds: Annotated[float, Meta(ge=0)]
     interrupted: bool = False
     hosts: tuple[HostOutcome, ...]
     healed: Annotated[
-        tuple[HealedFinding, ...], Field(description="Findings of earlier drift checks that are gone; with a history.")
+        tuple[HealedFinding, ...], Meta(description="Findings of earlier drift checks that are gone; with a history.")
     ] = ()
     directions: Annotated[
-        tuple[Direction, ...], Field(description="Which pods reach which, by what the hosts have; of a drift check.")
+        tuple[Direction, ...], Meta(description="Which pods reach which, by what the hosts have; of a drift check.")
     ] = ()
 
     @property
@@ -132,15 +128,14 @@ class RunReport(_Record):
             raise ValueError(message)
         ends = (self.started.timestamp() + self.seconds, other.started.timestamp() + other.seconds)
         started = min(self.started, other.started)
-        return self.model_copy(
-            update={
-                "started": started,
-                "seconds": max(ends) - started.timestamp(),
-                "interrupted": self.interrupted or other.interrupted,
-                "hosts": self.hosts + other.hosts,
-                "healed": self.healed + other.healed,
-                "directions": self.directions + other.directions,
-            }
+        return replace(
+            self,
+            started=started,
+            seconds=max(ends) - started.timestamp(),
+            interrupted=self.interrupted or other.interrupted,
+            hosts=self.hosts + other.hosts,
+            healed=self.healed + other.healed,
+            directions=self.directions + other.directions,
         )
 
 

@@ -6,10 +6,10 @@ so the routing tables are judged first; and an address of the machine itself ans
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from podroutes.errors import FactsError
 from podroutes.findings import Cause, Direction, Finding, PingAnswer, new_finding

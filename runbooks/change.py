@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
+from msgspec.structs import replace
 from nornir.core.task import AggregatedResult, Result, Task
 
 from podroutes.changes import Change
@@ -84,7 +85,7 @@ def _run(run: Run, session: Session, task: Callable[..., Result], options: Optio
     planned, result = run.over_hosts(task, title="plan", dry_run=True, hosts=session.hosts)
     approved = _approved(planned, result)
     if not approved or planned.interrupted:
-        return planned.model_copy(update={"dry_run": False}) if not approved else planned
+        return replace(planned, dry_run=False) if not approved else planned
     from podroutes.report.console import new_console, print_diff, print_recap
 
     console = new_console(file)
@@ -96,7 +97,7 @@ def _run(run: Run, session: Session, task: Callable[..., Result], options: Optio
         return planned
     applied, _ = run.over_hosts(task, title=run.runbook, dry_run=False, hosts=tuple(approved), approved=approved)
     done = {host.host: host for host in applied.hosts}
-    return applied.model_copy(update={"hosts": tuple(done.get(host.host, host) for host in planned.hosts)})
+    return replace(applied, hosts=tuple(done.get(host.host, host) for host in planned.hosts))
 
 
 def _approved(report: RunReport, result: AggregatedResult) -> dict[str, tuple[Change, ...]]:

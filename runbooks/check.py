@@ -3,6 +3,7 @@
 import functools
 import sys
 
+from msgspec.structs import replace
 from nornir.core.task import AggregatedResult
 
 from podroutes.host_state import HostState
@@ -40,7 +41,7 @@ def check_hosts(session: Session, options: Options, reports: Reports, *, fix: bo
     from runbooks.check_report import judge, print_check, print_mended, remember, write_reports
 
     states = _states(result)
-    report = report.model_copy(update={"dry_run": False, "directions": judge(session, states)})
+    report = replace(report, dry_run=False, directions=judge(session, states))
     if ping and not report.interrupted:
         from runbooks.prove import prove_with_pings
 

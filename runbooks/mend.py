@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 from nornir.core.task import AggregatedResult
 
 from podroutes.changes import Change
@@ -47,7 +48,7 @@ class Mending(Struct, frozen=True):
         """
         approved = _approved(report, result)
         if not approved:
-            return report.model_copy(update={"hosts": tuple(_not_mended(host) for host in report.hosts)})
+            return replace(report, hosts=tuple(_not_mended(host) for host in report.hosts))
         task = functools.partial(ensure_any, work=self.work, approved=approved, keep_state=True)
         mended, after = self.run.over_hosts(task, title="fix", dry_run=False, hosts=tuple(approved))
         states = dict(states) | _states(after)
@@ -58,13 +59,13 @@ class Mending(Struct, frozen=True):
             proof = prove_with_pings(self.run, directions, states)
             directions = proof.directions
             left = {name: (*left.get(name, ()), *proof.findings.get(name, ())) for name in approved}
-            told = mended.model_copy(update={"seconds": proof.seconds, "interrupted": proof.interrupted})
+            told = replace(mended, seconds=proof.seconds, interrupted=proof.interrupted)
         done = {host.host: host for host in mended.hosts}
         hosts = tuple(
             _mended(host, done[host.host], left.get(host.host, ())) if host.host in done else _not_mended(host)
             for host in report.hosts
         )
-        return told.model_copy(update={"hosts": hosts, "healed": report.healed, "directions": directions})
+        return replace(told, hosts=hosts, healed=report.healed, directions=directions)
 
     def _left(self, name: str, state: HostState) -> tuple[Finding, ...]:
         findings = find_drift(self.work, self.work.plan.nodes[name], state)
@@ -93,7 +94,7 @@ def _mended(checked: HostOutcome, mended: HostOutcome, left: tuple[Finding, ...]
     told: dict[str, object] = {"findings": checked.findings, "commands": checked.commands + mended.commands}
     if mended.outcome not in FAILURES and left:
         told |= {"outcome": Outcome.FAILED, "reason": f"still: {'; '.join(finding.message for finding in left)}"}
-    return mended.model_copy(update=told)
+    return replace(mended, **told)
 
 
 def _not_mended(host: HostOutcome) -> HostOutcome:
@@ -101,4 +102,4 @@ def _not_mended(host: HostOutcome) -> HostOutcome:
     if host.outcome != Outcome.DRIFT:
         return host
     reason = "; ".join(finding.message for finding in host.findings if finding.is_drift)
-    return host.model_copy(update={"outcome": Outcome.FAILED, "reason": f"can't be mended from here: {reason}"})
+    return replace(host, outcome=Outcome.FAILED, reason=f"can't be mended from here: {reason}")

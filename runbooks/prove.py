@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from podroutes.drift import finding_of_outcome
 from podroutes.findings import Direction, Finding
@@ -34,13 +35,12 @@ class Proof(Struct, frozen=True):
 
     def beside(self, report: RunReport) -> RunReport:
         """The report with what the pings add to it."""
-        return report.model_copy(
-            update={
-                "directions": self.directions,
-                "hosts": tuple(self._host(host) for host in report.hosts),
-                "seconds": self.seconds,
-                "interrupted": report.interrupted or self.interrupted,
-            }
+        return replace(
+            report,
+            directions=self.directions,
+            hosts=tuple(self._host(host) for host in report.hosts),
+            seconds=self.seconds,
+            interrupted=report.interrupted or self.interrupted,
         )
 
     def _host(self, host: HostOutcome) -> HostOutcome:
@@ -50,13 +50,11 @@ class Proof(Struct, frozen=True):
         told = {"commands": host.commands + pinged.commands, "seconds": round(host.seconds + pinged.seconds, 3)}
         if pinged.outcome in FAILURES:
             findings = (*host.findings, finding_of_outcome(pinged, "ping"))
-            return pinged.model_copy(update=told | {"findings": findings})
+            return replace(pinged, **told, findings=findings)
         findings = (*host.findings, *self.findings.get(host.host, ()))
         if findings == host.findings:
-            return host.model_copy(update=told)
-        return host.model_copy(
-            update=told | {"outcome": Outcome.DRIFT, "reason": count_of(findings), "findings": findings}
-        )
+            return replace(host, **told)
+        return replace(host, **told, outcome=Outcome.DRIFT, reason=count_of(findings), findings=findings)
 
 
 def prove_with_pings(run: Run, directions: tuple[Direction, ...], states: Mapping[str, HostState]) -> Proof:
@@ -76,5 +74,5 @@ def prove_with_pings(run: Run, directions: tuple[Direction, ...], states: Mappin
     answers = {name: host[0].result for name, host in result.items() if pinged[name].outcome not in FAILURES}
     proven = prove(directions, answers)
     # Without another worker that was read, none had anything to send.
-    pinged = {name: host.model_copy(update={"commands": int(answers.get(name) != ())}) for name, host in pinged.items()}
+    pinged = {name: replace(host, commands=int(answers.get(name) != ())) for name, host in pinged.items()}
     return Proof(proven, ping_findings(proven), pinged, report.seconds, report.interrupted)

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from podroutes.errors import UsageError
 from podroutes.outcomes import RunReport
 from podroutes.whole_file import replace_file
@@ -21,7 +23,12 @@ def write_json(report: RunReport, target: str) -> None:
     Raises:
         UsageError: The file can't be written.
     """
-    write_whole(target, report.model_dump_json(indent=2) + "\n")
+    write_whole(target, render(report))
+
+
+def render(report: RunReport) -> str:
+    """A report as the text of its file."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
 
 
 def write_whole(target: str, text: str) -> None:
@@ -50,7 +57,7 @@ def write_whole(target: str, text: str) -> None:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a run's report."""
-    generated = RunReport.model_json_schema(mode="serialization")
+    generated = msgspec.json.schema(RunReport)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **generated}
 
 

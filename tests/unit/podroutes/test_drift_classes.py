@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 
 from podroutes import drift_classes
@@ -54,6 +55,6 @@ def test_a_finding_has_its_class_layer_and_severity() -> None:
     assert drift.drift_class is DRIFT_CLASSES["route-missing"]
     notice = new_finding("foreign-route", "x", "y")
     assert (notice.layer, notice.is_drift) == ("kernel", False)
-    assert Finding.model_validate_json(drift.model_dump_json()) == drift
+    assert msgspec.json.decode(msgspec.json.encode(drift), type=Finding) == drift
     with pytest.raises(KeyError):
         new_finding("no-such-class", "x", "y")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from podroutes.errors import LockHeldError, UsageError
 from podroutes.findings import Finding, new_finding
@@ -33,7 +34,7 @@ def history(tmp_path: Path) -> History:
 
 
 def at(minutes: int, report: RunReport) -> RunReport:
-    return report.model_copy(update={"started": NOW + timedelta(minutes=minutes)})
+    return replace(report, started=NOW + timedelta(minutes=minutes))
 
 
 def ages(report: RunReport) -> list[tuple[str, str, str | None, int | None]]:
@@ -72,7 +73,7 @@ def test_a_finding_is_new_then_persists_then_heals_then_is_new_again(history: Hi
 
 def test_the_same_code_elsewhere_is_another_finding(history: History) -> None:
     history.record(at(0, check(drifted("a", MISSING))))
-    other = MISSING.model_copy(update={"subject": "10.200.7.0/24"})
+    other = replace(MISSING, subject="10.200.7.0/24")
     report = history.record(at(5, check(drifted("a", other))))
     assert ages(report) == [("a", "route-missing", "new", 5)]
     assert healed(report) == [("a", "route-missing", 0)]
@@ -138,7 +139,7 @@ def test_old_runs_go_and_what_is_still_open_stays(tmp_path: Path) -> None:
         (1, check(drifted("a", MISSING))),
         (99, check(drifted("a"))),
     ):
-        keeping.record(report.model_copy(update={"started": long_ago + timedelta(days=days)}))
+        keeping.record(replace(report, started=long_ago + timedelta(days=days)))
     assert keeping.prune(90) == 2
     assert [run.number for run in keeping.runs(10)] == [3]
     assert [(one.code, one.since) for one in keeping.open_findings()] == [("route-missing", long_ago)]
@@ -151,7 +152,7 @@ def test_old_runs_go_and_what_is_still_open_stays(tmp_path: Path) -> None:
 
 def test_recording_prunes_by_age(tmp_path: Path) -> None:
     history = History(tmp_path / "h", keep_days=30)
-    history.record(check(ok("a")).model_copy(update={"started": NOW - timedelta(days=31)}))
+    history.record(replace(check(ok("a")), started=NOW - timedelta(days=31)))
     history.record(at(0, check(ok("a"))))
     assert [run.started for run in history.runs(10)] == [NOW]
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from ruamel.yaml import YAML
 
@@ -89,10 +90,11 @@ def test_what_an_editor_would_underline(name: str, content: object, valid: bool)
 def a_report() -> dict[str, Any]:
     change = {"layer": "routes", "action": "add", "subject": "s", "before": "", "after": "a", "reason": "missing"}
     host = {"host": "a", "outcome": "changed", "changes": [change], "notes": ["n"], "commands": 2, "seconds": 0.5}
-    report = RunReport.model_validate(
-        {"runbook": "provision", "dry_run": True, "started": datetime.now(UTC), "seconds": 1, "hosts": [host]}
+    report = msgspec.convert(
+        type=RunReport,
+        obj={"runbook": "provision", "dry_run": True, "started": datetime.now(UTC), "seconds": 1, "hosts": [host]},
     )
-    content: dict[str, Any] = json.loads(report.model_dump_json())
+    content: dict[str, Any] = json.loads(msgspec.json.encode(report))
     return content
 
 

@@ -62,7 +62,7 @@ class _Wakeup(threading.Event):
         super().clear()
 
 
-def execute(transport: SshTransport, command: str, stdin: bytes, timeout: float) -> ExecResult:
+def execute(transport: SshTransport, command: str, stdin: bytearray, timeout: float) -> ExecResult:
     """Run a command.
 
     The request and the input follow one another without waiting for an answer: two round trips in all.
@@ -70,7 +70,7 @@ def execute(transport: SshTransport, command: str, stdin: bytes, timeout: float)
     Args:
         transport: An authenticated connection.
         command: For the user's login shell.
-        stdin: The whole of its standard input.
+        stdin: The whole of its standard input; emptied when it is sent, as hosts are waited for long, and in numbers.
         timeout: Seconds until it must have ended; the clock does not start anew when output trickles in.
 
     Returns:
@@ -141,7 +141,7 @@ def _open(transport: SshTransport, timeout: float) -> paramiko.Channel:
     return opened
 
 
-def _feed(transport: SshTransport, channel: paramiko.Channel, command: str, data: bytes) -> None:
+def _feed(transport: SshTransport, channel: paramiko.Channel, command: str, data: bytearray) -> None:
     # Paramiko's own exec_command() waits for the answer, and without a limit.
     request = paramiko.Message()
     request.add_byte(cMSG_CHANNEL_REQUEST)
@@ -152,13 +152,14 @@ def _feed(transport: SshTransport, channel: paramiko.Channel, command: str, data
     # A command that ends without reading its input closes the channel; its status and stderr say more than an error.
     with suppress(paramiko.SSHException, OSError, EOFError):
         transport._send_user_message(request)
-        view = memoryview(data)
-        while view:
-            sent = channel.send(bytes(view[:READ_BYTES]))
+        at = 0
+        while at < len(data):
+            sent = channel.send(bytes(data[at : at + READ_BYTES]))
             if sent == 0:
                 return
-            view = view[sent:]
+            at += sent
         channel.shutdown_write()
+    data.clear()
 
 
 def _drain(channel: paramiko.Channel, stdout: bytearray, stderr: bytearray) -> None:

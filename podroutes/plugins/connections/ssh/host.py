@@ -61,13 +61,13 @@ class SshHost:
             raise UnreachableError(message)
         marker = wrapping.new_marker()
         command = wrapping.WITH_SUDO if self._sudo else wrapping.AS_ROOT
-        result = self._execute(connection, command, wrapping.wrap(script, marker), timeout)
+        result = self._execute(connection, command, bytearray(wrapping.wrap(script, marker)), timeout)
         output = wrapping.unwrap(result.stdout, result.stderr, marker)
         if not output.started:
             raise wrapping.explain_not_started(self.host, connection.username, result.status, output, sudo=self._sudo)
         return ScriptResult(result.status, output.stdout, output.stderr)
 
-    def _execute(self, connection: Connection, command: str, stdin: bytes, timeout: float) -> channel.ExecResult:
+    def _execute(self, connection: Connection, command: str, stdin: bytearray, timeout: float) -> channel.ExecResult:
         try:
             return channel.execute(connection.transport, command, stdin, timeout)
         except channel.ExecTimeoutError as error:

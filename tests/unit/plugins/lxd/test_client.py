@@ -1,6 +1,7 @@
 """Requests to a daemon that answers, refuses, forgets and breaks off."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -46,9 +47,12 @@ def daemon(socket: Path) -> Iterator[Daemon]:
 
 @pytest.fixture
 def client(socket: Path) -> Iterator[LxdClient]:
-    client = LxdClient(Remote("local", "lxc", "default", str(socket), "http://lxd"), 0.3)
-    yield client
-    client.close()
+    with closing(LxdClient(_remote(socket), 0.3)) as client:
+        yield client
+
+
+def _remote(socket: Path) -> Remote:
+    return Remote("local", "lxc", "default", str(socket), "http://lxd")
 
 
 def test_a_command_runs_with_recorded_output_that_is_deleted(daemon: Daemon, client: LxdClient) -> None:
@@ -82,9 +86,11 @@ class TestAFileServerThatLeaves:
     FILES = "POST /1.0/instances/worker-0/files"
     LEFT = refused(500, "read unix @->/proc/self/fd/54/forkfile.sock: read: connection reset by peer")
 
-    def test_is_asked_again(self, daemon: Daemon, client: LxdClient) -> None:
+    def test_is_asked_again(self, daemon: Daemon, socket: Path) -> None:
         daemon.answers[self.FILES] = [self.LEFT, self.LEFT, metadata({})]
-        client.push_file("worker-0", "/run/a", b"text", mode=0o640)
+        # Patient enough for a computer that has much else to do.
+        with closing(LxdClient(_remote(socket), 10)) as client:
+            client.push_file("worker-0", "/run/a", b"text", mode=0o640)
         assert [request.body for request in daemon.requests] == [b"text"] * 3
 
     def test_but_not_for_ever(self, daemon: Daemon, client: LxdClient) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from podroutes.findings import Direction, DirectionState, Finding, HealedFinding, new_finding
 from podroutes.outcomes import ChangeRecord, HostOutcome, Outcome, RunReport
 
@@ -106,7 +108,7 @@ def check(
 
 def fixed(*hosts: HostOutcome) -> RunReport:
     """The report of a drift check that was told to mend."""
-    return check(*hosts).model_copy(update={"dry_run": False})
+    return replace(check(*hosts), dry_run=False)
 
 
 def provisioning(*hosts: HostOutcome, dry_run: bool = False) -> RunReport:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from podroutes.findings import Direction, HealedFinding, PingAnswer
 from podroutes.outcomes import RunReport
@@ -37,7 +38,7 @@ def test_nothing_is_printed_where_nothing_was_found() -> None:
 
 
 def test_a_row_for_each_finding_and_a_line_for_each_kind() -> None:
-    seen = MISSING.model_copy(update={"state": "persisting", "since": SINCE})
+    seen = replace(MISSING, state="persisting", since=SINCE)
     lines = findings_of(check(drifted("worker-0", seen, FOREIGN), drifted("worker-1", MISSING)))
     assert [line.split()[:3] for line in lines[:4]] == [
         ["HOST", "LAYER", "CODE"],

@@ -1,10 +1,10 @@
 import re
-from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from podroutes.errors import UsageError
 from podroutes.findings import HealedFinding, new_finding
@@ -76,7 +76,7 @@ def page(report: RunReport, history: History | None = None) -> Page:
 
 
 def test_it_says_what_differs_where_since_when_and_what_mends_it() -> None:
-    since = MISSING.model_copy(update={"state": "persisting", "since": STARTED - timedelta(hours=2)})
+    since = replace(MISSING, state="persisting", since=STARTED - timedelta(hours=2))
     cut = directions(("worker-0", "worker-1"), unknown=["controller-0"])
     gone = HealedFinding(host="worker-1", code="unit-disabled", subject="routes.service", since=STARTED)
     report = check(unreachable("controller-0"), drifted("worker-0", since), ok("worker-1"), between=cut, healed=(gone,))
@@ -154,8 +154,8 @@ def test_past_runs_and_what_an_unknown_host_had_come_from_the_history(tmp_path: 
 def test_text_from_hosts_stays_text() -> None:
     evil = '<script>alert(1)</script>" onload="x\' {{ 7 * 7 }} `</code><b>` \ud800'
     finding = new_finding("route-missing", evil, evil, expected=evil, found=evil)
-    host = drifted(evil, finding).model_copy(update={"reason": evil, "notes": (evil,)})
-    bad = unreachable(evil + "2").model_copy(update={"reason": evil})
+    host = replace(drifted(evil, finding), reason=evil, notes=(evil,))
+    bad = replace(unreachable(evil + "2"), reason=evil)
     direction = replace(directions(("worker-0", "worker-1"))[0], state="cut", source=evil, reason=evil)
     found = page(check(host, bad, between=(direction,)))
     assert "script" not in found.tags

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+from msgspec.structs import replace
 
 from podroutes.drift_classes import DRIFT_CLASSES
 from podroutes.errors import UsageError
@@ -102,9 +103,7 @@ def test_counts_and_times_are_those_of_the_run() -> None:
 
 def test_provisioning_has_a_case_for_each_change() -> None:
     found = suites(
-        provisioning(
-            ok("a"), changed("b"), unreachable("c"), failed("d").model_copy(update={"changes": changed("d").changes})
-        )
+        provisioning(ok("a"), changed("b"), unreachable("c"), replace(failed("d"), changes=changed("d").changes))
     )
     change = "routes: add 10.200.1.0/24"
     assert {host: results(suite) for host, suite in found.items()} == {
@@ -119,7 +118,7 @@ def test_provisioning_has_a_case_for_each_change() -> None:
 @given(st.text(st.characters(codec=None), min_size=1), st.text(st.characters(codec=None)))
 def test_any_text_gives_xml_that_can_be_read(subject: str, message: str) -> None:
     finding = new_finding("route-missing", subject, message, expected=subject, found=message)
-    report = check(drifted("a", finding), unreachable("b").model_copy(update={"reason": message, "error": subject}))
+    report = check(drifted("a", finding), replace(unreachable("b"), reason=message, error=subject))
     assert list(suites(report)) == ["a", "b"]
 
 

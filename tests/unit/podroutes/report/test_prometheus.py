@@ -2,6 +2,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from podroutes.errors import UsageError
@@ -87,7 +88,7 @@ def test_the_last_success_moves_only_when_every_host_was_checked(tmp_path: Path)
         return samples(target.read_text())["last_success_timestamp_seconds"]
 
     def later(minutes: int, report: RunReport) -> RunReport:
-        return report.model_copy(update={"started": STARTED + timedelta(minutes=minutes)})
+        return replace(report, started=STARTED + timedelta(minutes=minutes))
 
     assert success(check(unreachable("a"))) == 0
     assert success(check(ok("a"), drifted("b"))) == ENDED

@@ -55,7 +55,7 @@ class Clogged(Transport):
 def test_a_connection_that_is_just_dying_is_no_signal() -> None:
     transport = Dying(paramiko.Channel(0))
     with pytest.raises(ExecBrokenError):
-        execute(cast("SshTransport", transport), "true", b"", 5)
+        execute(cast("SshTransport", transport), "true", bytearray(), 5)
 
 
 class Reluctant(Transport):
@@ -71,7 +71,7 @@ def test_a_host_that_takes_no_input_is_given_up_in_time(size: int) -> None:
     channel.active = True
     began = time.monotonic()
     with pytest.raises(ExecTimeoutError):
-        execute(cast("SshTransport", Reluctant(channel)), "sh", b"x" * size, 0.1)
+        execute(cast("SshTransport", Reluctant(channel)), "sh", bytearray(b"x" * size), 0.1)
     assert time.monotonic() - began < 2
 
 
@@ -81,6 +81,6 @@ def test_a_connection_that_takes_nothing_is_closed() -> None:
     transport = Clogged(channel)
     began = time.monotonic()
     with pytest.raises(ExecTimeoutError):
-        execute(cast("SshTransport", transport), "sh", b" " * 20_000 + b"true", 0.1)
+        execute(cast("SshTransport", transport), "sh", bytearray(b" " * 20_000 + b"true"), 0.1)
     assert transport.closed
     assert time.monotonic() - began < 2
