@@ -49,10 +49,13 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
 
 def _what_was_said(answer: str, nonce: str) -> tuple[str, int | None]:
     """What the steps said and their exit status; no status if the answer ends before it."""
-    _, _, rest = f"\n{answer}".partition(f"\n@{nonce} apply\n")
-    said, frame, rest = rest.partition(f"\n@{nonce} status\n")
-    status, newline, _ = rest.partition("\n")
-    return said, int(status) if frame and newline and status.isdecimal() else None
+    # An answer is long, and this a small part of it.
+    begins, ends = f"@{nonce} apply\n", f"\n@{nonce} status\n"
+    start, end = answer.find(begins), answer.find(ends)
+    if start < 0 or end < 0:
+        return "", None
+    status, newline, _ = answer[end + len(ends) : end + len(ends) + len("255\n")].partition("\n")
+    return answer[start + len(begins) : end], int(status) if newline and status.isdecimal() else None
 
 
 def _what_failed(said: str) -> str:

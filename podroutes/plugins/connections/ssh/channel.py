@@ -48,8 +48,8 @@ class ExecResult(Struct, frozen=True):
     """
 
     status: int
-    stdout: bytes
-    stderr: bytes
+    stdout: bytearray
+    stderr: bytearray
 
 
 class _Wakeup(threading.Event):
@@ -116,11 +116,11 @@ def execute(transport: SshTransport, command: str, stdin: bytearray, timeout: fl
         _abandon(transport, channel)
         raise
     if channel.exit_status >= 0 and channel.eof_received:
-        return ExecResult(channel.exit_status, bytes(stdout), bytes(stderr))
+        return ExecResult(channel.exit_status, stdout, stderr)
     # A dying connection closes its channels before it says that it is dead; its thread ends a moment later.
     transport.join(SETTLE_SECONDS)
     if channel.exit_status >= 0 and transport.is_active():
-        return ExecResult(channel.exit_status, bytes(stdout), bytes(stderr))
+        return ExecResult(channel.exit_status, stdout, stderr)
     if not transport.is_active():
         raise ExecBrokenError
     raise ExecKilledError if channel.event_ready else ExecRefusedError

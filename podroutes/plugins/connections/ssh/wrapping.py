@@ -50,7 +50,7 @@ def wrap(script: str, marker: str) -> bytes:
     return f"printf '%s\\n' {marker}; printf '%s\\n' {marker} >&2\n{{ :\n{script}\n}}\n".encode()
 
 
-def unwrap(stdout: bytes, stderr: bytes, marker: str) -> Output:
+def unwrap(stdout: bytes | bytearray, stderr: bytes | bytearray, marker: str) -> Output:
     """Cut off what a noisy login shell or sudo printed before the script.
 
     Args:
@@ -62,13 +62,13 @@ def unwrap(stdout: bytes, stderr: bytes, marker: str) -> Output:
         What the script itself printed.
     """
     line = f"{marker}\n".encode()
-    before_out, started, out = stdout.partition(line)
-    before_err, started_err, err = stderr.partition(line)
-    return Output(
-        started=bool(started),
-        stdout=(out if started else before_out).decode("utf-8", "replace"),
-        stderr=(err if started_err else before_err).decode("utf-8", "replace"),
-    )
+    return Output(started=line in stdout, stdout=_after(stdout, line), stderr=_after(stderr, line))
+
+
+def _after(output: bytes | bytearray, line: bytes) -> str:
+    """What comes after a line, or all of it; without a copy on the way, as answers are long."""
+    found = output.find(line)
+    return str(memoryview(output)[found + len(line) if found >= 0 else 0 :], "utf-8", "replace")
 
 
 def explain_not_started(host: str, user: str, status: int, output: Output, *, sudo: bool) -> HostError:
