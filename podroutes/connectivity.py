@@ -147,7 +147,7 @@ class _Network(Struct, frozen=True, dict=True):
         return owners
 
     def astray(self, source: Node) -> Set[str]:
-        """Workers that may not get a node's packets: all whom it does not send them to itself, on its usual device.
+        """Workers that may not get a node's packets: all but those that it sends them to itself, on its usual device.
 
         These are few in a cluster that is nearly right, so that only theirs need be followed.
         """
