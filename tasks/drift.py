@@ -45,6 +45,10 @@ class Checked(Struct):
     seconds: float = 0.0
     error: Exception | None = None
 
+    def __repr__(self) -> str:
+        """Without what was read, which may hold files that are not ours."""
+        return f"Checked({self})"
+
     def __str__(self) -> str:
         """One line for each finding, for a person."""
         return "\n".join(finding.message for finding in self.findings) or "as wanted"

@@ -51,6 +51,10 @@ class Ensured(Struct):
     seconds: float = 0.0
     error: Exception | None = None
 
+    def __repr__(self) -> str:
+        """Without what was read, which may hold files that are not ours."""
+        return f"Ensured({self})"
+
     def __str__(self) -> str:
         """One line, for a person."""
         return f"{len(self.changes)} changes, {self.commands} remote commands, {self.seconds:.2f} s"

@@ -125,3 +125,10 @@ def test_results_of_other_tasks_are_taken_for_what_they_are() -> None:
 )
 def test_count(findings: tuple[Finding, ...], expected: str) -> None:
     assert count_of(findings) == expected
+
+
+def test_what_was_read_of_a_host_is_not_shown_with_its_result() -> None:
+    state = replace(HEALTHY, route_text="secret")
+    assert "secret" in repr(state)
+    assert "secret" not in repr(Checked(findings=(MISSING,), state=state))
+    assert "secret" not in repr(Ensured(state=state))
