@@ -139,7 +139,7 @@ def test_a_reason_stays_on_its_line_whatever_the_width(monkeypatch: pytest.Monke
         assert any(line.endswith(reason) for line in file.getvalue().splitlines())
 
 
-@pytest.mark.parametrize("columns", ["", "wide", "-1", "0"])
+@pytest.mark.parametrize("columns", ["", "wide", "-1", "0", "00"])
 def test_an_odd_width_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     for file in (io.StringIO(), Terminal()):
@@ -160,6 +160,15 @@ def test_colours_are_a_terminals_and_end_with_no_color(
         print_recap(new_console(file), report(*HOSTS))
     assert ("\x1b[33m" in terminal.getvalue()) == colours
     assert "\x1b" not in pipe.getvalue()
+
+
+def test_colours_can_be_forced_upon_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    pipe = io.StringIO()
+    print_recap(new_console(pipe), report(*HOSTS))
+    assert "\x1b[33m" in pipe.getvalue()
 
 
 HOSTILE = "\x1b]0;title\x07 \x1b[2J\x9b31m\rover\x7f\b"
