@@ -78,7 +78,7 @@ def test_unknown_host_names_those_there_are() -> None:
         Layout(controllers=1).host("worker-3")
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(
     controllers=st.integers(1, 10),
     workers=st.integers(0, 390),
