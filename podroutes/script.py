@@ -71,7 +71,7 @@ route_batch() {
     printf '%s\n' "$error" | head -n 1
     # `ip` stops at the line that fails; those before it are taken back, the last one first.
     failed=$(printf '%s\n' "$error" | sed -n 's/^Command failed .*:\([0-9][0-9]*\)$/\1/p')
-    if printf '%s' "$2" | tail -n "$((${failed:-1000001} - 1))" | ip -force -batch -; then
+    if printf '%s' "$2" 2>/dev/null | tail -n "$((${failed:-1000001} - 1))" | ip -force -batch -; then
         printf '%s\n' 'none of the route changes was kept'
     else
         printf '%s\n' 'not all of the route changes could be taken back'
