@@ -134,7 +134,7 @@ class Route(Struct, frozen=True, cache_hash=True):
 
     @property
     def selector(self) -> str:
-        """The route as `ip route del` and `ip route add` take it; every part comes from a typed value."""
+        """The route as `ip route add` takes it; every part comes from a typed value."""
         parts = [] if self.kind in ("unicast", MULTIPATH) else [self.kind]
         parts.append(str(self.destination))
         if self.tos:
@@ -157,6 +157,14 @@ class Route(Struct, frozen=True, cache_hash=True):
         if self.onlink:
             parts.append("onlink")
         return " ".join([*parts, *(hop.selector for hop in self.next_hops)])
+
+    @property
+    def del_selector(self) -> str:
+        """The route as `ip route del` takes it, so that it can mean no other."""
+        if self.destination.version == 6 and self.via is None and not self.next_hops:
+            # Told of no next hop, the kernel would take an IPv6 route that has one (route.c, ip6_route_del).
+            return f"{self.selector} via ::"
+        return self.selector
 
     @property
     def _is_on_link(self) -> bool:

@@ -356,7 +356,7 @@ def _removals(routes: list[Route], reasons: Mapping[int, str]) -> Iterator[Chang
 
 
 def _remove(route: Route, reason: str, put_back: str) -> Change:
-    command = RouteCommand(f"route del {route.selector}", f"route {put_back} {route.selector}")
+    command = RouteCommand(f"route del {route.del_selector}", f"route {put_back} {route.selector}")
     return Change(
         "routes", "remove", str(route.destination), str(route), "", reason, (command,), _DRIFT_CLASSES.get(reason, "")
     )

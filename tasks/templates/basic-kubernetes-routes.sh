@@ -113,7 +113,11 @@ plan() {
             in_place = !is_special && metric == (destination ~ /:/ ? 1024 : 0)
         }
         function change(command, inverse, why) { print "change " command "\nundo " inverse "\nsay " why }
-        function remove(route, why) { change("route del " route, "route append " route, why ": " route) }
+        function remove(route, why,   only) {
+            # Told of no next hop, the kernel would take an IPv6 route that has one.
+            if (route ~ /:.*\// && route !~ / (via|nexthop) /) only = " via ::"
+            change("route del " route only, "route append " route, why ": " route)
+        }
 
         BEGIN { split("unicast local broadcast anycast multicast blackhole unreachable prohibit throw", kinds) }
         $1 == "=" { what = $2; next }

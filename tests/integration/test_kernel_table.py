@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from podroutes.planning.routes import plan_routes
@@ -16,7 +16,7 @@ from podroutes.routes import Route, parse_routes
 from podroutes.values import FAMILIES, Family
 from tests.unit.podroutes.builders import ipv4_cluster, ipv6_cluster, link, state
 from tests.unit.podroutes.planning.kernel_table import KernelTable
-from tests.unit.podroutes.planning.test_routes import commands, tables
+from tests.unit.podroutes.planning.test_routes import ON_LINK_BESIDE_A_NEXT_HOP, commands, tables
 
 SETUP = """
 link set lo up
@@ -61,7 +61,7 @@ class Namespace:
     def clear(self) -> None:
         for family in FAMILIES:
             for route in self.routes(family):
-                self.run(f"route del {route.selector}", family)
+                self.run(f"route del {route.del_selector}", family)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,7 @@ def place(route: Route) -> tuple[str, str, int]:
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
+@example(case=(6, ON_LINK_BESIDE_A_NEXT_HOP))
 @given(case=st.sampled_from(FAMILIES).flatmap(lambda family: st.tuples(st.just(family), tables(family))))
 def test_the_kernel_does_what_the_model_does(namespace: Namespace, case: tuple[Family, list[Route]]) -> None:
     family, routes = case

@@ -159,6 +159,8 @@ blackhole 10.200.1.0/24 proto static + blackhole 10.200.9.0/24 proto 201 + 10.20
 10.200.1.0/24 via 10.240.0.98 + 10.200.1.0/24 via 10.240.0.21 proto 201 + 10.200.1.0/24 via 10.240.0.99 proto 201
 10.200.1.0/24 via 10.240.0.21 proto 201 metric 50 + fd00:200:0:1::/64 via fd00:240::21 proto 201 metric 50
 fd00:200:0:9::/64 proto 201 nexthop via fd00:240::28 nexthop via fd00:240::29 weight 2
+fd00:200:0:1::/64 via fd00:240::21 proto 201 + fd00:200:0:1::/64 dev eth0 proto 201
+fd00:200:0:9::/64 via fd00:240::29 proto 201 + fd00:200:0:9::/64 dev eth0 proto 201
 """.splitlines()
 
 

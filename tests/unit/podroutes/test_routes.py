@@ -82,6 +82,23 @@ def test_the_shapes_of_a_route(item: dict[str, Any], family: Family, selector: s
     assert route.selector == selector
 
 
+@pytest.mark.parametrize(
+    ("item", "family", "added"),
+    [
+        ({"dst": "fd00:200::/64", "dev": "eth0", "metric": 1024}, 6, " via ::"),
+        ({"type": "6", "dst": "fd00:200::/64", "dev": "lo", "metric": 1024}, 6, " via ::"),
+        ({"dst": "fd00:200::/64", "gateway": "fd00:240::20", "dev": "eth0", "metric": 1024}, 6, ""),
+        ({"dst": "fd00:200::/64", "nexthops": [{"gateway": "fe80::1", "dev": "eth0", "weight": 1}]}, 6, ""),
+        ({"dst": "10.200.1.0/24", "dev": "eth0"}, 4, ""),
+    ],
+)
+def test_an_ipv6_route_on_the_link_is_deleted_as_one_without_a_next_hop(
+    item: dict[str, Any], family: Family, added: str
+) -> None:
+    (route,) = parse_routes(json.dumps([item]), family)
+    assert route.del_selector == route.selector + added
+
+
 @pytest.mark.parametrize("text", ["", "\n", "[]", "[ ]\n"])
 def test_an_empty_table(text: str) -> None:
     assert parse_routes(text, 4) == ()

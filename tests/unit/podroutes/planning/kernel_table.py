@@ -3,7 +3,8 @@
 A route's place is its destination, type of service and metric. IPv4 (fib_trie.c): `replace` exchanges the first route
 in the place, `append` and `prepend` refuse one that is there already, `del` removes the first that has all that it is
 told, metric 0 being any. IPv6 (ip6_fib.c): `replace` of a route with a next hop prefers one that has one too,
-`prepend` is `append`, and two routes with next hops in one place would become one with several.
+`prepend` is `append`, two routes with next hops in one place would become one with several,
+`del` without a next hop takes one that has one too, unless the next hop is `::`.
 """
 
 from podroutes.routes import NextHop, Route
@@ -86,7 +87,7 @@ def _matches(item: Route, asked: Route) -> bool:
         (item.destination, item.tos) == (asked.destination, asked.tos)
         and (asked.metric in (0, item.metric))
         and (asked.protocol in (0, item.protocol))
-        and (asked.via is None or item.via == asked.via)
+        and (asked.via is None or (not _has_next_hop(item) if asked.via.is_unspecified else item.via == asked.via))
         and (asked.dev is None or item.dev == asked.dev)
         and asked.next_hops in ((), item.next_hops)
         # IPv6 knows no scopes, and its `del` looks at no type.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -536,6 +536,15 @@ def tables(draw: st.DrawFn, version: int) -> list[Route]:
     return table
 
 
+_TO_1_IPV6 = parse_network("fd00:200:0:1::/64")
+# Of one place and protocol: told of no next hop, `ip -6 route del` would take the first.
+ON_LINK_BESIDE_A_NEXT_HOP = [
+    Route(_TO_1_IPV6, parse_address("fd00:240::20"), "eth0", 3, 512),
+    Route(_TO_1_IPV6, None, "eth0", 3, 512),
+]
+
+
+@example((6, ON_LINK_BESIDE_A_NEXT_HOP))
 @given(st.sampled_from([4, 6]).flatmap(lambda version: st.tuples(st.just(version), tables(version))))
 def test_any_table_becomes_right_and_stays_so(case: tuple[int, list[Route]]) -> None:
     version, routes = case

@@ -1,4 +1,4 @@
-"""Hypothesis here: bounded, and without deadlines, as other work may share the processor."""
+"""Hypothesis in all tests: bounded, and without deadlines, as other work may share the processor."""
 
 import os
 
