@@ -105,8 +105,7 @@ def _connect_once(target: SshTarget, settings: SshSettings, password: SecretStr 
             proxy.sock.close()
             proxy.close()
         raise
-    if settings.keepalive > 0:
-        transport.set_keepalive(settings.keepalive)
+    transport.be_patient(settings.keepalive)
     return Connection(transport, username, proxy)
 
 

@@ -18,6 +18,9 @@ LOGGER = "podroutes.ssh"
 # Encrypts and authenticates in one; the others need a MAC for each packet, which paramiko compares byte by byte.
 _FIRST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 JOIN_SECONDS = 1.0
+# How long a connection's thread sleeps at most. Paramiko's tenth of a second is worth its cost until somebody is logged
+# in; after that hosts are waited for, many at once, and what ends a wait wakes the thread anyway.
+IDLE_SECONDS = 1.0
 
 
 class HandshakeTimeoutError(Exception):
@@ -114,6 +117,16 @@ class SshTransport(ServiceRequestingTransport):
             message.add_string("ssh-userauth")
             self._send_message(message)
             self.auth_handler = _AuthHandler(self)
+
+    def be_patient(self, keepalive: float) -> None:
+        """Look less often whether there is something to do than a login asks for.
+
+        Args:
+            keepalive: Seconds between keepalive packets while nothing else is sent; 0 for none.
+        """
+        self._socket.settimeout(min(IDLE_SECONDS, keepalive or IDLE_SECONDS))
+        if keepalive > 0:
+            self.set_keepalive(keepalive)
 
     def _parse_disconnect(self, message: paramiko.Message) -> None:
         message.get_int()
