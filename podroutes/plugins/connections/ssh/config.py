@@ -8,6 +8,7 @@ StrictHostKeyChecking, which is always on for the host itself (`ssh_strict: fals
 """
 
 import glob
+import os
 import re
 import shlex
 from functools import lru_cache
@@ -23,6 +24,8 @@ from podroutes.plugins.connections.ssh.settings import SshSettings
 SSH_PORT = 22
 DEFAULT_CONNECT_TIMEOUT = 10.0
 MAX_INCLUDE_DEPTH = 16
+# A name that nobody has.
+_ANY_HOST = "any-host.invalid"
 USER_KNOWN_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
 GLOBAL_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
 
@@ -88,7 +91,7 @@ def resolve_target(
     text = _read(path) if path is not None else ""
     where = str(path) if path is not None else "ssh_config"
     try:
-        options = _parse(text, username, port).lookup(host)
+        options = _options(text, username, port, host)
         hostname = _check(options.get("hostname", host), _HOSTNAME, "HostName")
         user = options.get("user", "")
         port = int(options.get("port", SSH_PORT))
@@ -120,15 +123,17 @@ def _check(value: str, pattern: re.Pattern[str], what: str) -> str:
 def _read(path: Path, depth: int = 0) -> str:
     """Text of the file, with included files in the place of Include lines that stand outside of blocks."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except FileNotFoundError:
         return ""
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}"
         raise UsageError(message) from error
+    if "include" not in text.lower():
+        return text
     result = []
     in_block = False
-    for line in lines:
+    for line in text.splitlines():
         block = _BLOCK.match(line)
         if block is not None:
             in_block = block[1].strip().lower() not in {"*", "all"}
@@ -143,6 +148,28 @@ def _read(path: Path, depth: int = 0) -> str:
     return "\n".join(result)
 
 
+def _options(text: str, username: str | None, port: int | None, host: str) -> SSHConfigDict:
+    """What holds for one host; not to be changed, as it may be the same for all."""
+    if _is_same_for_all(text):
+        return _common_options(text, username, port, os.environ.get("HOME"))
+    return _parse(text, username, port).lookup(host)
+
+
+@lru_cache(maxsize=64)
+def _is_same_for_all(text: str) -> bool:
+    """Whether nothing in the file asks which host it is: no block for some, no `%h`, no canonical names."""
+    blocks = [block[1].strip().lower() for line in text.splitlines() if (block := _BLOCK.match(line)) is not None]
+    return set(blocks) <= {"*", "all"} and "%" not in text and "canonical" not in text.lower()
+
+
+@lru_cache(maxsize=64)
+def _common_options(text: str, username: str | None, port: int | None, _home: str | None) -> SSHConfigDict:
+    options = _parse(text, username, port).lookup(_ANY_HOST)
+    if options["hostname"] == _ANY_HOST:
+        del options["hostname"]
+    return options
+
+
 @lru_cache(maxsize=64)
 def _parse(text: str, username: str | None, port: int | None) -> SSHConfig:
     """Parse once for all hosts; the first value of a key wins, so the inventory's go before the file's."""
@@ -154,14 +181,25 @@ def _parse(text: str, username: str | None, port: int | None) -> SSHConfig:
     return SSHConfig.from_text("\n".join([*first, "Host *", text]))
 
 
+@lru_cache(maxsize=8)
+def _home(_variable: str | None) -> str:
+    return str(Path.home())
+
+
+@lru_cache(maxsize=256)
+def _expand(name: str, _home: str) -> Path:
+    return Path(name).expanduser()
+
+
 def _identity_files(options: SSHConfigDict, settings: SshSettings) -> tuple[Path, ...]:
+    home = _home(os.environ.get("HOME"))
     if settings.key_file is not None:
-        return (Path(settings.key_file).expanduser(),)
+        return (_expand(settings.key_file, home),)
     if not settings.use_keys:
         return ()
     names: object = options.get("identityfile", [])
     return (
-        tuple(Path(str(name)).expanduser() for name in names if str(name).lower() != "none")
+        tuple([_expand(str(name), home) for name in names if str(name).lower() != "none"])
         if isinstance(names, list)
         else ()
     )
@@ -174,8 +212,8 @@ def _known_hosts_files(options: SSHConfigDict, settings: SshSettings, hostname: 
             names += [name for name in _words(options.get(key, default)) if name.lower() != "none"]
     if settings.alt_host_keys and settings.alt_key_file:
         names.append(settings.alt_key_file)
-    home = str(Path.home())
-    return tuple(Path(name.replace("%d", home).replace("%h", hostname)).expanduser() for name in names)
+    home = _home(os.environ.get("HOME"))
+    return tuple([_expand(name.replace("%d", home).replace("%h", hostname), home) for name in names])
 
 
 @lru_cache(maxsize=64)

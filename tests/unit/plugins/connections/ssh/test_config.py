@@ -267,3 +267,38 @@ def test_paramiko_comes_without_what_only_match_exec_needs() -> None:
     program = "import sys, podroutes.plugins.connections.linux_exec; print('invoke' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    "config", [None, "", "User ubuntu\nPort 2022", "Host *\n  IdentityFile ~/.ssh/key\nMatch all\n  User me"]
+)
+def test_a_file_that_is_the_same_for_all_hosts_leaves_each_its_own_name(home: Path, config: str | None) -> None:
+    one, other = (resolve(home, config, host) for host in ("worker-0", "10.240.0.20"))
+    assert (one.alias, one.hostname, one.host_key_name) == ("worker-0", "worker-0", "worker-0")
+    assert (other.alias, other.hostname, other.host_key_name) == ("10.240.0.20", "10.240.0.20", "10.240.0.20")
+
+
+@pytest.mark.parametrize(
+    ("config", "hostname"),
+    [
+        ("HostName %h.example", "worker-0.example"),
+        ("HostName gateway.example", "gateway.example"),
+        ("Host * !worker-0\n  HostName other.example", "worker-0"),
+        ("Host worker-0\n  HostName own.example\nHost *\n  HostName other.example", "own.example"),
+        ("Match host worker-0\n  HostName matched.example", "matched.example"),
+    ],
+)
+def test_what_a_file_says_of_one_host_is_never_another_s(home: Path, config: str, hostname: str) -> None:
+    assert resolve(home, config, "worker-9").hostname != "worker-0.example"
+    assert resolve(home, config, "worker-0").hostname == hostname
+
+
+def test_another_home_has_other_files(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = "IdentityFile ~/.ssh/key"
+    assert resolve(home, config).identity_files == (home / ".ssh/key",)
+    other = home / "other"
+    (other / ".ssh").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(other))
+    target = resolve(other, config)
+    assert target.identity_files == (other / ".ssh/key",)
+    assert target.known_hosts_files[0] == other / ".ssh/known_hosts"
