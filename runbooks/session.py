@@ -18,6 +18,7 @@ from nornir.core.plugins.inventory import InventoryPluginRegister, TransformFunc
 from nornir.core.plugins.register import PluginRegister
 from nornir.core.plugins.runners import RunnersPluginRegister
 from nornir.core.state import GlobalState
+from nornir.plugins.inventory import SimpleInventory
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -26,6 +27,7 @@ from podroutes.errors import InventoryError, Problem, UsageError
 from podroutes.inventory import DEFAULTS, Holder, HostEntry
 from podroutes.inventory_files import check_defaults, check_groups, check_hosts
 from podroutes.network_plan import NetworkPlan
+from podroutes.plugins.inventory.found import Files, Found, FoundInventory
 from podroutes.preflight import build_network_plan
 from runbooks.connecting import begun_connections
 from runbooks.lock import run_lock
@@ -109,8 +111,8 @@ def open_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Sessio
     logging.getLogger("nornir").addHandler(logging.NullHandler())
     settings = _load_config(config)
     files = {name: str(settings["inventory"]["options"].get(name, "")) for name in _FILE_OPTIONS}
-    problems = _check_files(files) if settings["inventory"]["plugin"] in _WITH_FILES else []
-    nornir = _init_nornir(settings, config, problems, dry_run=dry_run)
+    contents, problems = _check_files(files) if settings["inventory"]["plugin"] in _WITH_FILES else (None, [])
+    nornir = _init_nornir(settings, config, contents, problems, dry_run=dry_run)
     plan = _check_plan(nornir.inventory, files, problems)
     chosen = choose_hosts(nornir.inventory, limit)
     managed = tuple(name for name in chosen if name in plan.managed)
@@ -161,7 +163,8 @@ def _load_config(path: Path) -> dict[str, Any]:
     return content
 
 
-def _check_files(files: Mapping[str, str]) -> list[Problem]:
+def _check_files(files: Mapping[str, str]) -> tuple[Files, list[Problem]]:
+    """What Nornir's files hold, and what is wrong with it."""
     contents: dict[str, Any] = {}
     problems: list[Problem] = []
     for name, path in files.items():
@@ -178,11 +181,12 @@ def _check_files(files: Mapping[str, str]) -> list[Problem]:
     if problems:
         raise InventoryError(problems)  # the rest can't be read without it
     hosts, groups, defaults = (shown(Path(files[name])) if files[name] else "" for name in _FILE_OPTIONS)
-    return [
+    problems = [
         *check_hosts(contents["host_file"], contents["group_file"], hosts),
         *check_groups(contents["group_file"], groups),
         *check_defaults(contents["defaults_file"], defaults),
     ]
+    return Files.of(contents["host_file"], contents["group_file"], contents["defaults_file"]), problems
 
 
 def _yaml_message(error: Exception) -> str:
@@ -194,9 +198,12 @@ def _yaml_message(error: Exception) -> str:
     return f"can't be read: {str(error).splitlines()[0]}"
 
 
-def _init_nornir(settings: dict[str, Any], path: Path, problems: list[Problem], *, dry_run: bool) -> Nornir:
+def _init_nornir(
+    settings: dict[str, Any], path: Path, contents: Files | None, problems: list[Problem], *, dry_run: bool
+) -> Nornir:
     try:
-        return _new_nornir(Config.from_dict(**settings), dry_run=dry_run)
+        # Of files with problems the plugin tells how far it comes.
+        return _new_nornir(Config.from_dict(**settings), None if problems else contents, dry_run=dry_run)
     except InventoryError:
         raise
     except Exception as error:
@@ -207,11 +214,16 @@ def _init_nornir(settings: dict[str, Any], path: Path, problems: list[Problem], 
         raise
 
 
-def _new_nornir(config: Config, *, dry_run: bool) -> Nornir:
+def _new_nornir(config: Config, contents: Files | None, *, dry_run: bool) -> Nornir:
     """As `InitNornir`, but of all plugins that are installed, only those that a run needs are imported.
 
     Connection plugins come when a host first needs one: some take half a second, and a run that ends at a wrong limit,
     or has no cloud, needs none or not all of them.
+
+    Args:
+        config: Nornir's.
+        contents: What the inventory's files hold, where that has been read.
+        dry_run: Whether tasks change nothing.
     """
     config.logging.configure()
     # Asked for once: each time reads what every installed package says of itself.
@@ -221,7 +233,15 @@ def _new_nornir(config: Config, *, dry_run: bool) -> Nornir:
             ConnectionPluginRegister.register(entry_point.name, _on_demand(entry_point))
     inventory = _plugin(select, "nornir.plugins.inventory", InventoryPluginRegister, config.inventory.plugin)
     runner = _plugin(select, "nornir.plugins.runners", RunnersPluginRegister, config.runner.plugin)
-    loaded = inventory(**config.inventory.options).load()
+    if (
+        contents is not None
+        and inventory is SimpleInventory
+        and config.inventory.options.keys() <= _FILE_OPTIONS.keys()
+    ):
+        # The plugin would read the files once more: what was checked is what is used.
+        loaded: Inventory = FoundInventory(Found("", {}), contents, {})
+    else:
+        loaded = inventory(**config.inventory.options).load()
     if name := config.inventory.transform_function:
         transform = _plugin(select, "nornir.plugins.transform_function", TransformFunctionRegister, name)
         for host in loaded.hosts.values():

@@ -46,6 +46,11 @@ class Files(Struct, frozen=True):
     defaults: Mapping[str, Any]
 
     @classmethod
+    def of(cls, hosts: object, groups: object, defaults: object) -> "Files":
+        """What was read of them, whatever it is."""
+        return cls(_mapping(hosts), _mapping(groups), _mapping(defaults))
+
+    @classmethod
     def load(cls, host_file: str | None, group_file: str | None, defaults_file: str | None) -> "Files":
         """Read them.
 
