@@ -120,10 +120,15 @@ def _unit_changes(unit: UnitState, written: set[str]) -> Iterator[Change]:
     steps: list[Step] = []
     # What systemd has never loaded it reads when it is first asked for.
     loaded = unit.load != "not-found"
+    run = Systemctl(("reload-or-restart", UNIT_NAME))
+    enable: tuple[Step, ...] = ()
     if unit.enabled != "enabled":
-        # Enabling reloads systemd too: without it `systemctl status` would go on saying what was so before.
-        options = ("--quiet",) if loaded else ("--no-reload", "--quiet")
-        enable = Systemctl(("enable", *options, UNIT_NAME))
+        if not loaded and unit.active != "active":
+            # One call for both.
+            run = Systemctl(("enable", "--now", "--no-reload", "--quiet", UNIT_NAME))
+        else:
+            # Enabling reloads systemd too: without it `systemctl status` would go on saying what was so before.
+            enable = (Systemctl(("enable", *(() if loaded else ("--no-reload",)), "--quiet", UNIT_NAME)),)
         yield Change(
             _LAYER,
             "enable",
@@ -131,12 +136,11 @@ def _unit_changes(unit: UnitState, written: set[str]) -> Iterator[Change]:
             unit.enabled or "absent",
             "enabled",
             "it has to start at boot",
-            (enable,),
+            enable,
             "unit-disabled",
         )
     elif (loaded and UNIT_PATH in written) or unit.needs_reload:
         steps.append(Systemctl(("daemon-reload",)))
-    run = Systemctl(("reload-or-restart", UNIT_NAME))
     if unit.active != "active":
         yield Change(
             _LAYER, "start", UNIT_NAME, unit.active, "active", "it is not active", (*steps, run), "unit-failed"

@@ -92,6 +92,8 @@ class SimulatedHost:
             self.unit = replace(self.unit, enabled="enabled")
             if "--no-reload" not in options:
                 self._reload_daemon()
+            if "--now" in options:
+                self._systemctl("reload-or-restart", ())
         elif verb == "daemon-reload":
             self._reload_daemon()
         elif verb == "reload-or-restart":

@@ -77,13 +77,13 @@ def changed(path: str, **how: object) -> dict[str, FileState]:
             {},
             ABSENT,
             [f"{WRITE_DATA}missing", f"{WRITE_SCRIPT}missing", f"{WRITE_UNIT}missing", ENABLE, START],
-            ["enable --no-reload --quiet routes.service", "reload-or-restart routes.service"],
+            ["enable --now --no-reload --quiet routes.service"],
         ),
         (
             {},
             None,
             [f"{WRITE_DATA}missing", f"{WRITE_SCRIPT}missing", f"{WRITE_UNIT}missing", ENABLE, START],
-            ["enable --no-reload --quiet routes.service", "reload-or-restart routes.service"],
+            ["enable --now --no-reload --quiet routes.service"],
         ),
         # one file is missing or altered: systemd reads again only what it has read
         (
