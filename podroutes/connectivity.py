@@ -131,6 +131,11 @@ class _Network(Struct, frozen=True, dict=True):
         return {worker.name for worker in self.plan.workers} - self.machines.keys()
 
     @cached_property
+    def barred(self) -> Set[str]:
+        """Workers that get no packets, whoever sends them."""
+        return {goal.target for goal in self.goals if goal.at_target is not None}
+
+    @cached_property
     def owners(self) -> dict[IPAddress, str]:
         """Whose each internal IP is; a controller's that the inventory leaves open is what the controller has."""
         owners = {}
@@ -156,6 +161,10 @@ class _Network(Struct, frozen=True, dict=True):
             return self.goals_of.keys()
         devices = {family: name for family, name in machine.devices.items() if machine.sends(family)}
         lookups = machine.state.lookups
+        if len(devices) == len(self.plan.families):
+            _, expected = self.plan.ways_for(source, devices)
+            if tuple(lookups.values()) == expected:
+                return self.barred | self.unread
         astray = {
             goal.target
             for goal in self.goals

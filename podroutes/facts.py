@@ -34,7 +34,7 @@ from podroutes.host_state import (
     UnitState,
 )
 from podroutes.routes import parse_lookups, parse_routes
-from podroutes.values import Family, IPAddress, IPNetwork, parse_address, parse_interface_name
+from podroutes.values import Family, IPNetwork, parse_address, parse_interface_name
 
 FILE_PATHS: Final = (
     SCRIPT_PATH,
@@ -141,7 +141,7 @@ def facts_script(
     nonce: str,
     *,
     families: Sequence[Family],
-    probes: Iterable[IPAddress],
+    lookups: Iterable[str],
     known: Iterable[str] = (),
     route_text: bool = True,
 ) -> str:
@@ -150,19 +150,28 @@ def facts_script(
     Args:
         nonce: A random word of letters and digits, new for each run.
         families: The families whose routes matter.
-        probes: Addresses to ask the kernel about (`ip route get`).
+        lookups: What to ask the kernel about: lines `route get ADDRESS` for `ip -batch`.
         known: Digests of files' contents that need not be sent.
         route_text: Whether to read `ip route` as people do.
 
     Returns:
         POSIX shell, for a user that may read everything.
     """
+    script = _script_without_names(tuple(families), route_text=route_text)
+    for name, text in (("LOOKUPS", "\n".join(lookups)), ("KNOWN", " ".join(known)), ("NONCE", nonce)):
+        script = script.replace(f"@@{name}@", text)
+    return script
+
+
+@lru_cache(8)
+def _script_without_names(families: tuple[Family, ...], *, route_text: bool) -> str:
+    """The script, as far as it is the same for all hosts."""
     sysctls = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/conf/all/accept_redirects"]
     if 6 in families:
         sysctls += ["/proc/sys/net/ipv6/conf/*/forwarding", "/proc/sys/net/ipv6/conf/*/accept_ra"]
     # What an `ip` without IPv4 routes prints nothing for comes before what it always prints something for.
     network = ["route show table main"] if 4 in families else []
-    network += ["address show", *(f"route get {address}" for address in probes)]
+    network += ["address show", "@@LOOKUPS@"]
     listed = ["part route6\nip -j -N -6 route show table main"] if 6 in families else []
     listed += ["part route_text\nip route show"] if route_text else []
     texts = {
@@ -175,8 +184,6 @@ def facts_script(
         "UNIT": UNIT_NAME,
         "ENABLING_LINKS": " ".join(_ENABLING_LINKS),
         "FILES": " ".join(FILE_PATHS),
-        "KNOWN": " ".join(known),
-        "NONCE": nonce,
     }
     script = _SCRIPT
     for name, text in texts.items():

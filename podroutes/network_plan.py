@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
-from typing import Literal
+from typing import Literal, TypeVar
 
 from msgspec import Struct, field
 
-from podroutes.routes import DEFAULT_METRIC, PROTOCOL, Route
+from podroutes.routes import DEFAULT_METRIC, PROTOCOL, Lookup, Route
 from podroutes.values import (
     Family,
     IPAddress,
@@ -20,6 +20,7 @@ from podroutes.values import (
 )
 
 Role = Literal["controller", "worker"]
+_Of = TypeVar("_Of")
 
 
 class PodRoute(Struct, frozen=True, dict=True):
@@ -47,6 +48,10 @@ class PodRoute(Struct, frozen=True, dict=True):
             metric = DEFAULT_METRIC[self.family]
             route = self._on[dev] = Route(self.destination, self.next_hop, dev, PROTOCOL, metric)
         return route
+
+    def lookup_on(self, dev: str) -> Lookup:
+        """What the kernel says of a way to these pods where its route is on a device."""
+        return Lookup(self.probe, self.next_hop, dev)
 
     @cached_property
     def _on(self) -> dict[str, Route]:
@@ -171,13 +176,48 @@ class NetworkPlan(Struct, frozen=True, dict=True):
 
         A worker's own pod CIDR is the bridge's: a route to it would make its own pods unreachable.
         """
-        routes = self.pod_routes
-        others: tuple[PodRoute, ...] = ()
+        return self._but_own(node, self.pod_routes)
+
+    def lookup_commands_for(self, node: Node) -> tuple[str, ...]:
+        """What asks the kernel of one machine for its ways to the pods of all others, for `ip -batch`."""
+        return self._but_own(node, self._lookup_commands)
+
+    def ways_for(self, node: Node, devices: Mapping[Family, str]) -> tuple[tuple[Route, ...], tuple[Lookup, ...]]:
+        """What the kernel of one machine should have and say for each of `routes_for`.
+
+        Args:
+            node: The machine.
+            devices: The device of its routes of each family of the cluster.
+        """
+        key = tuple(devices.items())
+        ways = self._ways.get(key)
+        if ways is None:
+            names = [devices[route.family] for route in self.pod_routes]
+            named = list(zip(self.pod_routes, names, strict=True))
+            ways = self._ways[key] = (
+                tuple(route.on(name) for route, name in named),
+                tuple(route.lookup_on(name) for route, name in named),
+            )
+        routes, lookups = ways
+        return self._but_own(node, routes), self._but_own(node, lookups)
+
+    def _but_own(self, node: Node, one_each: tuple[_Of, ...]) -> tuple[_Of, ...]:
+        """Of one thing for each pod route, those of the routes that do not lead to a machine itself."""
+        others: tuple[_Of, ...] = ()
         start = 0
         for number in self._numbers.get(node.name, ()):
-            others += routes[start:number]
+            others += one_each[start:number]
             start = number + 1
-        return others + routes[start:]
+        return others + one_each[start:]
+
+    # Worked out once, as it is the same for all machines but for one route each.
+    @cached_property
+    def _ways(self) -> dict[tuple[tuple[Family, str], ...], tuple[tuple[Route, ...], tuple[Lookup, ...]]]:
+        return {}
+
+    @cached_property
+    def _lookup_commands(self) -> tuple[str, ...]:
+        return tuple(f"route get {route.probe}" for route in self.pod_routes)
 
     @cached_property
     def _numbers(self) -> Mapping[str, Sequence[int]]:

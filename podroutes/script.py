@@ -1,8 +1,8 @@
 """Turning a plan's steps into one shell script that makes the changes and then reads the host anew."""
 
 import shlex
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from podroutes.changes import (
@@ -25,7 +25,8 @@ LOCKED_STATUS: Final = 75
 # Removed with the last file in them.
 _FOLDERS: Final = (REPLACED_DIRECTORY, DATA_DIRECTORY, SCRIPT_STATE_DIRECTORY)
 
-_HEAD: Final = r"""
+_HEAD: Final = (
+    r"""
 main() {
 export LC_ALL=C PATH="${PATH:-}:/usr/sbin:/usr/bin:/sbin:/bin"
 # A connection that breaks now must not leave the host half changed: nothing may end this, and what the steps say is
@@ -79,6 +80,9 @@ route_batch() {
     exit 1
 }
 """.lstrip()
+    .replace("@FOLDERS@", " ".join(_FOLDERS))
+    .replace("@LOCKED@", str(LOCKED_STATUS))
+)
 
 _TAIL: Final = r"""
 }
@@ -108,28 +112,34 @@ def apply_script(nonce: str, changes: Sequence[Change], facts: str) -> str:
         POSIX shell, for root. Its answer has the parts `apply` (what the commands said) and `status` in front of the
         facts'.
     """
-    lines = [_HEAD.replace("@FOLDERS@", " ".join(_FOLDERS)).replace("@LOCKED@", str(LOCKED_STATUS))]
-    steps = [(change, step) for change in changes for step in change.steps]
-    for is_route, group in groupby(steps, key=lambda pair: isinstance(pair[1], RouteCommand)):
-        if is_route:
-            lines.append(_route_batch([step for _, step in group if isinstance(step, RouteCommand)]))
-        else:
-            for change, step in group:
-                lines.append(f"printf '%s\\n' {shlex.quote(f'> {change.action} {change.subject}')}")
-                lines.append(_render(step))
+    lines = [_HEAD]
+    batch: list[RouteCommand] = []
+    for change in changes:
+        for step in change.steps:
+            if isinstance(step, RouteCommand):
+                batch.append(step)
+                continue
+            lines += _route_batch(batch)
+            batch = []
+            lines.append(f"printf '%s\\n' {shlex.quote(f'> {change.action} {change.subject}')}")
+            lines.append(_render(step))
+    lines += _route_batch(batch)
     # Only in our own words: what is written to files may hold anything.
     lines.append(_TAIL.replace("@@NONCE@", nonce).replace("@FACTS@", facts.removesuffix("exit 0\n")))
     return "\n".join(lines)
 
 
-def _route_batch(commands: Iterable[RouteCommand]) -> str:
-    commands = list(commands)
-    do = "".join(f"{command.do}\n" for command in commands)
-    undo = "".join(f"{command.undo}\n" for command in reversed(commands))
+def _route_batch(commands: list[RouteCommand]) -> list[str]:
+    if not commands:
+        return []
+    do = "\n".join([command.do for command in commands]) + "\n"
+    undo = "\n".join([command.undo for command in reversed(commands)]) + "\n"
     said = shlex.quote(f"> change {len(commands)} routes")
-    return f"printf '%s\\n' {said}\nroute_batch {shlex.quote(do)} {shlex.quote(undo)}"
+    return [f"printf '%s\\n' {said}", f"route_batch {shlex.quote(do)} {shlex.quote(undo)}"]
 
 
+# Most of what is written is the same on every host.
+@lru_cache(32)
 def _render(step: Step) -> str:
     match step:
         case WriteFile(path, mode, content):

@@ -48,9 +48,11 @@ class Reading(Struct, frozen=True):
     @property
     def script(self) -> str:
         """What the host has to run."""
-        probes = [route.probe for route in self.plan.routes_for(self.node)]
+        lookups = self.plan.lookup_commands_for(self.node)
         families = self.plan.families
-        return facts_script(self.nonce, families=families, probes=probes, known=self.known, route_text=self.route_text)
+        return facts_script(
+            self.nonce, families=families, lookups=lookups, known=self.known, route_text=self.route_text
+        )
 
     def state_from(self, answer: str) -> HostState:
         """What that script printed, typed.

@@ -7,7 +7,7 @@ from nornir.core.task import Result, Task
 from podroutes.changes import HostPlan
 from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
-from podroutes.planning.routes import plan_routes, unmet_lookups
+from podroutes.planning.routes import plan_routes, unmet_lookups, wanted_routes
 from tasks.ensure import ensure
 
 
@@ -22,9 +22,9 @@ class Routes(Struct, frozen=True):
 
     def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
         """What one host still lacks, the ways that the kernel really chooses included."""
-        return replace(
-            self.plan_host(node, state) if planned is None else planned, unmet=unmet_lookups(self.plan, node, state)
-        )
+        wanted = wanted_routes(self.plan, node, state)
+        left = plan_routes(self.plan, node, state, wanted) if planned is None else planned
+        return replace(left, unmet=unmet_lookups(self.plan, node, state, wanted))
 
 
 def ensure_routes(task: Task, plan: NetworkPlan) -> Result:

@@ -57,8 +57,9 @@ class Provisioning(Struct, frozen=True):
             state: What was read last.
             planned: The plan for that very state, where it is made already.
         """
-        left = self.plan_host(node, state) if planned is None else planned
-        return replace(left, unmet=left.unmet + unmet_lookups(self.plan, node, state))
+        wanted = wanted_routes(self.plan, node, state)
+        left = self.plan_host(node, state, wanted) if planned is None else planned
+        return replace(left, unmet=left.unmet + unmet_lookups(self.plan, node, state, wanted))
 
 
 class Deprovisioning(Struct, frozen=True):

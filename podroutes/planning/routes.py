@@ -98,11 +98,13 @@ class Wanted(Struct, frozen=True):
     Attributes:
         routes: Sorted by destination.
         pod_routes: What each of them is in the plan, in the same order.
+        lookups: What the kernel should say of the ways to their pods, in the same order.
         problems: What prevents some, a line each.
     """
 
     routes: tuple[Route, ...]
     pod_routes: tuple[PodRoute, ...]
+    lookups: tuple[Lookup, ...]
     problems: tuple[str, ...] = ()
 
 
@@ -114,26 +116,40 @@ def wanted_routes(plan: NetworkPlan, node: Node, state: HostState) -> Wanted:
         node: The host.
         state: What was read; it says which device leads to the others.
     """
-    routes: list[Route] = []
-    possible: list[PodRoute] = []
-    problems: list[str] = []
     devices = {family: find_device(plan, node, state, family) for family in plan.families}
-    problems += [device.problem for device in devices.values() if device.link is None]
     connected = {
         route.destination: route for routes in state.routes.values() for route in routes if route.protocol == KERNEL
     }
-    for family, device in devices.items():
-        link = device.link
+    links = {family: device.link for family, device in devices.items() if device.link is not None}
+    ordinary = {
+        family
+        for family, link in links.items()
+        if _is_ordinary(plan, node, link, state, family=family, connected=connected)
+    }
+    if len(ordinary) == len(devices):
+        routes, lookups = plan.ways_for(node, {family: link.name for family, link in links.items()})
+        return Wanted(routes, plan.routes_for(node), lookups)
+    problems = [device.problem for device in devices.values() if device.link is None]
+    possible: list[tuple[PodRoute, str]] = []
+    for pod_route in plan.routes_for(node):
+        link = links.get(pod_route.family)
         if link is None:
             continue
-        pod_routes = [pod_route for pod_route in plan.routes_for(node) if pod_route.family == family]
-        if not _is_ordinary(plan, node, link, state, family=family, connected=connected):
-            refusals = [_refusal(one, link, state, connected.get(one.destination)) for one in pod_routes]
-            problems += [refusal for refusal in refusals if refusal]
-            pod_routes = [one for one, refusal in zip(pod_routes, refusals, strict=True) if not refusal]
-        possible += pod_routes
-        routes += [one.on(link.name) for one in pod_routes]
-    return Wanted(tuple(routes), tuple(possible), tuple(problems))
+        refusal = (
+            ""
+            if pod_route.family in ordinary
+            else _refusal(pod_route, link, state, connected.get(pod_route.destination))
+        )
+        if refusal:
+            problems.append(refusal)
+        else:
+            possible.append((pod_route, link.name))
+    return Wanted(
+        tuple(pod_route.on(dev) for pod_route, dev in possible),
+        tuple(pod_route for pod_route, _ in possible),
+        tuple(pod_route.lookup_on(dev) for pod_route, dev in possible),
+        tuple(problems),
+    )
 
 
 def _is_ordinary(
@@ -199,18 +215,24 @@ def plan_routes(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted 
 
 
 def _changes(plan: NetworkPlan, node: Node, state: HostState, wanted: tuple[Route, ...]) -> Iterator[Change]:
-    by_destination = _by_destination(state)
+    # Routes for one type of service are left alone.
+    present = [route for routes in state.routes.values() for route in routes if route.tos == ""]
+    right = frozenset(wanted)
+    others = _by_destination(route for route in present if route not in right)
+    # Most hosts have nothing else to a pod CIDR, and then no destination need be looked up.
+    contested = plan.destinations.intersection(others).difference(node.pod_cidrs)
+    by_destination = _by_destination(present) if contested else {}
+    there = frozenset(present)
     for route in wanted:
-        existing = by_destination.pop(route.destination, None)
-        if existing is None:
+        if contested and route.destination in contested:
+            yield from _settle(route, by_destination[route.destination])
+        elif route not in there:
             yield _add(route)
-        elif existing != [route]:
-            yield from _settle(route, existing)
-    for destination, routes in by_destination.items():
+    for destination, routes in others.items():
         if destination in node.pod_cidrs:
             hiding = [number for number, route in enumerate(routes) if _hides_own_pods(route)]
             yield from _removals(routes, dict.fromkeys(hiding, _OWN_PODS))
-        elif plan.owns(destination):
+        elif destination not in contested and plan.owns(destination):
             yield from _removals(routes, dict.fromkeys(_ours(routes), _STALE))
 
 
@@ -218,13 +240,10 @@ def _ours(routes: Iterable[Route]) -> list[int]:
     return [number for number, route in enumerate(routes) if route.protocol == PROTOCOL]
 
 
-def _by_destination(state: HostState) -> dict[IPNetwork, list[Route]]:
-    """The main table's routes for all traffic; those for one type of service are left alone."""
+def _by_destination(routes: Iterable[Route]) -> dict[IPNetwork, list[Route]]:
     grouped: dict[IPNetwork, list[Route]] = {}
-    for routes in state.routes.values():
-        for route in routes:
-            if route.tos == "":
-                grouped.setdefault(route.destination, []).append(route)
+    for route in routes:
+        grouped.setdefault(route.destination, []).append(route)
     return grouped
 
 
@@ -421,10 +440,12 @@ def shadowed_routes(
     """
     if wanted is None:
         wanted = wanted_routes(plan, node, state)
-    for pod_route, expected in zip(wanted.pod_routes, wanted.routes, strict=True):
+    # Compared whole: tuples and Structs do that in C, and addresses do it in Python.
+    if wanted.lookups == tuple(state.lookups.values()):
+        return
+    for pod_route, route, expected in zip(wanted.pod_routes, wanted.routes, wanted.lookups, strict=True):
         lookup = state.lookups.get(pod_route.probe)
-        # Compared whole: a Struct does that in C, and addresses do it in Python.
-        if lookup == Lookup(pod_route.probe, expected.via, expected.dev):
+        if lookup == expected:
             continue
         if lookup is None:
             yield pod_route, f"the kernel finds no way to {pod_route.probe} ({pod_route.worker}'s pods)"
@@ -434,7 +455,7 @@ def shadowed_routes(
                 pod_route,
                 (
                     f"the kernel sends packets for {pod_route.probe} ({pod_route.worker}'s pods) {way}: "
-                    f"a more specific route or a policy rule is in front of {expected}"
+                    f"a more specific route or a policy rule is in front of {route}"
                 ),
             )
 

@@ -392,7 +392,7 @@ def test_whether_networkd_runs(said: str, active: bool) -> None:
 
 
 def test_the_script_runs_here_to_its_end_and_frames_every_part() -> None:
-    text = facts_script(NONCE, families=(4, 6), probes=[parse_address("127.0.0.1"), parse_address("::1")])
+    text = facts_script(NONCE, families=(4, 6), lookups=["route get 127.0.0.1", "route get ::1"])
     result = subprocess.run(["sh"], input=text, capture_output=True, text=True, check=True)
     assert re.findall(rf"^@{NONCE} (\w+)$", result.stdout, re.MULTILINE) == [
         "host", "network", "route6", "route_text", "sysctl_files", "settings", "networkd",
@@ -412,7 +412,7 @@ def test_the_script_runs_here_to_its_end_and_frames_every_part() -> None:
     ("families", "there", "absent"), [((4,), "\nroute show", "-6 route"), ((6,), "-6 route", "\nroute show")]
 )
 def test_only_the_clusters_families_are_read(families: tuple[int, ...], there: str, absent: str) -> None:
-    text = facts_script(NONCE, families=families, probes=[])  # type: ignore[arg-type]
+    text = facts_script(NONCE, families=families, lookups=[])  # type: ignore[arg-type]
     assert there in text
     assert absent not in text
     assert ("/proc/sys/net/ipv6/conf/*/accept_ra" in text) == (6 in families)

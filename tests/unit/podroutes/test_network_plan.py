@@ -119,6 +119,19 @@ def test_what_lies_in_the_range_that_is_ours(destination: str, owned: bool) -> N
     assert ipv4_cluster().owns(ip_network(destination)) == owned
 
 
+def test_what_a_machine_should_have_and_is_asked_for_belongs_to_its_routes() -> None:
+    plan = dual_stack_cluster()
+    for node in plan.nodes.values():
+        pod_routes = plan.routes_for(node)
+        routes, lookups = plan.ways_for(node, {4: "eth0", 6: "eth1"})
+        assert routes == tuple(one.on("eth0" if one.family == 4 else "eth1") for one in pod_routes)
+        assert [(one.address, one.via, one.dev) for one in lookups] == [
+            (one.probe, one.next_hop, "eth0" if one.family == 4 else "eth1") for one in pod_routes
+        ]
+        assert plan.lookup_commands_for(node) == tuple(f"route get {one.probe}" for one in pod_routes)
+        assert plan.ways_for(node, {4: "eth1", 6: "eth0"})[0] != routes
+
+
 def test_a_plan_can_be_pickled_with_what_it_has_computed() -> None:
     plan = plan_of(IPV4, controller(0), worker(0), worker(1))
     routes = plan.pod_routes

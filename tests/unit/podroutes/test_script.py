@@ -30,7 +30,6 @@ from podroutes.changes import (
 )
 from podroutes.facts import facts_script
 from podroutes.script import LOCKED_STATUS, apply_script
-from podroutes.values import parse_address
 
 NONCE = "apply0123456789abcdef"
 FACTS = f"printf '\\n@{NONCE} end\\n'\nexit 0\n"
@@ -329,14 +328,14 @@ def every_step() -> list[Change]:
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("changes", [every_step(), every_step()[2:3], every_step()[:1]])
 def test_the_whole_script_is_valid(shell: str, changes: list[Change]) -> None:
-    facts = facts_script(NONCE, families=(4, 6), probes=[parse_address("10.200.1.1")])
+    facts = facts_script(NONCE, families=(4, 6), lookups=["route get 10.200.1.1"])
     for text in (facts, apply_script(NONCE, changes, facts)):
         subprocess.run([shell, "-n"], input=text, text=True, check=True)
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 def test_shellcheck_finds_nothing() -> None:
-    facts = facts_script(NONCE, families=(4, 6), probes=[parse_address("10.200.1.1")])
+    facts = facts_script(NONCE, families=(4, 6), lookups=["route get 10.200.1.1"])
     # 2317: it can't see that the shell calls main at the end; 2329: not every script uses every function
     result = subprocess.run(
         ["shellcheck", "--shell=sh", "--exclude=SC2317,SC2329", "-"],
@@ -346,7 +345,7 @@ def test_shellcheck_finds_nothing() -> None:
 
 
 def test_the_host_is_read_once_and_last() -> None:
-    facts = facts_script(NONCE, families=(4,), probes=[])
+    facts = facts_script(NONCE, families=(4,), lookups=[])
     text = apply_script(NONCE, every_step(), facts)
     assert text.count(facts.removesuffix("exit 0\n")) == 1
     assert text.index("part host") > text.index("disable --now")
