@@ -22,12 +22,13 @@ class ScriptResult(Struct, frozen=True):
 class ScriptRunner(Protocol):
     """A connection to a host, whatever it is made of."""
 
-    def run_script(self, script: str, *, timeout: float) -> ScriptResult:
+    def run_script(self, script: str, *, timeout: float, public: bool = False) -> ScriptResult:
         """Run a POSIX shell script as root.
 
         Args:
             script: The text of the script.
             timeout: Seconds until the whole of it must have ended.
+            public: Whether the host's process list may show the script, which can save a round trip.
 
         Returns:
             Exit status and output, also where the status is not 0.

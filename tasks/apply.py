@@ -32,7 +32,7 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
     written = (step.content for change in changes for step in change.steps if isinstance(step, WriteFile))
     known = dict(known_contents(plan)) | {digest(content): content for content in written}
     reading = Reading(nonce, plan, plan.nodes[task.host.name], known)
-    answer = run_script(task, apply_script(nonce, changes, reading.script))
+    answer = run_script(task, apply_script(nonce, changes, reading.script), public=True)
     said, status = _what_was_said(answer.stdout, nonce)
     if status is None:
         message = f"the changes did not end (exit status {answer.status}): {last_line(answer.stderr)}"

@@ -80,7 +80,7 @@ def collect_facts(task: Task, plan: NetworkPlan, *, route_text: bool = False) ->
     """
     nonce = f"facts{secrets.token_hex(8)}"
     reading = Reading(nonce, plan, plan.nodes[task.host.name], known_contents(plan), route_text)
-    answer = run_script(task, reading.script)
+    answer = run_script(task, reading.script, public=True)
     if answer.status != 0:
         message = f"reading the host failed with exit status {answer.status}: {last_line(answer.stderr)}"
         raise RemoteCommandError(message)

@@ -31,7 +31,7 @@ def ping_pods(task: Task, plan: NetworkPlan, states: Mapping[str, HostState]) ->
     if not pings:
         return Result(host=task.host, result=())
     nonce = f"ping{secrets.token_hex(8)}"
-    answer = run_script(task, ping_script(nonce, pings))
+    answer = run_script(task, ping_script(nonce, pings), public=True)
     if answer.status != 0:
         message = f"pinging failed with exit status {answer.status}: {last_line(answer.stderr)}"
         raise RemoteCommandError(message)

@@ -17,14 +17,19 @@ def connection_name(host: Host) -> str:
     return name
 
 
-def run_script(task: Task, script: str) -> ScriptResult:
+def run_script(task: Task, script: str, *, public: bool = False) -> ScriptResult:
     """Run a script as root on the task's host, over the one connection that the host has.
 
     The time limit is `command_timeout`, in seconds, of `user_defined` in Nornir's configuration.
+
+    Args:
+        task: Nornir's.
+        script: The text of a POSIX shell script.
+        public: Whether the host's process list may show it, which can save a round trip: not if it holds a secret.
 
     Raises:
         HostError: The host can't be reached, refuses, or does not answer in time.
     """
     connection = cast("ScriptRunner", task.host.get_connection(connection_name(task.host), task.nornir.config))
     timeout = task.nornir.config.user_defined.get("command_timeout", DEFAULT_COMMAND_TIMEOUT)
-    return connection.run_script(script, timeout=float(timeout))
+    return connection.run_script(script, timeout=float(timeout), public=public)

@@ -173,13 +173,19 @@ def open_files() -> int:
 
 # What a script leaves behind
 
+# As the login shell's input, and in its command.
+BOTH_WAYS = pytest.mark.parametrize("public", [False, True], ids=["input", "command"])
 
+
+@BOTH_WAYS
 @pytest.mark.parametrize("user", ["root", "admin"])
-def test_status_stdout_and_stderr_come_back_apart(site: Site, user: str) -> None:
+def test_status_stdout_and_stderr_come_back_apart(site: Site, user: str, public: bool) -> None:
     with site.connect(user) as connection:
         runner: ScriptRunner = connection
-        assert runner.run_script("id -u; echo wrong >&2; exit 3", timeout=20) == ScriptResult(3, "0\n", "wrong\n")
-        assert runner.run_script("printf 'ä\\377'", timeout=20) == ScriptResult(0, "ä\ufffd", "")
+        assert runner.run_script("id -u; echo wrong >&2; exit 3", timeout=20, public=public) == ScriptResult(
+            3, "0\n", "wrong\n"
+        )
+        assert runner.run_script("printf 'ä\\377'", timeout=20, public=public) == ScriptResult(0, "ä\ufffd", "")
         assert connection.is_alive()
     assert not connection.is_alive()
 
@@ -191,28 +197,47 @@ def test_one_connection_carries_many_scripts(own: Site) -> None:
     assert own.server.connections() == 1
 
 
-def test_a_script_is_run_as_root_in_a_plain_locale(site: Site) -> None:
+@BOTH_WAYS
+def test_a_script_is_run_as_root_in_a_plain_locale(site: Site, public: bool) -> None:
     with site.connect("admin") as connection:
-        result = connection.run_script('echo "$(id -un) $LC_ALL"; [ -t 0 ] || echo no terminal', timeout=20)
+        result = connection.run_script(
+            'echo "$(id -un) $LC_ALL"; [ -t 0 ] || echo no terminal', timeout=20, public=public
+        )
     assert result.stdout == "root C\nno terminal\n"
 
 
-def test_without_sudo_the_user_stays_who_they_are(site: Site) -> None:
+@BOTH_WAYS
+def test_without_sudo_the_user_stays_who_they_are(site: Site, public: bool) -> None:
     with site.connect("stranger", sudo=False) as connection:
-        assert connection.run_script("id -un", timeout=20).stdout == "stranger\n"
+        assert connection.run_script("id -un", timeout=20, public=public).stdout == "stranger\n"
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize("user", [f"sh-{Path(shell).name}" for shell in SHELLS])
-def test_the_login_shell_does_not_matter(site: Site, user: str) -> None:
+def test_the_login_shell_does_not_matter(site: Site, user: str, public: bool) -> None:
+    script = "x=\"a  b!\"\necho \"$x\" '$y!' `id -u` \\\\ '\\'; echo e >&2; exit 5"
     with site.connect(user) as connection:
-        result = connection.run_script('x="a  b"\necho "$x" \'$y\' `id -u`; echo e >&2; exit 5', timeout=20)
-    assert result == ScriptResult(5, "a  b $y 0\n", "e\n")
+        result = connection.run_script(script, timeout=20, public=public)
+    assert result == ScriptResult(5, "a  b! $y! 0 \\ \\\n", "e\n")
 
 
+def test_only_a_public_script_is_in_the_process_list(site: Site) -> None:
+    look = "tr '\\0' '\\n' </proc/$PPID/cmdline; tr '\\0' '\\n' </proc/$$/cmdline"
+    with site.connect("root") as connection:
+        shown = connection.run_script(f"{look} # told", timeout=20, public=True).stdout
+        hidden = connection.run_script(f"{look} # told", timeout=20).stdout
+    assert "told" in shown
+    assert "sh\n-s\n" in hidden
+    assert "told" not in hidden
+
+
+@BOTH_WAYS
 @pytest.mark.parametrize("user", ["noisy", "odd"])
-def test_a_noisy_login_shell_is_not_heard(site: Site, user: str) -> None:
+def test_a_noisy_login_shell_is_not_heard(site: Site, user: str, public: bool) -> None:
     with site.connect(user) as connection:
-        assert connection.run_script("echo out; echo err >&2", timeout=20) == ScriptResult(0, "out\n", "err\n")
+        assert connection.run_script("echo out; echo err >&2", timeout=20, public=public) == ScriptResult(
+            0, "out\n", "err\n"
+        )
 
 
 @pytest.mark.parametrize("user", ["root", "admin", "pty"])
@@ -227,23 +252,25 @@ def test_big_scripts_and_outputs_do_not_block_each_other(site: Site, user: str) 
     assert result.stdout.endswith("end\n")
 
 
-def test_output_without_end_is_stopped(own: Site) -> None:
+@BOTH_WAYS
+def test_output_without_end_is_stopped(own: Site, public: bool) -> None:
     with own.connect() as connection:
         with pytest.raises(RemoteCommandError, match="printed more than 64 MiB"):
-            connection.run_script("yes", timeout=60)
-        assert connection.run_script("echo still here", timeout=20).stdout == "still here\n"
+            connection.run_script("yes", timeout=60, public=public)
+        assert connection.run_script("echo still here", timeout=20, public=public).stdout == "still here\n"
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize(
     "script", ["sleep 60", "while :; do echo trickle; sleep 0.05; done", "while :; do echo e >&2; sleep 0.05; done"]
 )
-def test_the_time_is_limited_and_the_connection_survives(own: Site, script: str) -> None:
+def test_the_time_is_limited_and_the_connection_survives(own: Site, script: str, public: bool) -> None:
     with own.connect() as connection:
         began = time.monotonic()
         with pytest.raises(RemoteTimeoutError, match=r"^127\.0\.0\.1: the command did not end within 0\.7 s$"):
-            connection.run_script(script, timeout=0.7)
+            connection.run_script(script, timeout=0.7, public=public)
         assert 0.7 <= time.monotonic() - began < 2
-        assert connection.run_script("echo on", timeout=20).stdout == "on\n"
+        assert connection.run_script("echo on", timeout=20, public=public).stdout == "on\n"
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
@@ -252,14 +279,16 @@ def test_a_senseless_timeout_is_refused(site: Site, timeout: float) -> None:
         connection.run_script("true", timeout=timeout)
 
 
-def test_a_script_that_is_killed_has_not_succeeded(site: Site) -> None:
+@BOTH_WAYS
+def test_a_script_that_is_killed_has_not_succeeded(site: Site, public: bool) -> None:
     with site.connect() as connection, pytest.raises(RemoteCommandError, match="ended by a signal"):
-        connection.run_script("echo out; kill -9 $$", timeout=20)
+        connection.run_script("echo out; kill -9 $$", timeout=20, public=public)
 
 
 # Becoming root
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize(
     ("user", "said"),
     [
@@ -269,14 +298,15 @@ def test_a_script_that_is_killed_has_not_succeeded(site: Site) -> None:
         ("tty", "sudo: sorry, you must have a tty to run sudo"),
     ],
 )
-def test_sudo_that_refuses_is_named(site: Site, user: str, said: str) -> None:
+def test_sudo_that_refuses_is_named(site: Site, user: str, said: str, public: bool) -> None:
     with site.connect(user) as connection, pytest.raises(PrivilegeError) as caught:
-        connection.run_script("touch /root/never", timeout=20)
+        connection.run_script("touch /root/never", timeout=20, public=public)
     assert str(caught.value) == f"127.0.0.1: user {user} may not become root without a password: {said}"
     assert not Path("/root/never").exists()
 
 
-def test_a_host_without_sudo_is_named(own: Site) -> None:
+@BOTH_WAYS
+def test_a_host_without_sudo_is_named(own: Site, public: bool) -> None:
     programs = own.folder / "programs"
     programs.mkdir()
     (programs / "env").symlink_to("/usr/bin/env")
@@ -287,19 +317,21 @@ def test_a_host_without_sudo_is_named(own: Site) -> None:
         own.connect("admin") as connection,
         pytest.raises(PrivilegeError, match="sudo is not installed, and user admin is not"),
     ):
-        connection.run_script("true", timeout=20)
+        connection.run_script("true", timeout=20, public=public)
 
 
-def test_an_account_without_a_shell_is_not_sudos_fault(site: Site) -> None:
+@BOTH_WAYS
+def test_an_account_without_a_shell_is_not_sudos_fault(site: Site, public: bool) -> None:
     with (
         site.connect("nologin") as connection,
         pytest.raises(RemoteCommandError, match="login shell of user nologin") as caught,
     ):
-        connection.run_script("true", timeout=20)
+        connection.run_script("true", timeout=20, public=public)
     assert "This account is currently not available" in str(caught.value)
 
 
-def test_a_host_that_lets_no_command_run_is_named(own: Site) -> None:
+@BOTH_WAYS
+def test_a_host_that_lets_no_command_run_is_named(own: Site, public: bool) -> None:
     own.server.stop()
     own.server.config = "MaxSessions 0\n"
     own.server.start()
@@ -307,7 +339,7 @@ def test_a_host_that_lets_no_command_run_is_named(own: Site) -> None:
         own.connect() as connection,
         pytest.raises(RemoteCommandError, match="user root is not allowed to run commands"),
     ):
-        connection.run_script("true", timeout=20)
+        connection.run_script("true", timeout=20, public=public)
 
 
 # The host's key

@@ -116,12 +116,13 @@ class LxdInstance:
             hint = f"; `{remote.program} {advice} {where}{self.name}` starts it" if advice else ""
             raise UnreachableError(f"{self.name}: the instance is {status.lower() or 'in no known state'}{hint}")
 
-    def run_script(self, script: str, *, timeout: float) -> ScriptResult:
+    def run_script(self, script: str, *, timeout: float, public: bool = False) -> ScriptResult:
         """Run a POSIX shell script as root.
 
         Args:
             script: The text of the script.
             timeout: Seconds until the whole of it must have ended.
+            public: Makes no difference here.
 
         Returns:
             Exit status and output, also where the status is not 0.

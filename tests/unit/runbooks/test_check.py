@@ -42,9 +42,9 @@ class PingingHost(FakeHost):
 
     ping: Callable[[str, int], ScriptResult] | Exception
 
-    def run_script(self, script: str, *, timeout: float) -> ScriptResult:
+    def run_script(self, script: str, *, timeout: float, public: bool = False) -> ScriptResult:
         if "ping -V" not in script:
-            return super().run_script(script, timeout=timeout)
+            return super().run_script(script, timeout=timeout, public=public)
         self.scripts.append(script)
         if isinstance(self.ping, Exception):
             raise self.ping

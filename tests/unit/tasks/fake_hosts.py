@@ -44,7 +44,7 @@ class FakeHost:
     scripts: list[str] = field(default_factory=list)
     pending: Sequence[Change] = ()
 
-    def run_script(self, script: str, *, timeout: float) -> ScriptResult:
+    def run_script(self, script: str, *, timeout: float, public: bool = False) -> ScriptResult:
         """Answer as the real script would."""
         assert timeout > 0
         self.scripts.append(script)

@@ -90,7 +90,7 @@ def execute(transport: SshTransport, command: str, stdin: bytearray, timeout: fl
     channel.in_stderr_buffer.set_event(wakeup)
     stdout, stderr = bytearray(), bytearray()
     try:
-        if len(stdin) <= _SENT_AT_ONCE:
+        if len(command) + len(stdin) <= _SENT_AT_ONCE:
             # The host says how much it takes when it has begun.
             channel.settimeout(max(0.001, deadline - time.monotonic()))
             _feed(transport, channel, command, stdin)

@@ -2,8 +2,9 @@
 
 import logging
 import math
+import time
 
-from podroutes.errors import RemoteCommandError, RemoteTimeoutError, UnreachableError
+from podroutes.errors import PrivilegeError, RemoteCommandError, RemoteTimeoutError, UnreachableError
 from podroutes.plugins.connections.ssh import channel, wrapping
 from podroutes.plugins.connections.ssh.ahead import open_connection
 from podroutes.plugins.connections.ssh.connect import Connection
@@ -11,6 +12,10 @@ from podroutes.plugins.connections.ssh.parameters import SshParameters
 from podroutes.transport import ScriptResult
 
 logger = logging.getLogger(__name__)
+
+
+class _NotStartedError(RemoteCommandError):
+    """The login shell did not run anything of the command."""
 
 
 class SshHost:
@@ -33,14 +38,17 @@ class SshHost:
         self.host = parameters.host
         self.target = opened.target
         self._connection: Connection | None = opened.connection
+        # Others have limits of their own, down to 1 KB.
+        self._takes_long_commands = "OpenSSH" in opened.connection.transport.remote_version
         self._sudo = parameters.settings.sudo and opened.connection.username != "root"
 
-    def run_script(self, script: str, *, timeout: float) -> ScriptResult:
+    def run_script(self, script: str, *, timeout: float, public: bool = False) -> ScriptResult:
         """Run a POSIX shell script as root.
 
         Args:
             script: The text of the script; nothing of it runs before all of it has arrived.
             timeout: Seconds until the whole of it must have ended.
+            public: Whether the host's process list may show the script, which saves a round trip.
 
         Returns:
             Exit status and output, also where the status is not 0.
@@ -59,17 +67,29 @@ class SshHost:
         if connection is None or not connection.transport.is_active():
             message = f"{self.host}: the connection is closed"
             raise UnreachableError(message)
-        marker = wrapping.new_marker()
-        command = wrapping.WITH_SUDO if self._sudo else wrapping.AS_ROOT
-        result = self._execute(connection, command, bytearray(wrapping.wrap(script, marker)), timeout)
-        output = wrapping.unwrap(result.stdout, result.stderr, marker)
-        if not output.started:
-            raise wrapping.explain_not_started(self.host, connection.username, result.status, output, sudo=self._sudo)
-        return ScriptResult(result.status, output.stdout, output.stderr)
+        if public and self._takes_long_commands:
+            deadline = time.monotonic() + timeout
+            try:
+                return self._run(connection, script, timeout, public=True)
+            except _NotStartedError:
+                # A login shell that is like no other; its input may do, and nothing has run.
+                self._takes_long_commands = False
+                timeout = max(0.001, deadline - time.monotonic())
+        return self._run(connection, script, timeout, public=False)
 
-    def _execute(self, connection: Connection, command: str, stdin: bytearray, timeout: float) -> channel.ExecResult:
+    def _run(self, connection: Connection, script: str, timeout: float, *, public: bool) -> ScriptResult:
+        marker = wrapping.new_marker()
+        request = wrapping.request(script, marker, sudo=self._sudo, public=public)
+        result = self._execute(connection, request, timeout)
+        output = wrapping.unwrap(result.stdout, result.stderr, marker)
+        if output.started:
+            return ScriptResult(result.status, output.stdout, output.stderr)
+        error = wrapping.explain_not_started(self.host, connection.username, result.status, output, sudo=self._sudo)
+        raise error if isinstance(error, PrivilegeError) else _NotStartedError(str(error))
+
+    def _execute(self, connection: Connection, request: wrapping.Request, timeout: float) -> channel.ExecResult:
         try:
-            return channel.execute(connection.transport, command, stdin, timeout)
+            return channel.execute(connection.transport, request.command, request.stdin, timeout)
         except channel.ExecTimeoutError as error:
             message = f"{self.host}: the command did not end within {timeout:.1f} s"
             raise RemoteTimeoutError(message) from error

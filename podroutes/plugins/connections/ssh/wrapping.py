@@ -8,8 +8,14 @@ from msgspec import Struct
 from podroutes.errors import HostError, PrivilegeError, RemoteCommandError
 
 # `env` and not an assignment: the login shell may be csh or fish.
-AS_ROOT = "env LC_ALL=C /bin/sh -s"
-WITH_SUDO = "env LC_ALL=C sudo -n -- /bin/sh -s"
+_AS_ROOT = "env LC_ALL=C /bin/sh -s"
+_WITH_SUDO = "env LC_ALL=C sudo -n -- /bin/sh -s"
+# What no login shell takes for anything but itself between single quotes: no quote, no newline, no `!`, and backslashes
+# only before letters and digits.
+_PUBLIC = """/bin/sh -c 'eval "$(printf %b "$1")"' sh '{}'"""
+_ESCAPES = (("\\", r"\0134"), ("'", r"\0047"), ("!", r"\0041"), ("\n", r"\n"))
+# Linux takes arguments of 128 KiB at most, OpenSSH packets of 256 KiB.
+_MAX_PUBLIC = 100_000
 _SUDO = re.compile(r"sudo|^sorry,", re.IGNORECASE | re.MULTILINE)
 _NOT_FOUND = 127
 _LINE_LENGTH = 300
@@ -27,6 +33,18 @@ class Output(Struct, frozen=True):
     started: bool
     stdout: str
     stderr: str
+
+
+class Request(Struct, frozen=True):
+    """What to ask a host for.
+
+    Attributes:
+        command: For the user's login shell.
+        stdin: Its input.
+    """
+
+    command: str
+    stdin: bytearray
 
 
 def new_marker() -> str:
@@ -48,6 +66,35 @@ def wrap(script: str, marker: str) -> bytes:
         The bytes for the shell's standard input.
     """
     return f"printf '%s\\n' {marker}; printf '%s\\n' {marker} >&2\n{{ :\n{script}\n}}\n".encode()
+
+
+def request(script: str, marker: str, *, sudo: bool, public: bool) -> Request:
+    """What makes a login shell, whichever it is, run a script.
+
+    Args:
+        script: The text of a POSIX shell script.
+        marker: See `wrap`.
+        sudo: Whether to go through sudo.
+        public: Whether the script may be part of the command. An OpenSSH server takes no input until it has said that
+            the command has begun, which is a round trip.
+
+    Returns:
+        The request; the script is its input where it is too long for a command.
+    """
+    wrapped = wrap(script, marker)
+    if public:
+        # What sudo would log as its argument is its input here as well.
+        inner = f"exec sudo -n -- /bin/sh -s <<'{marker}'\n{wrapped.decode()}{marker}\n" if sudo else wrapped.decode()
+        command = _PUBLIC.format(_escape(f"export LC_ALL=C\n{inner}"))
+        if len(command.encode()) <= _MAX_PUBLIC:
+            return Request(command, bytearray())
+    return Request(_WITH_SUDO if sudo else _AS_ROOT, bytearray(wrapped))
+
+
+def _escape(text: str) -> str:
+    for character, escaped in _ESCAPES:
+        text = text.replace(character, escaped)
+    return text
 
 
 def unwrap(stdout: bytes | bytearray, stderr: bytes | bytearray, marker: str) -> Output:

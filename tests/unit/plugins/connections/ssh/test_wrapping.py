@@ -1,3 +1,6 @@
+import os
+import re
+import shlex
 import subprocess
 
 import pytest
@@ -11,6 +14,7 @@ from podroutes.plugins.connections.ssh.wrapping import (
     last_line,
     new_marker,
     one_line,
+    request,
     unwrap,
     wrap,
 )
@@ -26,7 +30,30 @@ def run(script: str, *, cut: int | None = None) -> tuple[int, Output]:
     return ended.returncode, unwrap(ended.stdout, ended.stderr, MARKER)
 
 
-@pytest.mark.parametrize(
+def run_command(script: str, *, sudo: bool = False, path: str = os.defpath) -> tuple[int, Output]:
+    """What a real shell makes of a script that is part of its command."""
+    asked = request(script, MARKER, sudo=sudo, public=True)
+    ended = subprocess.run(
+        ["/bin/sh", "-c", asked.command],
+        input=asked.stdin,
+        env={"PATH": path},
+        capture_output=True,
+        check=False,
+        timeout=5,
+    )
+    return ended.returncode, unwrap(ended.stdout, ended.stderr, MARKER)
+
+
+@pytest.fixture(scope="module")
+def sudo_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PATH with a sudo that changes nobody."""
+    folder = tmp_path_factory.mktemp("bin")
+    (folder / "sudo").write_text('#!/bin/sh\nprintf "%s\\n" "$*" >&2\n[ "$1 $2" = "-n --" ] && shift 2 && exec "$@"\n')
+    (folder / "sudo").chmod(0o755)
+    return f"{folder}:{os.defpath}"
+
+
+SCRIPTS = pytest.mark.parametrize(
     ("script", "status", "stdout"),
     [
         ("", 0, ""),
@@ -42,9 +69,63 @@ def run(script: str, *, cut: int | None = None) -> tuple[int, Output]:
         ("true", 0, ""),
     ],
 )
+
+
+@SCRIPTS
 def test_a_script_behaves_as_in_a_file(script: str, status: int, stdout: str) -> None:
     code, output = run(script)
     assert (code, output.started, output.stdout, output.stderr) == (status, True, stdout, "")
+
+
+@SCRIPTS
+def test_a_script_in_a_command_behaves_as_in_a_file(script: str, status: int, stdout: str, sudo_path: str) -> None:
+    for sudo in (False, True):
+        code, output = run_command(script, sudo=sudo, path=sudo_path)
+        assert (code, output.started, output.stdout, output.stderr) == (status, True, stdout, "")
+
+
+def test_sudo_is_not_told_the_script_that_it_would_log(sudo_path: str) -> None:
+    asked = request("echo said", MARKER, sudo=True, public=True)
+    ended = subprocess.run(["/bin/sh", "-c", asked.command], env={"PATH": sudo_path}, capture_output=True, check=False)
+    assert ended.stderr.splitlines()[0] == b"-n -- /bin/sh -s"
+    assert ended.stdout.endswith(b"said\n")
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_any_text_in_a_command_arrives_as_it_was(text: str) -> None:
+    code, output = run_command(f"printf %s {shlex.quote(text)}")
+    assert (code, output.stdout, output.stderr) == (0, text, "")
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), st.booleans())
+def test_a_command_has_nothing_that_another_login_shell_would_read_otherwise(text: str, sudo: bool) -> None:
+    asked = request(text, MARKER, sudo=sudo, public=True)
+    quoted = asked.command.split("'")
+    assert len(quoted) == 5, "the shell's own command and the script, each in quotes"
+    assert not set("\n!") & set(asked.command)
+    assert not re.search(r"\\(?![0n])", quoted[3]), "fish takes a backslash for itself before a quote or another one"
+    assert asked.stdin == b""
+
+
+@pytest.mark.parametrize(
+    ("script", "public", "command"),
+    [
+        ("true", False, "env LC_ALL=C sudo -n -- /bin/sh -s"),
+        ("#" * 200_000, True, "env LC_ALL=C sudo -n -- /bin/sh -s"),
+        ("#ä" * 40_000, True, "env LC_ALL=C sudo -n -- /bin/sh -s"),
+        ("#!" * 20_000, True, "env LC_ALL=C sudo -n -- /bin/sh -s"),
+    ],
+    ids=["a secret", "long", "long in bytes", "long when escaped"],
+)
+def test_a_script_that_must_not_be_in_the_command_is_its_input(script: str, public: bool, command: str) -> None:
+    asked = request(script, MARKER, sudo=True, public=public)
+    assert (asked.command, bytes(asked.stdin)) == (command, wrap(script, MARKER))
+
+
+def test_the_longest_command_is_one_that_linux_takes() -> None:
+    lengths = {len(request("#" * size, MARKER, sudo=False, public=True).command) for size in range(99_000, 100_500, 7)}
+    assert max(lengths) < 128 * 1024
+    assert run_command("#" * 99_000)[1].started
 
 
 def test_a_script_with_a_syntax_error_runs_no_line() -> None:
