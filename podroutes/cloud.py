@@ -1,26 +1,15 @@
 """What a cloud really has of the machines' network, typed; names are Neutron's."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from msgspec import Struct
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    InstanceOf,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
+from msgspec import Struct, convert, to_builtins
+from msgspec.structs import asdict
 
 from podroutes.errors import CloudError
 from podroutes.values import Family, IPAddress, IPNetwork, family_of, parse_address, parse_network
-
-_Address = Annotated[IPAddress, BeforeValidator(parse_address)]
-_Network = Annotated[IPNetwork, BeforeValidator(parse_network)]
 
 
 @dataclass(frozen=True)
@@ -59,22 +48,7 @@ def _host_route(value: object) -> HostRoute:
     return HostRoute(parse_network(destination), parse_address(nexthop), (destination, nexthop))
 
 
-_HostRoutes = tuple[Annotated[InstanceOf[HostRoute], BeforeValidator(_host_route)], ...]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_what_is_not_known(cls, values: Any) -> Any:  # noqa: ANN401  # whatever the API answers
-        # What a cloud's extensions do not offer comes as null; the defaults are Neutron's own.
-        if not isinstance(values, dict):
-            return values
-        return {key: value for key, value in values.items() if value is not None}
-
-
-class AddressPair(_Model):
+class AddressPair(Struct, frozen=True, omit_defaults=True):
     """An allowed address pair of a port: a source that port security lets through.
 
     The address is a network or an address, and kept as Neutron writes it, since foreign pairs go back unchanged.
@@ -86,62 +60,71 @@ class AddressPair(_Model):
 
     def as_json(self) -> dict[str, str]:
         """As the API takes it."""
-        return self.model_dump(exclude_none=True)
+        pair: dict[str, str] = to_builtins(self)
+        return pair
 
 
-class _FixedIp(_Model):
-    ip_address: _Address
-    subnet_id: str
-
-
-class SubnetState(_Model):
-    """A subnet as it is."""
-
+class _Item(Struct, frozen=True, kw_only=True):
     id: str
     name: str = ""
-    network_id: str
-    cidr: _Network
-    enable_dhcp: bool = True
-    host_routes: _HostRoutes = ()
 
     @property
     def label(self) -> str:
         """What a person knows it by."""
         return self.name or self.id
+
+
+class _SubnetAnswer(_Item, frozen=True, kw_only=True):
+    network_id: str
+    cidr: Any
+    enable_dhcp: bool = True
+    host_routes: tuple[Any, ...] = ()
+
+
+class SubnetState(_SubnetAnswer, frozen=True, kw_only=True):
+    """A subnet as it is."""
+
+    cidr: IPNetwork
+    host_routes: tuple[HostRoute, ...] = ()
 
     @property
     def family(self) -> Family:
         """4 or 6."""
-        return 4 if self.cidr.version == 4 else 6
+        return family_of(self.cidr)
 
 
-class PortState(_Model):
-    """A port as it is."""
+class _FixedIpAnswer(Struct, frozen=True):
+    ip_address: Any
+    subnet_id: str
 
-    id: str
-    name: str = ""
+
+class FixedIp(_FixedIpAnswer, frozen=True):
+    """An address of a port, and the subnet that it is of."""
+
+    ip_address: IPAddress
+
+
+class _PortAnswer(_Item, frozen=True, kw_only=True):
     mac_address: str = ""
-    fixed_ips: tuple[_FixedIp, ...] = ()
+    fixed_ips: tuple[_FixedIpAnswer, ...] = ()
     port_security_enabled: bool = True
     allowed_address_pairs: tuple[AddressPair, ...] = ()
 
-    @property
-    def label(self) -> str:
-        """What a person knows it by."""
-        return self.name or self.id
+
+class PortState(_PortAnswer, frozen=True, kw_only=True):
+    """A port as it is."""
+
+    fixed_ips: tuple[FixedIp, ...] = ()
 
 
-class RouterState(_Model):
+class _RouterAnswer(_Item, frozen=True, kw_only=True):
+    routes: tuple[Any, ...] = ()
+
+
+class RouterState(_RouterAnswer, frozen=True, kw_only=True):
     """A router as it is."""
 
-    id: str
-    name: str = ""
-    routes: _HostRoutes = ()
-
-    @property
-    def label(self) -> str:
-        """What a person knows it by."""
-        return self.name or self.id
+    routes: tuple[HostRoute, ...] = ()
 
 
 class CloudState(Struct, frozen=True, dict=True):
@@ -169,36 +152,64 @@ class CloudState(Struct, frozen=True, dict=True):
         return None if subnet is None else self._holders.get((address, subnet.id))
 
 
-_Kind = TypeVar("_Kind")
+_State = TypeVar("_State", SubnetState, PortState, RouterState)
 
-_SUBNETS = TypeAdapter(tuple[SubnetState, ...])
-_PORTS = TypeAdapter(tuple[PortState, ...])
-_ROUTERS = TypeAdapter(tuple[RouterState, ...])
+
+def _host_routes(routes: tuple[Any, ...]) -> tuple[HostRoute, ...]:
+    return tuple(map(_host_route, routes))
+
+
+def _fixed_ips(answers: tuple[_FixedIpAnswer, ...]) -> tuple[FixedIp, ...]:
+    return tuple(FixedIp(parse_address(answer.ip_address), answer.subnet_id) for answer in answers)
+
+
+# What msgspec has no types for.
+_MAKERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "cidr": parse_network,
+    "host_routes": _host_routes,
+    "routes": _host_routes,
+    "fixed_ips": _fixed_ips,
+}
 
 
 def parse_subnets(items: Iterable[Mapping[str, Any]]) -> tuple[SubnetState, ...]:
-    """Type what the API gives as subnets.
+    """Type what the API gives as subnets; what is not needed of them is passed over.
 
     Raises:
         CloudError: It is not that.
     """
-    return _typed(_SUBNETS, items, "subnets")
+    return _typed(_SubnetAnswer, SubnetState, items, "subnets")
 
 
 def parse_ports(items: Iterable[Mapping[str, Any]]) -> tuple[PortState, ...]:
     """Type what the API gives as ports; see `parse_subnets`."""
-    return _typed(_PORTS, items, "ports")
+    return _typed(_PortAnswer, PortState, items, "ports")
 
 
 def parse_routers(items: Iterable[Mapping[str, Any]]) -> tuple[RouterState, ...]:
     """Type what the API gives as routers; see `parse_subnets`."""
-    return _typed(_ROUTERS, items, "routers")
+    return _typed(_RouterAnswer, RouterState, items, "routers")
 
 
-def _typed(adapter: TypeAdapter[_Kind], items: Iterable[Mapping[str, Any]], what: str) -> _Kind:
+def _typed(
+    answer: type[_Item], state: type[_State], items: Iterable[Mapping[str, Any]], what: str
+) -> tuple[_State, ...]:
+    states = []
     try:
-        return adapter.validate_python(tuple(items))
-    except ValidationError as error:
-        reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-        message = f"the API's answer about {what} can't be understood: {reason}"
+        for item in items:
+            values = asdict(convert(_without_nulls(item), answer))
+            values |= {key: _MAKERS[key](value) for key, value in values.items() if key in _MAKERS}
+            states.append(state(**values))
+    except ValueError as error:
+        message = f"the API's answer about {what} can't be understood: {str(error).partition(' - at `')[0]}"
         raise CloudError(message) from error
+    return tuple(states)
+
+
+def _without_nulls(value: Any) -> Any:  # noqa: ANN401  # whatever the API answers
+    """What a cloud's extensions do not offer comes as null; the defaults are Neutron's own."""
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value

@@ -4,206 +4,114 @@ The names are Kubernetes' own where it has one (`--cluster-cidr`, `--node-cidr-m
 `--service-cluster-ip-range`). Keys that start with `x_` belong to the engineer and are never looked at.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from msgspec import Struct
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictInt,
-    ValidationError,
-)
-from pydantic.json_schema import WithJsonSchema
+from msgspec import Meta, Struct
 
 from podroutes.errors import Problem
-from podroutes.values import IPAddress, IPNetwork, parse_address, parse_interface_name, parse_network
+from podroutes.inventory_values import Addresses, InterfaceName, NetworkName, Networks, ResourceName, SubnetNames
+from podroutes.typed_keys import read_keys
 
 CONTROLLERS: Final = "controllers"
 WORKERS: Final = "workers"
 OPENSTACK: Final = "openstack"
 OWN_KEY_PREFIX: Final = "x_"
 DEFAULTS: Final = "defaults"
-NO_TEXT: Final = "must be text; put it in quotes"
+OWN_KEYS: Final = f"(keys of your own stand below data and start with {OWN_KEY_PREFIX})"
 
-_Value = TypeVar("_Value", IPAddress, IPNetwork)
-_Model = TypeVar("_Model", bound=BaseModel)
-
-
-def _one_or_both(parse: Callable[[object], _Value], value: object) -> tuple[_Value, ...]:
-    """Parse one value, a comma-separated text or a list: at most one of each family, IPv4 first."""
-    parts: Iterable[object] = value if isinstance(value, list) else [value]
-    if isinstance(value, str):
-        parts = [part.strip() for part in value.split(",")]
-    values = tuple(parse(part) for part in parts)
-    if not values:
-        message = "the list is empty; leave the key out, or write one value for each family"
-        raise ValueError(message)
-    if len({item.version for item in values}) != len(values):
-        message = "there are two values of one family; write one for IPv4, one for IPv6, or one of each"
-        raise ValueError(message)
-    return tuple(sorted(values, key=lambda item: item.version))
+_Kind = TypeVar("_Kind", bound=Struct)
 
 
-def _schema(example: str) -> WithJsonSchema:
-    text = {"type": "string", "examples": [example]}
-    return WithJsonSchema({"anyOf": [text, {"type": "array", "items": text, "minItems": 1, "maxItems": 2}]})
-
-
-Addresses = Annotated[
-    tuple[IPAddress, ...],
-    BeforeValidator(lambda value: _one_or_both(parse_address, value)),
-    _schema("10.240.0.20"),
-]
-Networks = Annotated[
-    tuple[IPNetwork, ...],
-    BeforeValidator(lambda value: _one_or_both(parse_network, value)),
-    _schema("10.200.0.0/16"),
-]
-InterfaceName = Annotated[str, BeforeValidator(parse_interface_name)]
-MaskSize4 = Annotated[StrictInt, Field(ge=1, le=32)]
-MaskSize6 = Annotated[StrictInt, Field(ge=1, le=128)]
-
-
-class ClusterData(BaseModel):
+class ClusterData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The network plan's keys, once for the whole cluster, below `data` in `defaults.yaml`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     cluster_cidr: Annotated[
-        Networks, Field(description="The range that all pod CIDRs are cut from; IPv4, IPv6 or both.")
+        Networks, Meta(description="The range that all pod CIDRs are cut from; IPv4, IPv6 or both.")
     ]
-    node_network: Annotated[Networks, Field(description="The network that the machines' internal IPs are in.")]
+    node_network: Annotated[Networks, Meta(description="The network that the machines' internal IPs are in.")]
     service_cluster_ip_range: Annotated[
-        Networks | None, Field(description="The range of service IPs; no pod CIDR may overlap it.")
+        Networks | None, Meta(description="The range of service IPs; no pod CIDR may overlap it.")
     ] = None
-    network: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="The network's name, for reports.")
-    ] = "kubernetes-the-hard-way"
+    network: Annotated[NetworkName, Meta(description="The network's name, for reports.")] = "kubernetes-the-hard-way"
     node_cidr_mask_size: Annotated[
-        MaskSize6 | None, Field(description="Mask of a worker's pod CIDR, where the cluster has one family.")
+        Annotated[int, Meta(ge=1, le=128)] | None,
+        Meta(description="Mask of a worker's pod CIDR, where the cluster has one family."),
     ] = None
     node_cidr_mask_size_ipv4: Annotated[
-        MaskSize4 | None, Field(description="Mask of a worker's IPv4 pod CIDR; 24 if left out.")
+        Annotated[int, Meta(ge=1, le=32)] | None, Meta(description="Mask of a worker's IPv4 pod CIDR; 24 if left out.")
     ] = None
     node_cidr_mask_size_ipv6: Annotated[
-        MaskSize6 | None, Field(description="Mask of a worker's IPv6 pod CIDR; 64 if left out.")
+        Annotated[int, Meta(ge=1, le=128)] | None, Meta(description="Mask of a worker's IPv6 pod CIDR; 64 if left out.")
     ] = None
 
 
-class HostData(BaseModel):
+class HostData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A machine's keys, below `data` on a host; most may stand on a group or in the defaults as well."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     pod_index: Annotated[
-        Annotated[StrictInt, Field(ge=0)] | None,
-        Field(
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(
             description="A worker's number: its pod CIDR is the one with this number in cluster_cidr, counted from 0."
         ),
     ] = None
     internal_ips: Annotated[
         Addresses | None,
-        Field(description="The machine's addresses in node_network, one a family. Left out: `hostname`, if it is one."),
+        Meta(description="The machine's addresses in node_network, one a family. Left out: `hostname`, if it is one."),
     ] = None
     first_internal_ips: Annotated[
         Addresses | None,
-        Field(description="Internal IPs of pod index 0, one a family; pod_index is added for each worker."),
+        Meta(description="Internal IPs of pod index 0, one a family; pod_index is added for each worker."),
     ] = None
     pod_cidrs: Annotated[
-        Networks | None, Field(description="The worker's pod CIDRs, one a family, instead of the computed ones.")
+        Networks | None, Meta(description="The worker's pod CIDRs, one a family, instead of the computed ones.")
     ] = None
     connection: Annotated[
         Literal["linux_exec", "lxd"],
-        Field(description="What reaches the machine: linux_exec (SSH), or lxd (LXD or Incus, by the instance's name)."),
+        Meta(description="What reaches the machine: linux_exec (SSH), or lxd (LXD or Incus, by the instance's name)."),
     ] = "linux_exec"
     interface: Annotated[
         InterfaceName | None,
-        Field(description="The device that routes use, instead of the one that has the internal IP."),
+        Meta(description="The device that routes use, instead of the one that has the internal IP."),
     ] = None
     manage_routes: Annotated[
-        StrictBool,
-        Field(description="false: this machine is never connected to; the others still get its pod CIDRs' routes."),
+        bool,
+        Meta(description="false: this machine is never connected to; the others still get its pod CIDRs' routes."),
     ] = True
     routes_service: Annotated[
-        StrictBool,
-        Field(description="false: no routes.service on this machine, so its routes are gone after a reboot."),
+        bool,
+        Meta(description="false: no routes.service on this machine, so its routes are gone after a reboot."),
     ] = True
 
 
-def _resource_name(value: str) -> str:
-    for wrong, message in (
-        (value == "", "must not be empty"),
-        (len(value) > 255, "must have at most 255 characters"),
-        (not value.isprintable(), "must be one line"),
-    ):
-        if wrong:
-            raise ValueError(message)
-    return value
-
-
-_NAME_SCHEMA: Final = {"type": "string", "minLength": 1, "maxLength": 255}
-ResourceName = Annotated[str, Field(strict=True), AfterValidator(_resource_name), WithJsonSchema(_NAME_SCHEMA)]
-
-
-def _one_or_two(value: object) -> object:
-    names = value if isinstance(value, list) else [value]
-    if not 1 <= len(names) <= 2:
-        message = "must be a subnet's name or id, or a list of two for both families"
-        raise ValueError(message)
-    if len(names) == 2 and names[0] == names[1]:
-        message = f"names {names[0]} twice; write one subnet of each family"
-        raise ValueError(message)
-    return names
-
-
-class CloudData(BaseModel):
+class CloudData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A cloud's keys, below `data` on a host of the group `openstack`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-    cloud: Annotated[ResourceName, Field(description="The cloud's name in clouds.yaml.")]
-    network: Annotated[ResourceName, Field(description="Name or id of the machines' network.")]
-    subnet: Annotated[
-        tuple[ResourceName, ...],
-        BeforeValidator(_one_or_two),
-        WithJsonSchema(
-            {
-                "anyOf": [
-                    _NAME_SCHEMA,
-                    {"type": "array", "items": _NAME_SCHEMA, "minItems": 1, "maxItems": 2},
-                ]
-            }
-        ),
-        Field(description="Name or id of the subnet; a list of two for both families."),
-    ]
-    router: Annotated[ResourceName | None, Field(description="Name or id of the router, for route_target: router.")] = (
+    cloud: Annotated[ResourceName, Meta(description="The cloud's name in clouds.yaml.")]
+    network: Annotated[ResourceName, Meta(description="Name or id of the machines' network.")]
+    subnet: Annotated[SubnetNames, Meta(description="Name or id of the subnet; a list of two for both families.")]
+    router: Annotated[ResourceName | None, Meta(description="Name or id of the router, for route_target: router.")] = (
         None
     )
     route_target: Annotated[
         Literal["subnet", "router"],
-        Field(description="Where the routes go: host routes of the subnet, or extra routes of the router."),
+        Meta(description="Where the routes go: host routes of the subnet, or extra routes of the router."),
     ] = "subnet"
     allowed_address_pairs: Annotated[
-        StrictBool,
-        Field(
+        bool,
+        Meta(
             description="Let each worker's port send from its pod CIDRs; without it, port security drops pod traffic."
         ),
     ] = True
     max_subnet_host_routes: Annotated[
-        StrictInt, Field(ge=1, description="The operator's limit of host routes a subnet; no API tells it.")
+        int, Meta(ge=1, description="The operator's limit of host routes a subnet; no API tells it.")
     ] = 20
-    manage_routes: Annotated[StrictBool, Field(description="false: leave this cloud alone.")] = True
+    manage_routes: Annotated[bool, Meta(description="false: leave this cloud alone.")] = True
 
 
-CLUSTER_KEYS: Final = frozenset(ClusterData.model_fields)
-HOST_KEYS: Final = frozenset(HostData.model_fields)
-CLOUD_KEYS: Final = frozenset(CloudData.model_fields)
+CLUSTER_KEYS: Final = frozenset(ClusterData.__struct_fields__)
+HOST_KEYS: Final = frozenset(HostData.__struct_fields__)
+CLOUD_KEYS: Final = frozenset(CloudData.__struct_fields__)
 _ONLY_ON_HOSTS: Final = frozenset({"pod_index", "internal_ips", "pod_cidrs"})
 
 
@@ -302,51 +210,16 @@ def read_cloud(entry: HostEntry) -> tuple[CloudData | None, list[Problem]]:
 
 
 def _read(
-    model: type[_Model],
+    kind: type[_Kind],
     data: Mapping[str, Any],
     holder_of: Callable[[str], Holder],
     keys: frozenset[str] = CLUSTER_KEYS | HOST_KEYS,
-) -> tuple[_Model | None, list[Problem]]:
+) -> tuple[_Kind | None, list[Problem]]:
     own = {key: value for key, value in data.items() if not str(key).startswith(OWN_KEY_PREFIX)}
-    try:
-        return model.model_validate(own), []
-    except ValidationError as error:
-        return None, problems_of(error, holder_of, prefix="data", keys=keys)
-
-
-def problems_of(
-    error: ValidationError, holder_of: Callable[[str], Holder], *, prefix: str, keys: Iterable[str]
-) -> list[Problem]:
-    """Turn a validation error into problems that a person can act on.
-
-    Args:
-        error: What pydantic found.
-        holder_of: Gives the holder of a top-level key.
-        prefix: Dotted path of what was validated; empty for the holder itself.
-        keys: The keys that are known, to suggest one for a misspelt one.
-
-    Returns:
-        One problem for each key that is wrong.
-    """
-    problems: dict[str, Problem] = {}
-    for detail in error.errors(include_url=False):
-        key = str(detail["loc"][0]) if detail["loc"] else ""
-        path = ".".join(part for part in (prefix, key) if part)
-        problems.setdefault(key, holder_of(key).problem(path, _message(detail["type"], detail["msg"], key, keys)))
-    return list(problems.values())
-
-
-def _message(kind: str, text: str, key: str, keys: Iterable[str]) -> str:
-    if kind in ("extra_forbidden", "invalid_key"):  # a key that is no text can't be known
-        close = get_close_matches(key, list(keys), n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(sorted(keys))}"
-        return f"unknown key; {hint} (keys of your own stand below data and start with {OWN_KEY_PREFIX})"
-    if kind == "missing":
-        return "is missing"
-    if kind == "int_type":
-        return "must be a whole number, without quotes"
-    if kind == "bool_type":
-        return "must be true or false, without quotes"
-    if kind == "string_type":
-        return NO_TEXT
-    return text.removeprefix("Value error, ").replace("Input should be", "must be")
+    typed, problems = read_keys(kind, own, keys)
+    return typed, [
+        holder_of(problem.key).problem(
+            f"data.{problem.key}", f"{problem.message} {OWN_KEYS}" if problem.unknown else problem.message
+        )
+        for problem in problems
+    ]

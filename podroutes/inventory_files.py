@@ -6,7 +6,7 @@ It drops keys that it does not know in silence, and raises on a host without con
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
+from msgspec import Meta, Struct
 
 from podroutes.errors import Problem
 from podroutes.inventory import (
@@ -15,28 +15,27 @@ from podroutes.inventory import (
     DEFAULTS,
     HOST_KEYS,
     OWN_KEY_PREFIX,
+    OWN_KEYS,
     Holder,
-    problems_of,
 )
+from podroutes.typed_keys import KeyProblem, read_keys
 
 
-class _Element(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    hostname: Annotated[StrictStr | None, Field(description="Address or name that ssh connects to.")] = None
-    port: Annotated[Annotated[StrictInt, Field(ge=1, le=65535)] | None, Field(description="SSH's port.")] = None
-    username: Annotated[StrictStr | None, Field(description="Who to log in as.")] = None
-    password: Annotated[StrictStr | None, Field(description="Better left out: keys and the agent come first.")] = None
-    platform: Annotated[StrictStr | None, Field(description="linux_exec, or linux for the same.")] = None
+class _Element(Struct, kw_only=True, forbid_unknown_fields=True):
+    hostname: Annotated[str | None, Meta(description="Address or name that ssh connects to.")] = None
+    port: Annotated[Annotated[int, Meta(ge=1, le=65535)] | None, Meta(description="SSH's port.")] = None
+    username: Annotated[str | None, Meta(description="Who to log in as.")] = None
+    password: Annotated[str | None, Meta(description="Better left out: keys and the agent come first.")] = None
+    platform: Annotated[str | None, Meta(description="linux_exec, or linux for the same.")] = None
     connection_options: Annotated[
-        dict[str, Any] | None, Field(description="Options of a connection plugin, by its name.")
+        dict[str, Any] | None, Meta(description="Options of a connection plugin, by its name.")
     ] = None
 
 
 class HostElement(_Element):
     """What stands below a host's or a group's name."""
 
-    groups: Annotated[list[StrictStr], Field(description="controllers or workers, and groups of your own.")] = []
+    groups: Annotated[list[str], Meta(description="controllers or workers, and groups of your own.")] = []
     data: dict[str, Any] | None = None
 
 
@@ -123,19 +122,16 @@ def _check_cycles(content: object, file: str) -> list[Problem]:
     return problems
 
 
-def _check_element(content: object, holder: Holder, model: type[_Element]) -> list[Problem]:
+def _check_element(content: object, holder: Holder, kind: type[_Element]) -> list[Problem]:
     if not isinstance(content, Mapping):
         return [holder.problem("", "must hold keys such as `hostname:` below it")]
-    try:
-        model.model_validate(dict(content))
-    except ValidationError as error:
-        problems = problems_of(error, lambda _: holder, prefix="", keys=model.model_fields)
-        return [_misplaced(problem) for problem in problems]
-    return []
+    _, problems = read_keys(kind, content)
+    return [holder.problem(problem.key, _advice(problem)) for problem in problems]
 
 
-def _misplaced(problem: Problem) -> Problem:
-    known_below = problem.key in CLUSTER_KEYS | HOST_KEYS | CLOUD_KEYS or problem.key.startswith(OWN_KEY_PREFIX)
-    if known_below and problem.message.startswith("unknown key"):
-        return Problem(problem.file, problem.host, problem.key, "belongs below `data:`; indent it there")
-    return problem
+def _advice(problem: KeyProblem) -> str:
+    if not problem.unknown:
+        return problem.message
+    if problem.key in CLUSTER_KEYS | HOST_KEYS | CLOUD_KEYS or problem.key.startswith(OWN_KEY_PREFIX):
+        return "belongs below `data:`; indent it there"
+    return f"{problem.message} {OWN_KEYS}"

@@ -1,33 +1,43 @@
 """JSON Schemas of the inventory's files, for editors."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
-from pydantic import RootModel
+from msgspec import Struct, defstruct
+from msgspec.json import schema, schema_components
+from msgspec.structs import fields
 
-from podroutes.inventory import CloudData, ClusterData, HostData
+from podroutes.inventory import OWN_KEY_PREFIX, CloudData, ClusterData, HostData
 from podroutes.inventory_files import DefaultsElement, HostElement
+from podroutes.inventory_values import Addresses, Networks, ResourceName, SubnetNames
 
 
-class _HostSchema(HostElement):
-    data: HostData | CloudData | None = None  # type: ignore[assignment]
+def _one_or_two(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1, "maxItems": 2}]}
 
 
-class _DefaultsData(ClusterData, HostData):
-    pass
+_VALUES: Final[Mapping[type, dict[str, Any]]] = {
+    Addresses: _one_or_two({"type": "string", "examples": ["10.240.0.20"]}),
+    Networks: _one_or_two({"type": "string", "examples": ["10.200.0.0/16"]}),
+    SubnetNames: _one_or_two(schema(ResourceName)),
+}
 
 
-class _DefaultsSchema(DefaultsElement):
-    data: _DefaultsData | None = None  # type: ignore[assignment]
+def _both(one: type[Struct], other: type[Struct]) -> type[Struct]:
+    """A struct with the fields of two, since none can be derived from both."""
+    all_fields = [(field.name, field.type, field.default) for kind in (one, other) for field in fields(kind)]
+    return defstruct("DefaultsData", all_fields, kw_only=True, forbid_unknown_fields=True)
 
 
-class _Elements(RootModel[dict[str, _HostSchema]]):
-    pass
+_DefaultsData: Final = _both(ClusterData, HostData)
 
 
 def schemas() -> dict[str, dict[str, Any]]:
     """JSON Schemas of the inventory's files, for editors, by the name of the file."""
-    elements = _with_own_keys(_Elements.model_json_schema())
-    defaults = _with_own_keys(_DefaultsSchema.model_json_schema())
+    elements: dict[str, Any] = {"type": "object", "additionalProperties": {"$ref": "#/$defs/HostElement"}}
+    elements["$defs"] = _definitions({HostElement: (HostData, CloudData)})
+    defaults: dict[str, Any] = {"$ref": "#/$defs/DefaultsElement"}
+    defaults["$defs"] = _definitions({DefaultsElement: (_DefaultsData,)})
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {
         "hosts": head | elements | {"title": "hosts.yaml"},
@@ -36,11 +46,16 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
 
 
-def _with_own_keys(schema: dict[str, Any]) -> dict[str, Any]:
-    for definition in schema.get("$defs", {}).values():
-        if definition.get("title") in ("HostData", "CloudData", "_DefaultsData"):
-            definition["patternProperties"] = {"^x_": {}}
-            if definition["title"] == "CloudData":
-                # Some may stand on the group and the others on the host; preflight sees them together.
-                del definition["required"]
-    return schema
+def _definitions(elements: Mapping[type[Struct], tuple[type[Struct], ...]]) -> dict[str, Any]:
+    """The schemas of elements and of what stands below their `data`."""
+    kinds = [kind for element, kinds in elements.items() for kind in (element, *kinds)]
+    references, definitions = schema_components(kinds, schema_hook=_VALUES.__getitem__)
+    by_kind = dict(zip(kinds, references, strict=True))
+    for element, kinds_below in elements.items():
+        below = [by_kind[kind] for kind in kinds_below]
+        definitions[element.__name__]["properties"]["data"] = {"anyOf": [*below, {"type": "null"}], "default": None}
+        for kind in kinds_below:
+            definitions[kind.__name__]["patternProperties"] = {f"^{OWN_KEY_PREFIX}": {}}
+    # Some of a cloud's keys may stand on its group and the others on the host; preflight sees them together.
+    definitions.get(CloudData.__name__, {}).pop("required", None)
+    return definitions

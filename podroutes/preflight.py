@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar
 from podroutes.errors import InventoryError, Problem
 from podroutes.inventory import (
     CONTROLLERS,
-    NO_TEXT,
     OPENSTACK,
     WORKERS,
     CloudData,
@@ -22,6 +21,7 @@ from podroutes.inventory import (
     read_host,
 )
 from podroutes.network_plan import Cloud, NetworkPlan, Node, Role, subnet
+from podroutes.typed_keys import NO_TEXT
 from podroutes.values import (
     Family,
     IPAddress,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from msgspec import Meta, Struct
 
 from podroutes.cloud import CloudState
 from podroutes.host_state import HostState
@@ -16,11 +16,11 @@ from podroutes.values import contains, family_of
 Status = Literal["as wanted", "own pods", "missing", "wrong", "stale", "not ours"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Record(Struct, frozen=True, kw_only=True):
+    pass
 
 
-class WorkerRecord(_Record):
+class WorkerRecord(_Record, frozen=True, kw_only=True):
     """A worker's line of the plan: what its internal IP and pod CIDR are, for one family."""
 
     worker: str
@@ -28,50 +28,50 @@ class WorkerRecord(_Record):
     pod_cidr: str
 
 
-class RouteRecord(_Record):
+class RouteRecord(_Record, frozen=True, kw_only=True):
     """A route of one host, or one that it lacks."""
 
     destination: str
     next_hop: str = ""
     device: str = ""
-    protocol: Annotated[int | None, Field(description="rtm_protocol; null where the route is missing.")] = None
+    protocol: Annotated[int | None, Meta(description="rtm_protocol; null where the route is missing.")] = None
     metric: int | None = None
     status: Status
 
 
-class HostRecord(_Record):
+class HostRecord(_Record, frozen=True, kw_only=True):
     """What one host has."""
 
     host: str
     outcome: Outcome
     reason: str = ""
     routes: tuple[RouteRecord, ...] = ()
-    ip_route: Annotated[str, Field(description="What `ip route` prints there.")] = ""
+    ip_route: Annotated[str, Meta(description="What `ip route` prints there.")] = ""
 
 
-class PortRecord(_Record):
+class PortRecord(_Record, frozen=True, kw_only=True):
     """A worker's port in the cloud."""
 
     worker: str
-    port: Annotated[str, Field(description="Its name, or its id where it has none.")]
+    port: Annotated[str, Meta(description="Its name, or its id where it has none.")]
     address: str
     allowed_address_pairs: tuple[str, ...] = ()
     port_security: bool = True
 
 
-class CloudRecord(_Record):
+class CloudRecord(_Record, frozen=True, kw_only=True):
     """What a cloud has."""
 
     host: str
     outcome: Outcome
     reason: str = ""
     routes: Annotated[
-        tuple[tuple[str, str, str], ...], Field(description="Subnet or router, destination, gateway.")
+        tuple[tuple[str, str, str], ...], Meta(description="Subnet or router, destination, gateway.")
     ] = ()
     ports: tuple[PortRecord, ...] = ()
 
 
-class RoutingTable(_Record):
+class RoutingTable(_Record, frozen=True, kw_only=True):
     """The plan, and what every host has of it."""
 
     schema_version: Literal[1] = 1

@@ -21,7 +21,10 @@ FAMILIES: Final[tuple[Family, ...]] = (4, 6)
 _REMEMBERED: Final = 1 << 14
 
 # The kernel's own rule (dev_valid_name) allows more; this is what people and programs use, and is safe in a shell.
-_INTERFACE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:+-]{0,14}")
+INTERFACE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:+-]{0,14}")
+NO_INTERFACE_NAME: Final = (
+    "{!r} is not an interface name; write one such as eth0 (15 letters, digits and _ . @ : + - at most)"
+)
 # A host name's labels (RFC 1123), dots and underscores allowed, as inventory names are free text otherwise.
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
 # ipaddress takes netmasks, host masks and leading zeros as well.
@@ -162,10 +165,9 @@ def parse_interface_name(text: object) -> str:
     Raises:
         ValueError: It can't be.
     """
-    if isinstance(text, str) and _INTERFACE_NAME.fullmatch(text) is not None:
+    if isinstance(text, str) and INTERFACE_NAME.fullmatch(text) is not None:
         return text
-    message = f"{text!r} is not an interface name; write one such as eth0 (15 letters, digits and _ . @ : + - at most)"
-    raise ValueError(message)
+    raise ValueError(NO_INTERFACE_NAME.format(text))
 
 
 def is_host_name(text: str) -> bool:

@@ -131,8 +131,6 @@ def run_main(body: Callable[[Options], int], parser: argparse.ArgumentParser, ar
     Returns:
         The exit code.
     """
-    # Pydantic would look for plugins that watch its models, and read what every installed package says of itself.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     verbose = any(argument in ("-v", "--verbose") for argument in (sys.argv if arguments is None else arguments))
     try:
         with postponed():

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+from msgspec.structs import asdict
 from nornir.core import Nornir
 from nornir.core.configuration import Config
 from nornir.core.exceptions import PluginNotRegistered
@@ -19,7 +20,6 @@ from nornir.core.plugins.register import PluginRegister
 from nornir.core.plugins.runners import RunnersPluginRegister
 from nornir.core.state import GlobalState
 from nornir.plugins.inventory import SimpleInventory
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -29,6 +29,7 @@ from podroutes.inventory_files import check_defaults, check_groups, check_hosts
 from podroutes.network_plan import NetworkPlan
 from podroutes.plugins.inventory.found import Files, Found, FoundInventory
 from podroutes.preflight import build_network_plan
+from podroutes.typed_keys import read_keys
 from runbooks.connecting import begun_connections
 from runbooks.lock import run_lock
 
@@ -43,12 +44,10 @@ _SIMPLE_INVENTORY: Final = "SimpleInventory"
 _WITH_FILES: Final = frozenset({_SIMPLE_INVENTORY, "LXDInventory"})
 
 
-class Settings(BaseModel):
+class Settings(Struct, forbid_unknown_fields=True):
     """`user_defined` of Nornir's configuration: this software's own settings."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    command_timeout: float = Field(default=60.0, gt=0)
+    command_timeout: Annotated[float, Meta(gt=0)] = 60.0
 
 
 class Session(Struct, frozen=True):
@@ -154,12 +153,12 @@ def _load_config(path: Path) -> dict[str, Any]:
         if name in options or plugin == _SIMPLE_INVENTORY:
             options[name] = str(path.resolve().parent / Path(options.get(name, default)).expanduser())
     content["inventory"]["options"] = options
-    try:
-        content["user_defined"] = Settings.model_validate(content.get("user_defined") or {}).model_dump()
-    except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in detail["loc"])
-        raise UsageError(f"{shown(path)}: user_defined.{key}: {detail['msg']}") from error
+    settings, problems = read_keys(Settings, content.get("user_defined") or {})
+    if settings is None:
+        raise UsageError(
+            "; ".join(f"{shown(path)}: user_defined.{problem.key}: {problem.message}" for problem in problems)
+        )
+    content["user_defined"] = asdict(settings)
     return content
 
 

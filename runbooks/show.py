@@ -5,6 +5,7 @@ import sys
 from podroutes.cloud import CloudState
 from podroutes.host_state import HostState
 from podroutes.report.console import new_console, print_failures, print_notes
+from podroutes.report.json_report import render
 from podroutes.report.routing_table import print_as_gcloud, print_as_table, print_as_text, print_clouds
 from podroutes.routing_table import build_routing_table
 from runbooks.cli import Options
@@ -31,7 +32,7 @@ def show_hosts(session: Session, options: Options) -> int:
     console = new_console(sys.stderr if options.json == "-" else sys.stdout)
     match options.output_format:
         case "json":
-            print(table.model_dump_json(indent=2))
+            sys.stdout.write(render(table))
         case "text":
             print_as_text(console, table)
             print_clouds(console, table)

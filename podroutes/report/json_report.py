@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from podroutes.errors import UsageError
 from podroutes.outcomes import RunReport
@@ -26,8 +27,8 @@ def write_json(report: RunReport, target: str) -> None:
     write_whole(target, render(report))
 
 
-def render(report: RunReport) -> str:
-    """A report as the text of its file."""
+def render(report: Struct) -> str:
+    """A report, or what was read, as the text of a file."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
 
 

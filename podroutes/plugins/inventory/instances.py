@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from msgspec import Struct
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from msgspec import Meta, Struct, ValidationError, convert
 
 from podroutes.errors import Problem
 from podroutes.inventory import CONTROLLERS, WORKERS
@@ -22,27 +21,21 @@ _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,5}")
 _RUNNING: Final = "Running"
 
 
-class _Part(BaseModel):
-    """A part of the API's answer; what is not needed of it is passed over."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Address(_Part):
+class _Address(Struct, frozen=True):
     address: str
     scope: str = ""
 
 
-class _Interface(_Part):
+class _Interface(Struct, frozen=True):
     addresses: tuple[_Address, ...] = ()
 
 
-class _State(_Part):
+class _State(Struct, frozen=True):
     network: dict[str, _Interface] | None = None
 
 
-class Instance(_Part):
-    """An instance as `GET /1.0/instances?recursion=2` lists it.
+class Instance(Struct, frozen=True):
+    """An instance as `GET /1.0/instances?recursion=2` lists it; what is not needed of that is passed over.
 
     Attributes:
         name: Its name, unique in the project.
@@ -52,7 +45,7 @@ class Instance(_Part):
         expanded_devices: Its devices, likewise.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9-]{1,63}$")
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,63}$")]
     status: str = ""
     state: _State | None = None
     expanded_config: dict[str, str] | None = None
@@ -116,7 +109,7 @@ def _parse(answer: Sequence[Any]) -> tuple[list[Instance], list[str]]:
     instances, unread = [], []
     for item in answer:
         try:
-            instances.append(Instance.model_validate(item))
+            instances.append(convert(item, Instance))
         except ValidationError:
             unread.append(str(_mapping(item).get("name", "?"))[:63])
     return instances, unread

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from msgspec import to_builtins
 from nornir.core.inventory import Inventory
 
 from podroutes.inventory import CONTROLLERS, WORKERS
@@ -48,7 +49,7 @@ class LXDInventory:
         from podroutes.plugins.lxd.settings import LxdSettings  # noqa: PLC0415
 
         options = self.options
-        settings = LxdSettings(**{key: getattr(options, key) for key in LxdSettings.model_fields})
+        settings = LxdSettings(**{key: getattr(options, key) for key in LxdSettings.__struct_fields__})
         remote = find_remote(settings)
         client = LxdClient(remote, settings.conn_timeout, patient=False)
         try:
@@ -66,5 +67,6 @@ class LXDInventory:
             host_file=options.host_file or "a host_file",
         )
         found = hosts_from(answer, rules, remote.label, files.hosts)
-        extras = settings.model_dump(exclude_none=True, mode="json")
+        given = to_builtins(settings, enc_hook=str)
+        extras = {key: value for key, value in given.items() if value is not None}
         return FoundInventory(found, files, {_CONNECTION: {"extras": extras}})

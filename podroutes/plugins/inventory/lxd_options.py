@@ -1,21 +1,36 @@
 """What may stand below `inventory.options` in `config.yaml` for `LXDInventory`."""
 
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, StrictStr
+from msgspec import Meta
 
+from podroutes.inventory_values import InterfaceName
 from podroutes.plugins.lxd.settings import LxdSettings
-from podroutes.values import parse_interface_name
+from podroutes.typed_keys import problem_of
+
+Pattern = Annotated[str, Meta(min_length=1)]
 
 
-def _as_several(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
+class Patterns(tuple[str, ...]):
+    """Patterns of instances' names."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """One pattern, or a list of them.
+
+        Raises:
+            ValueError: It is neither.
+        """
+        patterns: list[Any] = value if isinstance(value, list) else [value]
+        problem = problem_of(patterns, list[Pattern])
+        if problem is not None:
+            raise ValueError(problem)
+        return cls(patterns)
 
 
-Patterns = Annotated[tuple[Annotated[StrictStr, Field(min_length=1)], ...], BeforeValidator(_as_several)]
-
-
-class InventoryOptions(LxdSettings):
+class InventoryOptions(LxdSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which daemon, which instances, and the files that add to them.
 
     Attributes:
@@ -27,9 +42,9 @@ class InventoryOptions(LxdSettings):
         defaults_file: Of `defaults.yaml`.
     """
 
-    controllers: Patterns = ("controller-*",)
-    workers: Patterns = ("worker-*",)
-    interface: Annotated[str, BeforeValidator(parse_interface_name)] = "eth1"
-    host_file: StrictStr | None = None
-    group_file: StrictStr | None = None
-    defaults_file: StrictStr | None = None
+    controllers: Patterns = Patterns(("controller-*",))
+    workers: Patterns = Patterns(("worker-*",))
+    interface: InterfaceName = "eth1"
+    host_file: str | None = None
+    group_file: str | None = None
+    defaults_file: str | None = None

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
+from msgspec import Meta, Struct
 
 from podroutes.errors import UsageError
+from podroutes.typed_keys import read_keys
 
 Server = Literal["lxd", "incus"]
-_Model = TypeVar("_Model", bound=BaseModel)
+_Kind = TypeVar("_Kind", bound=Struct)
 
 
-class LxdSettings(BaseModel):
+class LxdSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which daemon, and what of it; what is left out is as `lxc` itself has it.
 
     Attributes:
@@ -23,33 +24,25 @@ class LxdSettings(BaseModel):
         conn_timeout: Seconds until the daemon must have answered; as long is waited for one that restarts.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     server: Server = "lxd"
-    remote: Annotated[StrictStr, Field(min_length=1)] | None = None
-    project: Annotated[StrictStr, Field(min_length=1)] | None = None
+    remote: Annotated[str, Meta(min_length=1)] | None = None
+    project: Annotated[str, Meta(min_length=1)] | None = None
     config_folder: Path | None = None
-    conn_timeout: Annotated[float, Field(gt=0, le=600)] = 10.0
+    conn_timeout: Annotated[float, Meta(gt=0, le=600)] = 10.0
 
 
-def parse_options(model: type[_Model], options: Mapping[str, Any], where: str) -> _Model:
+def parse_options(kind: type[_Kind], options: Mapping[str, Any], where: str) -> _Kind:
     """Parse options that an engineer wrote.
 
     Args:
-        model: What they may be.
+        kind: What they may be.
         options: What was written.
         where: The place it was written at, for the message.
 
     Raises:
-        UsageError: One is unknown or wrong; it says which.
+        UsageError: Some are unknown or wrong; it says which.
     """
-    try:
-        return model.model_validate(dict(options))
-    except ValidationError as error:
-        detail = error.errors(include_url=False, include_context=False)[0]
-        key = ".".join(str(part) for part in detail["loc"])
-        if detail["type"] == "extra_forbidden":
-            message = f"{where}: unknown key {key}; known keys: {', '.join(model.model_fields)}"
-        else:
-            message = f"{where}.{key}: {detail['msg']}"
-        raise UsageError(message) from error
+    typed, problems = read_keys(kind, options)
+    if typed is None:
+        raise UsageError("; ".join(f"{where}.{problem.key}: {problem.message}" for problem in problems))
+    return typed

@@ -94,7 +94,7 @@ def test_what_a_cloud_leaves_out_of_a_port(key: str, value: object) -> None:
         ({"host_routes": [{"destination": "10.200.0.0/24"}]}, "a route without nexthop"),
         ({"host_routes": ["10.200.0.0/24"]}, "a route that is no mapping"),
         ({"host_routes": [{"destination": "10.200.0.0/24", "nexthop": "x"}]}, "'x' is not an address"),
-        ({"id": None}, "Field required"),
+        ({"id": None}, "Object missing required field `id`"),
     ],
 )
 def test_what_is_no_answer_of_neutrons_is_one_line(change: dict[str, Any], message: str) -> None:

@@ -63,17 +63,17 @@ OWN_KEYS = "(keys of your own stand below data and start with x_)"
             [
                 "hosts.yaml: worker-0: hostname: must be text; put it in quotes",
                 "hosts.yaml: worker-0: port: must be a whole number, without quotes",
-                "hosts.yaml: worker-0: groups: must be a valid list",
-                "hosts.yaml: worker-0: data: must be a valid dictionary",
+                "hosts.yaml: worker-0: groups: must be a list",
+                "hosts.yaml: worker-0: data: must hold `key: value` lines below it",
             ],
         ),
         (
             {"worker-0": {"port": 65536, "groups": [1, 2]}, "worker-1": {"port": 0}},
             GROUPS,
             [
-                "hosts.yaml: worker-0: port: must be less than or equal to 65535",
+                "hosts.yaml: worker-0: port: must be at most 65535",
                 "hosts.yaml: worker-0: groups: must be text; put it in quotes",
-                "hosts.yaml: worker-1: port: must be greater than or equal to 1",
+                "hosts.yaml: worker-1: port: must be at least 1",
             ],
         ),
         (

@@ -175,7 +175,7 @@ def problems_of(defaults: Mapping[str, Any], *entries: HostEntry) -> list[str]:
         ),
         (
             [host("worker-1", "10.240.0.21", pod_index=-1)],
-            ["worker-1: data.pod_index: must be greater than or equal to 0"],
+            ["worker-1: data.pod_index: must be at least 0"],
         ),
         (
             [host("worker-1", "10.240.0.21", pod_index=True)],

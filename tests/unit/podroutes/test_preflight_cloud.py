@@ -106,7 +106,7 @@ def test_what_it_inherits_of_machines_keys_is_not_its_concern(inherited: dict[st
         ),
         (
             WHOLE | {"max_subnet_host_routes": 0},
-            ["cloud: data.max_subnet_host_routes: must be greater than or equal to 1"],
+            ["cloud: data.max_subnet_host_routes: must be at least 1"],
         ),
     ],
 )

@@ -8,7 +8,6 @@ import time
 
 import paramiko
 from msgspec import Struct
-from pydantic import SecretStr
 
 from podroutes.errors import HostKeyError, UnreachableError
 from podroutes.plugins.connections.ssh.config import SshTarget
@@ -17,6 +16,7 @@ from podroutes.plugins.connections.ssh.known_hosts import KnownHosts, host_name,
 from podroutes.plugins.connections.ssh.proxy import Proxy, may_pass
 from podroutes.plugins.connections.ssh.settings import SshSettings
 from podroutes.plugins.connections.ssh.transport import HandshakeTimeoutError, SshTransport
+from podroutes.secret import Secret
 
 PAUSE_SECONDS = (0.2, 1.0)
 _NO_ROUTE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
@@ -46,7 +46,7 @@ class Connection(Struct, frozen=True):
             self.proxy.close()
 
 
-def connect(target: SshTarget, settings: SshSettings, password: SecretStr | None) -> Connection:
+def connect(target: SshTarget, settings: SshSettings, password: Secret | None) -> Connection:
     """Connect and log in.
 
     Args:
@@ -87,7 +87,7 @@ def pause_seconds(attempt: int) -> float:
     return secrets.SystemRandom().uniform(*PAUSE_SECONDS) * attempt
 
 
-def _connect_once(target: SshTarget, settings: SshSettings, password: SecretStr | None) -> Connection:
+def _connect_once(target: SshTarget, settings: SshSettings, password: Secret | None) -> Connection:
     proxy: Proxy | None = None
     transport: SshTransport | None = None
     try:
@@ -142,7 +142,7 @@ def _start_proxy(target: SshTarget, command: str) -> Proxy:
 
 
 def _log_in(
-    transport: SshTransport, target: SshTarget, settings: SshSettings, password: SecretStr | None, proxy: Proxy | None
+    transport: SshTransport, target: SshTarget, settings: SshSettings, password: Secret | None, proxy: Proxy | None
 ) -> str:
     known = load_known_hosts(target.known_hosts_files)
     options = transport.get_security_options()

@@ -12,13 +12,13 @@ import paramiko
 from msgspec import Struct
 from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import PublicBlob, UnknownKeyType
-from pydantic import SecretStr
 
 from podroutes.errors import AuthenticationError
 from podroutes.plugins.connections.ssh.config import SshTarget
 from podroutes.plugins.connections.ssh.settings import SshSettings
 from podroutes.plugins.connections.ssh.transport import SigningError, SshTransport
 from podroutes.plugins.connections.ssh.wrapping import one_line
+from podroutes.secret import Secret
 
 DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _LOADING = threading.Lock()
@@ -146,7 +146,7 @@ def offers(target: SshTarget, settings: SshSettings, agent: list[AgentKey], prob
     Raises:
         AuthenticationError: The inventory's own `key_file` cannot be used.
     """
-    passphrase = settings.passphrase.get_secret_value() if settings.passphrase is not None else None
+    passphrase = settings.passphrase.reveal() if settings.passphrase is not None else None
     by_blob = {key.asbytes(): key for key in agent}
     offered: set[bytes] = set()
 
@@ -179,7 +179,7 @@ def offers(target: SshTarget, settings: SshSettings, agent: list[AgentKey], prob
 
 
 def authenticate(
-    transport: SshTransport, target: SshTarget, settings: SshSettings, user: str, password: SecretStr | None
+    transport: SshTransport, target: SshTarget, settings: SshSettings, user: str, password: Secret | None
 ) -> None:
     """Log in: keys first, then the password if there is one.
 
@@ -222,7 +222,7 @@ def authenticate(
             break
     if password is not None:
         try:
-            if not transport.auth_password(user, password.get_secret_value()):
+            if not transport.auth_password(user, password.reveal()):
                 return
         except paramiko.BadAuthenticationType:
             problems.append("the host takes no passwords")

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
-from pydantic import SecretStr
 
 from podroutes.errors import UsageError
 from podroutes.plugins.connections.ssh.settings import SshSettings, parse_settings
+from podroutes.secret import Secret
 
 PLATFORMS = (None, "linux", "linux_ssh", "linux_exec")
 CONFIG_FILE = "ssh_config_file"
@@ -27,7 +27,7 @@ class SshParameters(Struct, frozen=True):
 
     host: str
     username: str | None
-    password: SecretStr | None
+    password: Secret | None
     port: int | None
     config_file: str | None
     settings: SshSettings
@@ -67,5 +67,5 @@ def parse_parameters(
         raise UsageError(message)
     rest = dict(extras or {})
     config_file = rest.pop(CONFIG_FILE, config_file)
-    secret = SecretStr(password) if password else None
+    secret = Secret(password) if password else None
     return SshParameters(hostname, username or None, secret, port, config_file, parse_settings(rest))

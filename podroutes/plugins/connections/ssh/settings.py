@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from msgspec import Meta, Struct
 
 from podroutes.errors import UsageError
+from podroutes.secret import Secret
+from podroutes.typed_keys import read_keys
 
-Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
 
-class SshSettings(BaseModel):
+class SshSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of one connection; every one has a default that is right for most hosts.
 
     Attributes:
@@ -31,23 +33,21 @@ class SshSettings(BaseModel):
         keepalive: Seconds between keepalive packets while nothing else is sent; 0 for none.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
     conn_timeout: Seconds | None = None
     banner_timeout: Seconds = 15.0
     auth_timeout: Seconds = 15.0
-    connect_attempts: Annotated[int, Field(ge=1, le=10)] = 2
+    connect_attempts: Annotated[int, Meta(ge=1, le=10)] = 2
     sudo: bool = True
     use_keys: bool = True
     allow_agent: bool = True
-    key_file: Annotated[str, Field(min_length=1)] | None = None
-    passphrase: SecretStr | None = None
+    key_file: Annotated[str, Meta(min_length=1)] | None = None
+    passphrase: Secret | None = None
     ssh_strict: bool = True
     system_host_keys: bool = True
     alt_host_keys: bool = False
     alt_key_file: str = ""
-    disabled_algorithms: dict[str, list[str]] = Field(default_factory=dict)
-    keepalive: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.0
+    disabled_algorithms: dict[str, list[str]] = {}
+    keepalive: Annotated[float, Meta(ge=0, le=3600)] = 0.0
 
 
 def parse_settings(extras: Mapping[str, Any]) -> SshSettings:
@@ -62,14 +62,9 @@ def parse_settings(extras: Mapping[str, Any]) -> SshSettings:
     Raises:
         UsageError: One line that names every setting that is unknown or has a wrong value.
     """
-    try:
-        return SshSettings.model_validate(dict(extras))
-    except ValidationError as error:
-        known = ", ".join(SshSettings.model_fields)
-        problems = []
-        for detail in error.errors(include_url=False, include_input=False):
-            name = ".".join(str(part) for part in detail["loc"])
-            unknown = detail["type"] == "extra_forbidden"
-            problems.append(f"{name}: unknown (known: {known})" if unknown else f"{name}: {detail['msg']}")
-        message = f"connection_options.linux_exec.extras: {'; '.join(problems)}"
-        raise UsageError(message) from error
+    settings, problems = read_keys(SshSettings, extras)
+    if settings is None:
+        lines = "; ".join(f"{problem.key}: {problem.message}" for problem in problems)
+        message = f"connection_options.linux_exec.extras: {lines}"
+        raise UsageError(message)
+    return settings

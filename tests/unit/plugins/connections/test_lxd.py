@@ -152,5 +152,7 @@ def test_an_inventory_without_a_name_is_told_what_to_write() -> None:
 
 
 def test_an_unknown_option_is_named() -> None:
-    with pytest.raises(UsageError, match=r"worker-0: connection_options\.lxd\.extras: unknown key remot"):
+    with pytest.raises(
+        UsageError, match=r"worker-0: connection_options\.lxd\.extras\.remot: unknown key; did you mean remote\?"
+    ):
         connect(remot="x")

@@ -132,8 +132,8 @@ def test_one_that_says_nothing_leaves_the_local_one(home: Path, text: str) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sever": "lxd"}, "extras: unknown key sever; known keys: server, remote, project"),
-        ({"server": "docker"}, "extras.server: Input should be 'lxd' or 'incus'"),
+        ({"sever": "lxd"}, "extras.sever: unknown key; did you mean server?"),
+        ({"server": "docker"}, "extras.server: must be 'lxd' or 'incus'"),
         ({"remote": 7}, "extras.remote: "),
         ({"remote": ""}, "extras.remote: "),
         ({"conn_timeout": 0}, "extras.conn_timeout: "),

@@ -445,24 +445,23 @@ _PAIR_LISTS = st.fixed_dictionaries({f"worker-{x}": st.lists(_PAIR, unique=True,
 def _apply(found: CloudState, planned: CloudPlan) -> CloudState:
     """What the cloud has after a plan, as Neutron does it: whole lists, pairs with the port's own MAC address."""
     subnets = {
-        family: subnet.model_copy(update={"host_routes": planned.host_routes.get(subnet.id, subnet.host_routes)})
+        family: replace(subnet, host_routes=planned.host_routes.get(subnet.id, subnet.host_routes))
         for family, subnet in found.subnets.items()
     }
     ports = tuple(
-        one.model_copy(
-            update={
-                "allowed_address_pairs": tuple(
-                    AddressPair(ip_address=pair.ip_address, mac_address=pair.mac_address or MAC)
-                    for pair in planned.pairs.get(one.id, one.allowed_address_pairs)
-                )
-            }
+        replace(
+            one,
+            allowed_address_pairs=tuple(
+                AddressPair(ip_address=pair.ip_address, mac_address=pair.mac_address or MAC)
+                for pair in planned.pairs.get(one.id, one.allowed_address_pairs)
+            ),
         )
         for one in found.ports
     )
     router = found.router
     if router is not None:
         kept = tuple(route for route in router.routes if route not in planned.router_remove)
-        router = router.model_copy(update={"routes": (*kept, *planned.router_add)})
+        router = replace(router, routes=(*kept, *planned.router_add))
     return CloudState(found.network_id, subnets, ports, router)
 
 

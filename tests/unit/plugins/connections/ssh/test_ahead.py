@@ -5,13 +5,13 @@ from typing import cast
 
 import pytest
 from msgspec.structs import replace
-from pydantic import SecretStr
 
 from podroutes.errors import UnreachableError
 from podroutes.plugins.connections.ssh import ahead
 from podroutes.plugins.connections.ssh.config import SshTarget
 from podroutes.plugins.connections.ssh.connect import Connection
 from podroutes.plugins.connections.ssh.parameters import SshParameters, parse_parameters
+from podroutes.secret import Secret
 
 SECONDS = 10.0
 
@@ -98,7 +98,7 @@ def test_it_is_got_once(network: Network) -> None:
         parameters(key_file="/other"),
         parameters(ssh_strict=False),
         replace(parameters(), username="sam"),
-        replace(parameters(), password=SecretStr("secret")),
+        replace(parameters(), password=Secret("secret")),
         replace(parameters(), port=2222),
         replace(parameters(), config_file="/nowhere"),
     ],
@@ -155,4 +155,4 @@ def test_without_another_thread_the_task_connects_by_itself(network: Network, mo
 
 
 def test_a_password_is_not_shown() -> None:
-    assert "hunter2" not in repr(replace(parameters(), password=SecretStr("hunter2")))
+    assert "hunter2" not in repr(replace(parameters(), password=Secret("hunter2")))
