@@ -18,6 +18,7 @@ from podroutes.inventory import (
     OWN_KEYS,
     Holder,
 )
+from podroutes.inventory_connections import ConnectionPlugins, check_connections
 from podroutes.typed_keys import KeyProblem, read_keys
 
 
@@ -45,33 +46,34 @@ class DefaultsElement(_Element):
     data: dict[str, Any] | None = None
 
 
-def check_hosts(content: object, groups: object, file: str) -> list[Problem]:
+def check_hosts(content: object, groups: object, file: str, plugins: ConnectionPlugins) -> list[Problem]:
     """Check the shape of `hosts.yaml`.
 
     Args:
         content: What the file holds, parsed.
         groups: What `groups.yaml` holds, parsed.
         file: Path to show.
+        plugins: The connection plugins that are installed.
 
     Returns:
         Every problem found; what stands below `data` is not looked at here.
     """
-    return _check_elements(content, groups, file, "host")
+    return _check_elements(content, groups, file, "host", plugins)
 
 
-def check_groups(content: object, file: str) -> list[Problem]:
+def check_groups(content: object, file: str, plugins: ConnectionPlugins) -> list[Problem]:
     """Check the shape of `groups.yaml`, as `check_hosts` does."""
-    return [*_check_elements(content, content, file, "group"), *_check_cycles(content, file)]
+    return [*_check_elements(content, content, file, "group", plugins), *_check_cycles(content, file)]
 
 
-def check_defaults(content: object, file: str) -> list[Problem]:
+def check_defaults(content: object, file: str, plugins: ConnectionPlugins) -> list[Problem]:
     """Check the shape of `defaults.yaml`, as `check_hosts` does."""
     if content is None:
         return []
-    return _check_element(content, Holder(file, DEFAULTS), DefaultsElement)
+    return _check_element(content, Holder(file, DEFAULTS), DefaultsElement, plugins)
 
 
-def _check_elements(content: object, groups: object, file: str, what: str) -> list[Problem]:
+def _check_elements(content: object, groups: object, file: str, what: str, plugins: ConnectionPlugins) -> list[Problem]:
     if content is None:
         return []
     if not isinstance(content, Mapping):
@@ -86,7 +88,7 @@ def _check_elements(content: object, groups: object, file: str, what: str) -> li
             hint = f"{name}: {{}}" if what == "group" else f"{name}: with its hostname and groups below"
             problems.append(holder.problem("", f"has nothing below it; write `{hint}`"))
         else:
-            found = _check_element(element, holder, HostElement)
+            found = _check_element(element, holder, HostElement, plugins)
             problems += found
             if not found:
                 problems += [
@@ -122,10 +124,12 @@ def _check_cycles(content: object, file: str) -> list[Problem]:
     return problems
 
 
-def _check_element(content: object, holder: Holder, kind: type[_Element]) -> list[Problem]:
+def _check_element(content: object, holder: Holder, kind: type[_Element], plugins: ConnectionPlugins) -> list[Problem]:
     if not isinstance(content, Mapping):
         return [holder.problem("", "must hold keys such as `hostname:` below it")]
-    _, problems = read_keys(kind, content)
+    typed, problems = read_keys(kind, content)
+    if typed is not None:
+        return list(check_connections(content, holder, plugins))
     return [holder.problem(problem.key, _advice(problem)) for problem in problems]
 
 

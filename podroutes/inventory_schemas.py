@@ -8,6 +8,7 @@ from msgspec.json import schema, schema_components
 from msgspec.structs import fields
 
 from podroutes.inventory import OWN_KEY_PREFIX, CloudData, ClusterData, HostData
+from podroutes.inventory_connections import CONNECTION_OPTIONS, ConnectionElement
 from podroutes.inventory_files import DefaultsElement, HostElement
 from podroutes.inventory_values import Addresses, Networks, ResourceName, SubnetNames
 
@@ -48,12 +49,17 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 def _definitions(elements: Mapping[type[Struct], tuple[type[Struct], ...]]) -> dict[str, Any]:
     """The schemas of elements and of what stands below their `data`."""
-    kinds = [kind for element, kinds in elements.items() for kind in (element, *kinds)]
+    kinds = [ConnectionElement, *(kind for element, kinds in elements.items() for kind in (element, *kinds))]
     references, definitions = schema_components(kinds, schema_hook=_VALUES.__getitem__)
     by_kind = dict(zip(kinds, references, strict=True))
     for element, kinds_below in elements.items():
         below = [by_kind[kind] for kind in kinds_below]
-        definitions[element.__name__]["properties"]["data"] = {"anyOf": [*below, {"type": "null"}], "default": None}
+        properties = definitions[element.__name__]["properties"]
+        options = {"anyOf": [by_kind[ConnectionElement], {"type": "null"}]}
+        for choice in properties[CONNECTION_OPTIONS]["anyOf"]:
+            if choice["type"] == "object":
+                choice["additionalProperties"] = options
+        properties["data"] = {"anyOf": [*below, {"type": "null"}], "default": None}
         for kind in kinds_below:
             definitions[kind.__name__]["patternProperties"] = {f"^{OWN_KEY_PREFIX}": {}}
     # Some of a cloud's keys may stand on its group and the others on the host; preflight sees them together.

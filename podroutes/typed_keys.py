@@ -1,11 +1,10 @@
 """Typing what a person wrote, key by key: every problem is found, and each is said in words that tell what to write."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, Self, TypeVar, get_args, get_origin, runtime_checkable
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
 from msgspec import Struct, ValidationError, convert
 from msgspec.structs import FieldInfo, fields
@@ -21,7 +20,6 @@ _WORDS: Final = {
     "bool": "must be true or false, without quotes",
     "str": NO_TEXT,
     "array": "must be a list",
-    "str | array": "must be text, or a list",
     "object": "must hold `key: value` lines below it",
 }
 _BOUNDS: Final = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
@@ -29,20 +27,6 @@ _LENGTHS: Final = {"str": "characters", "array": "values"}
 _EXPECTED: Final = re.compile(r"Expected `(.+?)(?: \| null)?`(?:( of length)? ([<>]=?) (\S+))?")
 # In a type's Meta.extra: what to say of a value that does not match its pattern.
 ADVICE: Final = "advice"
-
-
-@runtime_checkable
-class Parsed(Protocol):
-    """A type of our own that makes itself of what was written."""
-
-    @classmethod
-    def parse(cls, value: object) -> Self:
-        """Make one.
-
-        Raises:
-            ValueError: The value can't be one; the message says what to write instead.
-        """
-        ...
 
 
 class KeyProblem(Struct, frozen=True):
@@ -58,15 +42,23 @@ class KeyProblem(Struct, frozen=True):
     message: str
     unknown: bool = False
 
+    def below(self, place: str) -> str:
+        """The problem with its key's dotted path.
+
+        Args:
+            place: What holds the key.
+        """
+        return f"{place}.{self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+
 
 def read_keys(
-    kind: type[_Kind], data: Mapping[Any, Any], known: Iterable[str] | None = None
+    kind: type[_Kind], data: object, known: Iterable[str] | None = None
 ) -> tuple[_Kind | None, list[KeyProblem]]:
     """Type a mapping's values.
 
     Args:
         kind: A `Struct` whose fields are the keys.
-        data: What was written.
+        data: What was written; a mapping, if it is right.
         known: The keys to name where one is unknown; the fields by default.
 
     Returns:
@@ -76,10 +68,9 @@ def read_keys(
     try:
         return convert(data, kind, dec_hook=parse_own), []
     except ValidationError:
-        problems = list(_problems(_fields(kind), data, known))
-        if not problems:  # what is wrong is no key's alone
-            raise
-        return None, problems
+        if not isinstance(data, Mapping):
+            return None, [KeyProblem("", _WORDS["object"])]
+        return None, list(_problems(fields(kind), data, known))
 
 
 def parse_own(kind: type, value: object) -> object:
@@ -92,9 +83,10 @@ def parse_own(kind: type, value: object) -> object:
         if isinstance(value, str):
             return Path(value)
         raise ValueError(NO_TEXT)
-    if issubclass(kind, Parsed):
-        return kind.parse(value)
-    raise NotImplementedError(kind)
+    parse: Callable[[object], object] | None = getattr(kind, "parse", None)
+    if parse is None:
+        raise NotImplementedError(kind)
+    return parse(value)
 
 
 def problem_of(value: object, kind: Any) -> str | None:  # noqa: ANN401  # any type is an object of its own kind
@@ -139,16 +131,11 @@ def _expectation(expected: str, length: str | None, bound: str | None, limit: st
     return f"must have {_BOUNDS[bound]} {limit} {_LENGTHS.get(expected, 'values')}"
 
 
-@lru_cache
-def _fields(kind: type[Struct]) -> tuple[FieldInfo, ...]:
-    return fields(kind)
-
-
 def _problems(
-    fields: tuple[FieldInfo, ...], data: Mapping[Any, Any], known: Iterable[str] | None
+    known_fields: tuple[FieldInfo, ...], data: Mapping[Any, Any], known: Iterable[str] | None
 ) -> Iterator[KeyProblem]:
-    kinds = {field.name: field.type for field in fields}
-    for field in fields:
+    kinds = {field.name: field.type for field in known_fields}
+    for field in known_fields:
         if field.required and field.name not in data:
             yield KeyProblem(field.name, "is missing")
     for key, value in data.items():

@@ -31,6 +31,7 @@ from podroutes.plugins.inventory.found import Files, Found, FoundInventory
 from podroutes.preflight import build_network_plan
 from podroutes.typed_keys import read_keys
 from runbooks.connecting import begun_connections
+from runbooks.connection_plugins import InstalledPlugins
 from runbooks.lock import run_lock
 
 _FILE_OPTIONS: Final[Mapping[str, str]] = {
@@ -155,9 +156,7 @@ def _load_config(path: Path) -> dict[str, Any]:
     content["inventory"]["options"] = options
     settings, problems = read_keys(Settings, content.get("user_defined") or {})
     if settings is None:
-        raise UsageError(
-            "; ".join(f"{shown(path)}: user_defined.{problem.key}: {problem.message}" for problem in problems)
-        )
+        raise UsageError("; ".join(problem.below(f"{shown(path)}: user_defined") for problem in problems))
     content["user_defined"] = asdict(settings)
     return content
 
@@ -179,11 +178,12 @@ def _check_files(files: Mapping[str, str]) -> tuple[Files, list[Problem]]:
             problems.append(Problem(shown(file), "", "", _yaml_message(error)))
     if problems:
         raise InventoryError(problems)  # the rest can't be read without it
+    plugins = InstalledPlugins()
     hosts, groups, defaults = (shown(Path(files[name])) if files[name] else "" for name in _FILE_OPTIONS)
     problems = [
-        *check_hosts(contents["host_file"], contents["group_file"], hosts),
-        *check_groups(contents["group_file"], groups),
-        *check_defaults(contents["defaults_file"], defaults),
+        *check_hosts(contents["host_file"], contents["group_file"], hosts, plugins),
+        *check_groups(contents["group_file"], groups, plugins),
+        *check_defaults(contents["defaults_file"], defaults, plugins),
     ]
     return Files.of(contents["host_file"], contents["group_file"], contents["defaults_file"]), problems
 

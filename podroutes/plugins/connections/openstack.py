@@ -4,8 +4,9 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
+from msgspec import Meta, Struct
 from nornir.core.configuration import Config
 
 from podroutes.errors import CloudError
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
 # Seconds until the API must have answered, where neither the inventory nor clouds.yaml says it.
 _API_TIMEOUT: Final = 30.0
 _WHERE: Final = "the current folder, ~/.config/openstack or /etc/openstack, or where OS_CLIENT_CONFIG_FILE says"
+
+
+class OpenStackExtras(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an engineer may write below `connection_options.openstack.extras`.
+
+    Attributes:
+        api_timeout: Seconds until a request must have been answered; what clouds.yaml says, else 30, where None.
+    """
+
+    api_timeout: Annotated[float, Meta(gt=0)] | None = None
 
 
 class OpenStack:

@@ -1,8 +1,7 @@
 """What an engineer may say about a connection to LXD or Incus."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -31,7 +30,7 @@ class LxdSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     conn_timeout: Annotated[float, Meta(gt=0, le=600)] = 10.0
 
 
-def parse_options(kind: type[_Kind], options: Mapping[str, Any], where: str) -> _Kind:
+def parse_options(kind: type[_Kind], options: object, where: str) -> _Kind:
     """Parse options that an engineer wrote.
 
     Args:
@@ -44,5 +43,5 @@ def parse_options(kind: type[_Kind], options: Mapping[str, Any], where: str) -> 
     """
     typed, problems = read_keys(kind, options)
     if typed is None:
-        raise UsageError("; ".join(f"{where}.{problem.key}: {problem.message}" for problem in problems))
+        raise UsageError("; ".join(problem.below(where) for problem in problems))
     return typed

@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_interface
 from typing import Any
 
+from msgspec import Struct
+
 from podroutes.host_state import FileState, HostState, InterfaceAddress, Link, SysctlSetting, UnitState
 from podroutes.inventory import DEFAULTS, Holder, HostEntry
 from podroutes.network_plan import NetworkPlan
+from podroutes.plugins.connections.ssh.settings import SshExtras
 from podroutes.preflight import build_network_plan
 from podroutes.routes import DEFAULT_METRIC, LINK_SCOPE, Lookup, Route
 from podroutes.values import Family, IPAddress, family_of, parse_address, parse_network
@@ -19,6 +22,18 @@ DEFAULTS_HOLDER = Holder(DEFAULTS_FILE, DEFAULTS)
 IPV4: dict[str, Any] = {"cluster_cidr": "10.200.0.0/16", "node_network": "10.240.0.0/24"}
 IPV6: dict[str, Any] = {"cluster_cidr": "fd00:200::/48", "node_network": "fd00:240::/64"}
 DUAL: dict[str, Any] = {key: [IPV4[key], IPV6[key]] for key in IPV4}
+
+
+class SomePlugins:
+    """Connection plugins, as `podroutes.inventory_connections.ConnectionPlugins` says."""
+
+    def names(self) -> Iterable[str]:
+        """Ours, and one that is not."""
+        return ("linux_exec", "netmiko")
+
+    def extras(self, name: str) -> type[Struct] | None:
+        """Ours are typed."""
+        return SshExtras if name == "linux_exec" else None
 
 
 def host(

@@ -1,7 +1,9 @@
 import pytest
 
 from podroutes.inventory_files import check_defaults, check_groups, check_hosts
+from tests.unit.podroutes.builders import SomePlugins
 
+PLUGINS = SomePlugins()
 GROUPS: dict[str, dict[str, str]] = {"controllers": {}, "workers": {}}
 KNOWN_KEYS = "connection_options, data, groups, hostname, password, platform, port, username"
 OWN_KEYS = "(keys of your own stand below data and start with x_)"
@@ -97,7 +99,7 @@ OWN_KEYS = "(keys of your own stand below data and start with x_)"
     ],
 )  # fmt: skip
 def test_the_shape_of_hosts(hosts: object, groups: object, problems: list[str]) -> None:
-    assert [str(problem) for problem in check_hosts(hosts, groups, "hosts.yaml")] == problems
+    assert [str(problem) for problem in check_hosts(hosts, groups, "hosts.yaml", PLUGINS)] == problems
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,7 @@ def test_the_shape_of_hosts(hosts: object, groups: object, problems: list[str]) 
     ],
 )
 def test_the_shape_of_groups(groups: object, problems: list[str]) -> None:
-    assert [str(problem) for problem in check_groups(groups, "groups.yaml")] == problems
+    assert [str(problem) for problem in check_groups(groups, "groups.yaml", PLUGINS)] == problems
 
 
 @pytest.mark.parametrize(
@@ -148,4 +150,4 @@ def test_the_shape_of_groups(groups: object, problems: list[str]) -> None:
     ],
 )
 def test_the_shape_of_defaults(defaults: object, problems: list[str]) -> None:
-    assert [str(problem) for problem in check_defaults(defaults, "defaults.yaml")] == problems
+    assert [str(problem) for problem in check_defaults(defaults, "defaults.yaml", PLUGINS)] == problems

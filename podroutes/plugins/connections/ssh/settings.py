@@ -50,6 +50,16 @@ class SshSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     keepalive: Annotated[float, Meta(ge=0, le=3600)] = 0.0
 
 
+class SshExtras(SshSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that may stand there.
+
+    Attributes:
+        ssh_config_file: Path of the ssh_config, instead of the configuration's.
+    """
+
+    ssh_config_file: str | None = None
+
+
 def parse_settings(extras: Mapping[str, Any]) -> SshSettings:
     """Validate the extras of a host.
 
