@@ -14,7 +14,7 @@ class WriteFile(Struct, frozen=True):
     Attributes:
         path: Absolute path.
         mode: Permission bits.
-        content: Text, ending in a newline.
+        content: Text, ending in a newline; no secret, as the host's process list may show it while it is written.
     """
 
     path: str

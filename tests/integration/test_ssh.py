@@ -178,7 +178,7 @@ BOTH_WAYS = pytest.mark.parametrize("public", [False, True], ids=["input", "comm
 
 
 @BOTH_WAYS
-@pytest.mark.parametrize("user", ["root", "admin"])
+@pytest.mark.parametrize("user", ["root", "admin", "pty"])
 def test_status_stdout_and_stderr_come_back_apart(site: Site, user: str, public: bool) -> None:
     with site.connect(user) as connection:
         runner: ScriptRunner = connection
