@@ -197,7 +197,8 @@ class Sshd:
             "PermitRootLogin yes",
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
-            "MaxStartups 200",
+            # The one option whose last value wins.
+            *(["MaxStartups 200"] if "MaxStartups" not in self.config else []),
             "LogLevel VERBOSE",
             "PidFile none",
             "UseDNS no",

@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -512,6 +513,30 @@ def test_jump_hosts_are_gone_through(site: Site, folder: Path, key: Path, hops: 
         assert len(children) == 1
         assert not set(children) & set(own_children()), "no process and no zombie is left"
         assert [bastion.server.connections() for bastion in bastions] == [1] * hops
+
+
+def test_many_hosts_behind_one_bastion_are_not_turned_away(own: Site, folder: Path, key: Path) -> None:
+    # As sshd has it by default, but that chance has no part in it.
+    server = Sshd(folder / "strict-bastion", [User("admin")], config="MaxStartups 10:100:10\n")
+    server.authorize(key)
+    (server.folder / "known_hosts").write_text(server.known_hosts_line())
+    count = 30
+    with server, ThreadPoolExecutor(count) as pool, contextlib.ExitStack() as stack:
+        # It is far away, so that logging in takes a while.
+        road = SlowRoad(server.port, 0.04)
+        stack.callback(road.close)
+        text = jump_config(own, [Site(server.folder, server, key)])
+        config = own.config(text.replace(f"Port {server.port}", f"Port {road.port}"))
+        known = server.folder / "known_hosts"
+        known.write_text(known.read_text().replace(str(server.port), str(road.port)))
+        together = threading.Barrier(count)
+
+        def connect(number: int) -> str:
+            together.wait(20)
+            connection = stack.enter_context(own.connect(host="inner", port=None, config=config, connect_attempts=1))
+            return connection.run_script(f"echo {number}", timeout=60).stdout
+
+        assert list(pool.map(connect, range(count))) == [f"{number}\n" for number in range(count)]
 
 
 def own_children() -> list[str]:

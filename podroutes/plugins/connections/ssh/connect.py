@@ -4,6 +4,7 @@ import errno
 import getpass
 import secrets
 import socket
+import threading
 import time
 
 import paramiko
@@ -19,6 +20,10 @@ from podroutes.plugins.connections.ssh.transport import HandshakeTimeoutError, S
 from podroutes.secret import Secret
 
 PAUSE_SECONDS = (0.2, 1.0)
+# A bastion's sshd turns connections away while ten are not logged in (MaxStartups), and many hosts may be behind one.
+_ON_THE_WAY = threading.BoundedSemaphore(8)
+# One that does not answer at all is not to keep the others waiting one after the other.
+_ON_THE_WAY_SECONDS = 3.0
 _NO_ROUTE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 
 
@@ -94,7 +99,9 @@ def _connect_once(target: SshTarget, settings: SshSettings, password: Secret | N
         if target.proxy_command is None:
             sock = _tcp(target)
         else:
-            proxy = _start_proxy(target, target.proxy_command)
+            with _ON_THE_WAY:
+                proxy = _start_proxy(target, target.proxy_command)
+                proxy.wait_for_answer(_ON_THE_WAY_SECONDS)
             sock = proxy.sock
         transport = SshTransport(sock, settings.disabled_algorithms)
         username = _log_in(transport, target, settings, password, proxy)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -50,6 +51,16 @@ class Proxy:
             raise
         finally:
             theirs.close()
+
+    def wait_for_answer(self, timeout: float) -> None:
+        """Wait until the host has said its first words, or the command has ended; nothing is read.
+
+        Args:
+            timeout: Seconds to wait at most.
+        """
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        poll.poll(timeout * 1000)
 
     def failure(self) -> str:
         """What the command complained about last, as one line; empty where it said nothing."""
