@@ -1,6 +1,7 @@
 """The connection plugins that are installed, for whoever checks an inventory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Final
 
@@ -14,6 +15,11 @@ class InstalledPlugins:
 
     def names(self) -> Iterable[str]:
         """All that have an entry point."""
+        return self._names
+
+    @cached_property
+    def _names(self) -> Set[str]:
+        # Reads what every installed package says of itself.
         return entry_points(group="nornir.plugins.connections").names | _OURS
 
     def extras(self, name: str) -> type[Struct] | None:
