@@ -60,10 +60,11 @@ _DEFAULT = (
     Cell(6, 0, dict.fromkeys(_FAST, _TWICE_THRICE) | dict.fromkeys(_ALL[2:], _ONCE)),
     Cell(6, 100, dict.fromkeys(_FAST, _TWICE_THRICE) | dict.fromkeys(("pyinfra", "ansible-50"), _ONCE)),
     Cell(24, 0, dict.fromkeys(_FAST, _TWICE_THRICE) | dict.fromkeys(("pyinfra", "ansible-50"), _ONCE)),
-    Cell(24, 100, dict.fromkeys(_FAST, _TWICE_THRICE) | dict.fromkeys(("pyinfra",), _ONCE)),
+    Cell(24, 100, dict.fromkeys(_FAST, _TWICE_THRICE) | dict.fromkeys(("pyinfra", "ansible-50"), _ONCE)),
     Cell(100, 0, dict.fromkeys(_FAST, _ONCE_THRICE) | dict.fromkeys(("pyinfra", "ansible-50"), _ONCE)),
-    Cell(100, 100, dict.fromkeys(_FAST, _ONCE_THRICE) | dict.fromkeys(("pyinfra",), _ONCE)),
+    Cell(100, 100, dict.fromkeys(_FAST, _ONCE_THRICE) | dict.fromkeys(("pyinfra", "ansible-50"), _ONCE)),
     Cell(LARGEST, 0, {"product": _ONCE}),
+    Cell(LARGEST, 100, {"product": _ONCE}),
 )
 _QUICK = (
     Cell(6, 0, dict.fromkeys(_FAST, _TWICE_THRICE) | {"pyinfra": _ONCE}),
