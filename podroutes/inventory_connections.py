@@ -13,14 +13,19 @@ from podroutes.typed_keys import read_keys
 CONNECTION_OPTIONS = "connection_options"
 
 
-class ConnectionElement(Struct, kw_only=True, forbid_unknown_fields=True):
-    """What stands below a connection plugin's name; it outranks what the host says for all connections."""
+class Reach(Struct, kw_only=True, forbid_unknown_fields=True):
+    """How to reach a host; Nornir's own keys."""
 
     hostname: Annotated[str | None, Meta(description="Address or name to connect to.")] = None
     port: Annotated[Annotated[int, Meta(ge=1, le=65535)] | None, Meta(description="TCP port.")] = None
     username: Annotated[str | None, Meta(description="Who to log in as.")] = None
     password: Annotated[str | None, Meta(description="Better left out: keys and the agent come first.")] = None
-    platform: Annotated[str | None, Meta(description="As for the host.")] = None
+    platform: Annotated[str | None, Meta(description="linux_exec, or linux for the same.")] = None
+
+
+class ConnectionElement(Reach, kw_only=True, forbid_unknown_fields=True):
+    """What stands below a connection plugin's name; it outranks what the host says for all connections."""
+
     extras: Annotated[dict[str, Any] | None, Meta(description="The plugin's own settings.")] = None
 
 

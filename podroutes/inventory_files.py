@@ -6,7 +6,7 @@ It drops keys that it does not know in silence, and raises on a host without con
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from podroutes.errors import Problem
 from podroutes.inventory import (
@@ -18,16 +18,11 @@ from podroutes.inventory import (
     OWN_KEYS,
     Holder,
 )
-from podroutes.inventory_connections import ConnectionPlugins, check_connections
+from podroutes.inventory_connections import ConnectionPlugins, Reach, check_connections
 from podroutes.typed_keys import KeyProblem, read_keys
 
 
-class _Element(Struct, kw_only=True, forbid_unknown_fields=True):
-    hostname: Annotated[str | None, Meta(description="Address or name that ssh connects to.")] = None
-    port: Annotated[Annotated[int, Meta(ge=1, le=65535)] | None, Meta(description="SSH's port.")] = None
-    username: Annotated[str | None, Meta(description="Who to log in as.")] = None
-    password: Annotated[str | None, Meta(description="Better left out: keys and the agent come first.")] = None
-    platform: Annotated[str | None, Meta(description="linux_exec, or linux for the same.")] = None
+class _Element(Reach, kw_only=True, forbid_unknown_fields=True):
     connection_options: Annotated[
         dict[str, Any] | None, Meta(description="Options of a connection plugin, by its name.")
     ] = None
@@ -36,7 +31,7 @@ class _Element(Struct, kw_only=True, forbid_unknown_fields=True):
 class HostElement(_Element):
     """What stands below a host's or a group's name."""
 
-    groups: Annotated[list[str], Meta(description="controllers or workers, and groups of your own.")] = []
+    groups: Annotated[list[str], Meta(description="controllers or workers, and groups of your own.")] = []  # noqa: RUF012  # each has its own
     data: dict[str, Any] | None = None
 
 
