@@ -45,14 +45,17 @@ def check_connections(element: Mapping[Any, Any], holder: Holder, plugins: Conne
     """Check the connection options of a host, a group or the defaults.
 
     Args:
-        element: What stands below its name; its shape is right.
+        element: What stands below its name. That these options are a mapping of texts is for others to say.
         holder: Who it is.
         plugins: Those that there are.
 
     Yields:
         Every problem.
     """
-    for name, options in (element.get(CONNECTION_OPTIONS) or {}).items():
+    written = element.get(CONNECTION_OPTIONS)
+    for name, options in written.items() if isinstance(written, Mapping) else ():
+        if not isinstance(name, str):
+            continue
         key = f"{CONNECTION_OPTIONS}.{name}"
         if name not in plugins.names():
             yield holder.problem(key, _no_such_plugin(name, plugins.names()))

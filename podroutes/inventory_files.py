@@ -122,10 +122,9 @@ def _check_cycles(content: object, file: str) -> list[Problem]:
 def _check_element(content: object, holder: Holder, kind: type[_Element], plugins: ConnectionPlugins) -> list[Problem]:
     if not isinstance(content, Mapping):
         return [holder.problem("", "must hold keys such as `hostname:` below it")]
-    typed, problems = read_keys(kind, content)
-    if typed is not None:
-        return list(check_connections(content, holder, plugins))
-    return [holder.problem(problem.key, _advice(problem)) for problem in problems]
+    _, problems = read_keys(kind, content)
+    own = [holder.problem(problem.key, _advice(problem)) for problem in problems]
+    return [*own, *check_connections(content, holder, plugins)]
 
 
 def _advice(problem: KeyProblem) -> str:

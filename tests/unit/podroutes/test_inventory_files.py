@@ -79,6 +79,15 @@ OWN_KEYS = "(keys of your own stand below data and start with x_)"
             ],
         ),
         (
+            {"worker-0": {"port": 0, "connection_options": {"linux_exec": {"port": 0}, 1: {}}}},
+            GROUPS,
+            [
+                "hosts.yaml: worker-0: port: must be at least 1",
+                "hosts.yaml: worker-0: connection_options: must be text; put it in quotes",
+                "hosts.yaml: worker-0: connection_options.linux_exec.port: must be at least 1",
+            ],
+        ),
+        (
             {"worker-0": {"groups": ["worker", "workers", "racks"]}},
             GROUPS,
             [
