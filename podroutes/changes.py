@@ -3,6 +3,7 @@
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 Layer = Literal["forwarding", "routes", "routes_service", "subnet", "ports"]
 Action = Literal["add", "replace", "remove", "set", "write", "enable", "disable", "start", "reload", "restore"]
@@ -96,6 +97,10 @@ class Change(Struct, frozen=True, cache_hash=True):
     def __repr__(self) -> str:
         """Without its steps, which hold whole files."""
         return f"Change({self.layer!r}, {self.action!r}, {self.subject!r}, {self.before!r}, {self.after!r})"
+
+    def without_content(self) -> "Change":
+        """The same without what its file held and holds, and without its steps; itself if it is not of a file."""
+        return replace(self, before="", after="", steps=()) if self.subject.startswith("/") else self
 
 
 class HostPlan(Struct, frozen=True):

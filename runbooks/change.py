@@ -32,7 +32,8 @@ def change_hosts(session: Session, options: Options, runbook: str, work: Work, *
     # With the report on standard output, people read on standard error.
     file = sys.stderr if options.json == "-" else sys.stdout
     run = Run(session, runbook, verbose=options.verbose)
-    task = functools.partial(ensure_any, work=work, remove=remove)
+    contents = bool(options.diff or options.json or options.verbose)
+    task = functools.partial(ensure_any, work=work, remove=remove, keep_contents=contents)
     report = _run(run, session, task, options, file)
     # Imported meanwhile.
     from podroutes.report.console import new_console, print_diff, print_failures, print_recap
@@ -56,6 +57,7 @@ def ensure_any(
     *,
     remove: bool = False,
     keep_state: bool = False,
+    keep_contents: bool = True,
 ) -> Result:
     """Make a machine, or the cloud that machines run in, what the work wants.
 
@@ -65,6 +67,7 @@ def ensure_any(
         approved: The changes that a person has said yes to, by host.
         remove: Whether it is about taking back.
         keep_state: As `tasks.ensure.ensure`.
+        keep_contents: As `tasks.ensure.ensure`.
 
     Returns:
         As `tasks.ensure.ensure`.
@@ -74,7 +77,7 @@ def ensure_any(
         from tasks.ensure_cloud import ensure_cloud
 
         return ensure_cloud(task, work.plan, remove=remove, approved=approved)
-    return ensure(task, work, approved=approved, keep_state=keep_state)
+    return ensure(task, work, approved=approved, keep_state=keep_state, keep_contents=keep_contents)
 
 
 def _run(run: Run, session: Session, task: Callable[..., Result], options: Options, file: TextIO) -> RunReport:

@@ -36,7 +36,7 @@ class Ensured(Struct):
     """What became of one host; filled in as far as the task came, so that a failure tells what it had done.
 
     Attributes:
-        changes: Planned; made unless it is a dry run or the task failed.
+        changes: Planned; made unless it is a dry run or the task failed. Once made, perhaps without files' contents.
         notes: What a person should know.
         state: What was read last; None if nothing could be read, or all is as wanted and nobody asked for it.
         commands: Remote commands that were run.
@@ -61,7 +61,12 @@ class Ensured(Struct):
 
 
 def ensure(
-    task: Task, work: Work, *, approved: dict[str, tuple[Change, ...]] | None = None, keep_state: bool = False
+    task: Task,
+    work: Work,
+    *,
+    approved: dict[str, tuple[Change, ...]] | None = None,
+    keep_state: bool = False,
+    keep_contents: bool = True,
 ) -> Result:
     """Make a host what `work` wants; under a dry run, only plan it.
 
@@ -70,6 +75,8 @@ def ensure(
         work: What the host is to have.
         approved: The changes that a person has said yes to, by host; another plan is refused then.
         keep_state: Whether somebody wants to know what was read last, of a host that is as wanted.
+        keep_contents: Whether somebody wants to know what files hold, of a host that was made as wanted; each has a
+            file of its own, with a line for every worker.
 
     Returns:
         An `Ensured` as result, with diff and `changed`, the same in a dry run and not. A host that can't be made so
@@ -79,6 +86,8 @@ def ensure(
     fill(ensured, lambda: _ensure(task, work, approved, ensured))
     if ensured.error is None and not keep_state:
         ensured.state = None
+    if ensured.error is None and not keep_contents and not task.is_dry_run():
+        ensured.changes = tuple([change.without_content() for change in ensured.changes])
     return result_of(task, ensured)
 
 

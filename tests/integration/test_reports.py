@@ -4,6 +4,7 @@ import json
 import re
 import resource
 
+from podroutes.host_state import DATA_PATH
 from tests.integration.cluster import Cluster, check_report
 
 
@@ -21,6 +22,16 @@ def test_json_on_standard_output_is_nothing_but_json(provisioned: Cluster) -> No
     }
     # What is for people goes beside it.
     assert "6 hosts: 5 ok, 1 changed, 1 change" in run.stderr
+
+
+def test_the_diff_shows_what_was_written(provisioned: Cluster) -> None:
+    provisioned.on("worker-1", "sed", "-i", "s/10.200.2.0/10.200.9.0/", DATA_PATH)
+
+    run = provisioned.run("provision", "--yes", "--diff")
+
+    assert run.exit_code == 0
+    assert "-route 10.200.9.0/24 via 10.240.0.22 dev eth0" in run.stdout
+    assert "+route 10.200.2.0/24 via 10.240.0.22 dev eth0" in run.stdout
 
 
 def test_the_recap_counts_every_host_that_was_asked_for(provisioned: Cluster) -> None:

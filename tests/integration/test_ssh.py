@@ -1,6 +1,7 @@
 """The SSH transport against real servers: users, keys, shells, sudo, proxies, and everything that goes wrong."""
 
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -648,6 +650,21 @@ def test_closing_is_quick_and_may_be_repeated(own: Site) -> None:
             own.server.thaw()
     assert min(took) < 0.03
     assert max(took) < 1
+
+
+def test_a_closed_connection_takes_no_memory(own: Site) -> None:
+    gc.disable()  # hundreds of them would wait for it
+    try:
+        with own.connect() as connection:
+            connection.run_script("true", timeout=20)
+            opened = connection._connection
+            assert opened is not None
+            transport = weakref.ref(opened.transport)
+            del opened
+            assert transport() is not None
+        assert transport() is None
+    finally:
+        gc.enable()
 
 
 def test_nothing_is_printed_or_logged_where_a_connection_fails(

@@ -11,7 +11,7 @@ from podroutes import errors
 from podroutes.changes import Change
 from podroutes.errors import RemoteTimeoutError, UnreachableError
 from podroutes.facts import digest
-from podroutes.host_state import SysctlSetting
+from podroutes.host_state import DATA_PATH, SysctlSetting
 from podroutes.outcomes import HostOutcome
 from podroutes.planning.host import Deprovisioning, Provisioning
 from podroutes.planning.routes_service import ServiceFiles
@@ -218,6 +218,38 @@ def test_what_was_read_of_a_host_that_is_as_wanted_is_kept_only_for_who_asks(
         result = nornir_with({NAME: fake}, dry_run=False).run(task=ensure, work=WORK, keep_state=keep_state)[NAME]
         assert str(outcome_of(NAME, result).outcome) == expected
         assert (result[0].result.state is not None) is keep_state
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_what_was_written_is_let_go_only_when_it_is_made_and_nobody_asks(fake: FakeHost, *, dry_run: bool) -> None:
+    whole = WORK.plan_host(PLAN.nodes[NAME], fake.host.state).changes
+    files = [change for change in whole if change.subject.startswith("/")]
+    assert files != []
+    result = nornir_with({NAME: fake}, dry_run=dry_run).run(task=ensure, work=WORK, keep_contents=False)[NAME]
+    kept = result[0].result.changes
+    if dry_run:
+        assert kept == whole
+        return
+    assert [(change.layer, change.action, change.subject, change.reason) for change in kept] == [
+        (change.layer, change.action, change.subject, change.reason) for change in whole
+    ]
+    for change, before in zip(kept, whole, strict=True):
+        assert (change.before, change.after, change.steps) == ("", "", ()) if before in files else change == before
+    assert fake.host.state.files[files[0].subject].content == files[0].after
+
+
+def test_a_host_that_fails_keeps_what_was_to_be_written(fake: FakeHost) -> None:
+    real = fake.host.apply
+
+    def forget_a_file(changes: tuple[Change, ...]) -> None:
+        real(tuple(change for change in changes if change.subject != DATA_PATH))
+
+    fake.host.apply = forget_a_file  # type: ignore[method-assign]
+    result = nornir_with({NAME: fake}, dry_run=False).run(task=ensure, work=WORK, keep_contents=False)[NAME]
+    assert result[0].failed
+    assert "route 10.200.1.0/24" in next(
+        change.after for change in result[0].result.changes if change.subject == DATA_PATH
+    )
 
 
 def test_a_conflict_changes_nothing(fake: FakeHost) -> None:

@@ -81,14 +81,17 @@ def request(script: str, marker: str, *, sudo: bool, public: bool) -> Request:
     Returns:
         The request; the script is its input where it is too long for a command.
     """
-    wrapped = wrap(script, marker)
-    if public:
-        # What sudo would log as its argument is its input here as well.
-        inner = f"exec sudo -n -- /bin/sh -s <<'{marker}'\n{wrapped.decode()}{marker}\n" if sudo else wrapped.decode()
-        command = _PUBLIC.format(_escape(f"export LC_ALL=C\n{inner}"))
+    if public and len(script) < _MAX_PUBLIC:
+        command = _in_command(wrap(script, marker).decode(), marker, sudo=sudo)
         if len(command.encode()) <= _MAX_PUBLIC:
             return Request(command, bytearray())
-    return Request(_WITH_SUDO if sudo else _AS_ROOT, bytearray(wrapped))
+    return Request(_WITH_SUDO if sudo else _AS_ROOT, bytearray(wrap(script, marker)))
+
+
+def _in_command(wrapped: str, marker: str, *, sudo: bool) -> str:
+    # What sudo would log as its argument is its input here as well.
+    inner = f"exec sudo -n -- /bin/sh -s <<'{marker}'\n{wrapped}{marker}\n" if sudo else wrapped
+    return _PUBLIC.format(_escape(f"export LC_ALL=C\n{inner}"))
 
 
 def _escape(text: str) -> str:
