@@ -100,7 +100,12 @@ class Change(Struct, frozen=True, cache_hash=True):
 
     def without_content(self) -> "Change":
         """The same without what its file held and holds, and without its steps; itself if it is not of a file."""
-        return replace(self, before="", after="", steps=()) if self.subject.startswith("/") else self
+        return replace(self, before="", after="", steps=()) if is_file(self.subject) else self
+
+
+def is_file(subject: str) -> bool:
+    """Whether a change's subject is a file; its texts before and after are whole files then."""
+    return subject.startswith("/")
 
 
 class HostPlan(Struct, frozen=True):

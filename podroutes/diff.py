@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import unified_diff
 
-from podroutes.changes import Change
+from podroutes.changes import Change, is_file
 from podroutes.outcomes import ChangeRecord
 
 
@@ -22,6 +22,6 @@ def diff_of(changes: Iterable[Change | ChangeRecord]) -> str:
 
 def _body(change: Change | ChangeRecord) -> list[str]:
     before, after = change.before.splitlines(), change.after.splitlines()
-    if change.subject.startswith("/"):
+    if is_file(change.subject):
         return [line.rstrip("\n") for line in list(unified_diff(before, after, lineterm="", n=2))[2:]]
     return [f"- {line}" for line in before] + [f"+ {line}" for line in after]

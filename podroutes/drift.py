@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from podroutes.changes import Change, HostPlan
+from podroutes.changes import Change, HostPlan, is_file
 from podroutes.drift_classes import DRIFT_CLASSES
 from podroutes.errors import UnreachableError
 from podroutes.findings import Finding, new_finding
@@ -73,7 +73,7 @@ def findings_of(plan: HostPlan, *, conflict: str) -> Iterator[Finding]:
 
 def _finding(change: Change) -> Finding:
     # A file's whole text is provisioning's diff to show; here its path and the reason say enough.
-    if change.subject.startswith("/"):
+    if is_file(change.subject):
         return new_finding(change.drift, change.subject, f"{change.subject}: {change.reason}")
     if change.action == "reload":
         message = f"{change.subject}: systemd has loaded something else than the file that is there"
