@@ -33,8 +33,13 @@ class LabPaths(NamedTuple):
 
     @property
     def operator(self) -> Path:
-        """What the operator's commands see: `ssh/` and `hosts`."""
+        """What the operator's commands see: `ssh/` and `etc/`."""
         return self.root / "operator"
+
+    @property
+    def operator_etc(self) -> Path:
+        """What the operator's commands see in /etc in place of the computer's own: `hosts` and nothing else."""
+        return self.operator / "etc"
 
     @property
     def operator_netns(self) -> str:

@@ -1,5 +1,6 @@
 """The lab itself, on real machines: what the other integration tests stand on."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -40,6 +41,15 @@ def lab() -> Iterator[Lab]:
     made.up(controllers=1, workers=2)
     yield made
     made.down()
+
+
+@contextlib.contextmanager
+def _tmpfs(folder: Path) -> Iterator[None]:
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 def _command(*words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -222,6 +232,27 @@ class TestExec:
         assert "id_ed25519" in lab.operator(["ls", str(folder)]).stdout
         assert Path("/etc/hosts").read_bytes() == hosts
         assert sorted(path.name for path in folder.iterdir()) == before
+
+    def test_a_computer_without_etc_hosts(self, lab: Lab, tmp_path: Path) -> None:
+        hide = (
+            'mkdir "$1/upper" "$1/work" && mknod "$1/upper/hosts" c 0 0'
+            ' && mount -t overlay -o "lowerdir=/etc,upperdir=$1/upper,workdir=$1/work" etc /etc && [ ! -e /etc/hosts ]'
+            ' && shift && exec "$@"'
+        )
+        look = (
+            "getent hosts worker-0 && ssh worker-0 hostname && [ -e /etc/passwd ] && stat --format=%a /etc /etc/hosts"
+        )
+        argv = [sys.executable, "-m", "lab", "--name", NAME, "exec", "--", "sh", "-c", look]
+        # Overlayfs needs a file system that can hold its marks, as /tmp may not be.
+        with _tmpfs(tmp_path):
+            done = subprocess.run(
+                ["unshare", "--mount", "--propagation", "slave", "sh", "-c", hide, "sh", str(tmp_path), *argv],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.split() == ["10.240.0.20", "worker-0", "worker-0", "755", "644"]
 
     def test_costs_little(self, lab: Lab) -> None:
         def best(command: Sequence[str]) -> float:
