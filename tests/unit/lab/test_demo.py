@@ -1,0 +1,61 @@
+"""The two first runs, one after the other in either order."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab import paths
+from lab.demo import make_room
+from lab.layout import Layout
+from lab.lxd.paths import LxdPaths
+from lab.machines import Lab
+from lab.state import write_layout
+
+ONLY_CONTAINERS = Layout(controllers=0, workers=0, node_network="10.0.2.0/24", containers=True)
+NO_LAB: tuple[Layout | None, list[str]] = (None, [])
+HOSTS = (Layout(), [])
+CONTAINERS = (ONLY_CONTAINERS, ["worker-0"])
+INTERRUPTED = (ONLY_CONTAINERS, [])
+BOTH = (Layout(), ["worker-3"])
+
+
+@pytest.mark.parametrize(
+    ("there", "containers", "goes"),
+    [
+        (NO_LAB, False, None),
+        (NO_LAB, True, None),
+        (HOSTS, False, None),
+        (HOSTS, True, "the hosts of the lab two go"),
+        (CONTAINERS, False, "the containers of the lab two go"),
+        (CONTAINERS, True, None),
+        (INTERRUPTED, False, "the containers of the lab two go"),
+        (INTERRUPTED, True, None),
+        (BOTH, False, None),
+        (BOTH, True, None),
+    ],
+)
+def test_one_kind_makes_room_for_the_other(
+    there: tuple[Layout | None, list[str]],
+    containers: bool,
+    goes: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(paths, "STATE", tmp_path)
+    taken_down: list[str] = []
+    monkeypatch.setattr(Lab, "down", lambda lab: taken_down.append(lab.name))
+    lab = Lab("two")
+    layout, names = there
+    if layout is not None:
+        LxdPaths(lab.paths).root.mkdir(parents=True)
+        write_layout(lab.paths, layout)
+    if names:
+        LxdPaths(lab.paths).state.write_text(json.dumps(names))
+
+    make_room(lab, containers=containers)
+
+    assert taken_down == ([] if goes is None else ["two"])
+    printed = capsys.readouterr().out
+    assert printed == "" if goes is None else printed.startswith(f"lab: {goes}: ")
