@@ -20,6 +20,15 @@ INTERRUPTED = (ONLY_CONTAINERS, [])
 BOTH = (Layout(), ["worker-3"])
 
 
+@pytest.fixture
+def taken_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the labs that were, of those in a folder of this test alone."""
+    monkeypatch.setattr(paths, "STATE", tmp_path)
+    names: list[str] = []
+    monkeypatch.setattr(Lab, "down", lambda lab: names.append(lab.name))
+    return names
+
+
 @pytest.mark.parametrize(
     ("there", "containers", "goes"),
     [
@@ -39,13 +48,9 @@ def test_one_kind_makes_room_for_the_other(
     there: tuple[Layout | None, list[str]],
     containers: bool,
     goes: str | None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    taken_down: list[str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(paths, "STATE", tmp_path)
-    taken_down: list[str] = []
-    monkeypatch.setattr(Lab, "down", lambda lab: taken_down.append(lab.name))
     lab = Lab("two")
     layout, names = there
     if layout is not None:

@@ -80,7 +80,8 @@ class Computer:
 
     def start(self, *steps: str, path: str | None = None) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            ["/bin/sh", str(SETUP), *steps],
+            # Who started the tests may ignore what a test sends.
+            ["env", "--default-signal=HUP,INT,TERM", "/bin/sh", str(SETUP), *steps],
             env={
                 "PATH": path or f"{self.folder}/bin:{os.defpath}",
                 "STATE": str(self.folder / "state"),
