@@ -12,12 +12,15 @@ from lab.lxd.paths import LxdPaths
 from lab.machines import Lab
 from lab.state import write_layout
 
+# A lab's layout, and the names of its containers.
+Found = tuple[Layout | None, list[str]]
+
 ONLY_CONTAINERS = Layout(controllers=0, workers=0, node_network="10.0.2.0/24", containers=True)
-NO_LAB: tuple[Layout | None, list[str]] = (None, [])
-HOSTS = (Layout(), [])
-CONTAINERS = (ONLY_CONTAINERS, ["worker-0"])
-INTERRUPTED = (ONLY_CONTAINERS, [])
-BOTH = (Layout(), ["worker-3"])
+NO_LAB: Found = (None, [])
+HOSTS: Found = (Layout(), [])
+CONTAINERS: Found = (ONLY_CONTAINERS, ["worker-0"])
+INTERRUPTED: Found = (ONLY_CONTAINERS, [])
+BOTH: Found = (Layout(), ["worker-3"])
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def taken_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
 )
 def test_one_kind_makes_room_for_the_other(
-    there: tuple[Layout | None, list[str]],
+    there: Found,
     containers: bool,
     goes: str | None,
     taken_down: list[str],
