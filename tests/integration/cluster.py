@@ -312,7 +312,7 @@ class Running:
 
         Its report fits the schema, its counts sum to the hosts; no escape sequences in a pipe; no traceback.
         """
-        stdout, stderr = self.process.communicate(timeout=90)
+        stdout, stderr = self.process.communicate(timeout=200)
         stderr = self._stderr + stderr
         report = json.loads(self._report.read_text()) if self._report.exists() else {}
         run = Run(self.process.returncode, stdout, stderr, time.monotonic() - self._started, report)

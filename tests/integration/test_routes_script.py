@@ -81,7 +81,7 @@ class Host:
 
     def script(self, action: str) -> tuple[int, str, str]:
         process = self.start(action)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         return process.returncode, out, err
 
     def add(self) -> str:
@@ -297,7 +297,7 @@ def test_a_run_waits_for_the_one_before_and_then_reads_what_is_listed(host: Host
         time.sleep(0.3)
         assert [process.poll() for process in waiting] == [None] * 3
         host.want(S1)
-    outs = [process.communicate(timeout=30)[0] for process in waiting]
+    outs = [process.communicate(timeout=120)[0] for process in waiting]
     assert sorted(out.count("was ") for out in outs) == [0, 0, 2]
     assert host.routes() == OURS[1:]
 
