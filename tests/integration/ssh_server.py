@@ -165,7 +165,8 @@ class Sshd:
         # Root's own start-up files are nobody's business here.
         self.home("root").mkdir(parents=True, exist_ok=True)
         passwd = f"root:x:0:0:root:{self.home('root')}:/bin/bash\n{passwd}"
-        sudoers = "Defaults env_reset\nDefaults lecture=always\nroot ALL=(ALL:ALL) ALL\n"
+        # Without fqdn, sudo does not say that the name of this computer can not be resolved, where it can not.
+        sudoers = "Defaults env_reset\nDefaults !fqdn\nDefaults lecture=always\nroot ALL=(ALL:ALL) ALL\n"
         for number, user in enumerate(self.users):
             uid = FIRST_UID + number
             home = self.home(user.name)
