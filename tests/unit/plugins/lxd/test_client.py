@@ -145,7 +145,18 @@ def test_a_command_that_did_not_end_well(
 
 def test_output_that_is_gone_is_no_empty_output(daemon: Daemon, client: LxdClient) -> None:
     del daemon.answers[f"GET {OUTPUT['1']}"]
-    with pytest.raises(RemoteCommandError, match=r"output could not be read \(HTTP 404\)"):
+    with pytest.raises(RemoteCommandError, match=r"output could not be read \(HTTP 404: not found\)"):
+        client.execute("worker-0", ["true"], timeout=5)
+
+
+def test_output_that_a_stopping_daemon_can_not_give_is_asked_for_again(daemon: Daemon, client: LxdClient) -> None:
+    daemon.answers[f"GET {OUTPUT['1']}"] = [refused(500, "database is closed"), Answer(200, b"out\n")]
+    assert client.execute("worker-0", ["true"], timeout=5).stdout == b"out\n"
+
+
+def test_but_not_for_ever(daemon: Daemon, client: LxdClient) -> None:
+    daemon.answers[f"GET {OUTPUT['1']}"] = [refused(500, "database is closed")]
+    with pytest.raises(RemoteCommandError, match=r"could not be read \(HTTP 500: database is closed\)"):
         client.execute("worker-0", ["true"], timeout=5)
 
 
