@@ -100,8 +100,11 @@ class Lab:
         Raises:
             LabError: It cannot be built here or in that size, or a host did not come up.
         """
-        Layout(**size)  # a wrong size is said before anything else is looked at
+        asked = Layout(**size)  # a wrong size is said before anything else is looked at
         check_computer()
+        if not self.exists:
+            # It takes long, and fails without a network: there need be no lab yet.
+            self._make_roots(asked.hosts)
         with locked(self.name):
             started = time.monotonic()
             layout, new = self._settle_layout(size)
@@ -263,8 +266,6 @@ class Lab:
         """Decide the lab's size, and write it where the lab's files are; True if it differs from before."""
         if not self.exists:
             layout = Layout(**size)
-            # What may fail for want of a network comes before there is a lab.
-            self._make_roots(layout.hosts)
             footprint.make(self.paths)
         else:
             present = self.layout

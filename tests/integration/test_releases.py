@@ -79,9 +79,21 @@ def test_drift_is_found_and_fixed(provisioned: Cluster) -> None:
         found = {finding["code"] for finding in check.hosts[host]["findings"]}
         assert found >= set(codes.values()), check.text
 
-    fixed = provisioned.run("drift_check", "--fix", "--yes")
+    fixed = provisioned.run("drift_check", "--fix")
     assert fixed.exit_code == 0, fixed.text
     assert fixed.hosts_that_are("changed") == set(provisioned.hosts)
+    _assert_all_is_well(provisioned)
+
+
+def test_somebody_elses_unit_that_is_enabled_without_a_reload_is_no_drift(provisioned: Cluster) -> None:
+    unit = "[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=multi-user.target\\n"
+    provisioned.everywhere(
+        lambda host: provisioned.shell(
+            host,
+            f"printf '{unit}' >/etc/systemd/system/other.service; systemctl enable --quiet --no-reload other.service",
+        )
+    )
+
     _assert_all_is_well(provisioned)
 
 
