@@ -82,7 +82,8 @@ class Change(Struct, frozen=True, cache_hash=True):
         after: What will be there; empty if nothing.
         reason: Why, in a few words.
         steps: How, in order.
-        drift: Code of the drift class that it mends; empty where it only accompanies another change.
+        drift: Code of the drift class that it resolves; empty where it only accompanies another change.
+        finding: What is so now, for a check, which does nothing; empty where `reason` says that.
     """
 
     layer: Layer
@@ -93,6 +94,7 @@ class Change(Struct, frozen=True, cache_hash=True):
     reason: str
     steps: tuple[Step, ...]
     drift: str = ""
+    finding: str = ""
 
     def __repr__(self) -> str:
         """Without its steps, which hold whole files."""

@@ -10,6 +10,7 @@ from podroutes.findings import Finding, new_finding
 from podroutes.host_state import UNIT_NAME, HostState
 from podroutes.network_plan import Node, PodRoute
 from podroutes.outcomes import HostOutcome, Outcome
+from podroutes.planning.files import plan_leftovers
 from podroutes.planning.forwarding import plan_forwarding
 from podroutes.planning.host import Provisioning
 from podroutes.planning.routes import (
@@ -54,7 +55,8 @@ def _plan(work: Provisioning, node: Node, state: HostState, planned: HostPlan | 
     if node.routes_service:
         return work.plan_host(node, state, wanted) if planned is None else planned
     # Taking the unit away takes its routes along, so provisioning puts all of them back: they are not missing now.
-    return plan_forwarding(work.plan, state) + plan_routes(work.plan, node, state, wanted)
+    forwarding = plan_leftovers(state) + plan_forwarding(work.plan, state)
+    return forwarding + plan_routes(work.plan, node, state, wanted)
 
 
 def findings_of(plan: HostPlan, *, conflict: str) -> Iterator[Finding]:
@@ -74,10 +76,9 @@ def findings_of(plan: HostPlan, *, conflict: str) -> Iterator[Finding]:
 def _finding(change: Change) -> Finding:
     # A file's whole text is provisioning's diff to show; here its path and the reason say enough.
     if is_file(change.subject):
-        return new_finding(change.drift, change.subject, f"{change.subject}: {change.reason}")
-    if change.action == "reload":
-        message = f"{change.subject}: systemd has loaded something else than the file that is there"
-        return new_finding(change.drift, change.subject, message)
+        return new_finding(change.drift, change.subject, f"{change.subject}: {change.finding or change.reason}")
+    if change.finding:
+        return new_finding(change.drift, change.subject, f"{change.subject}: {change.finding}")
     if change.before and change.after:
         message = f"{change.subject}: {change.before}; wanted: {change.after}"
     elif change.after:
@@ -89,7 +90,7 @@ def _finding(change: Change) -> Finding:
 
 def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan, wanted: Wanted) -> Iterator[Finding]:
     for message in plan.unmet:
-        yield new_finding("forwarding-not-kept", message.partition(" ")[0], message)
+        yield new_finding("forwarding-overruled", message.partition(" ")[0], message)
     yield from _unit_findings(work, node, state, plan)
     if not plan.conflicts:
         told = {change.subject for change in plan.changes if change.drift}

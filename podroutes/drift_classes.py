@@ -141,8 +141,24 @@ _CLASSES: Final = (
         "IP forwarding will be off after a reboot",
         "Nothing now; pod traffic through this host stops at its next reboot.",
         PROVISION,
-        "The drop-in in sysctl.d is missing or edited, or a file that sorts after it sets another value; "
-        "such a file has to be mended by hand.",
+        "The file in sysctl.d that keeps it on is missing, edited or somebody else's.",
+    ),
+    DriftClass(
+        "forwarding-overruled",
+        "persisted",
+        "another file sets a kernel parameter of forwarding otherwise at boot",
+        "Nothing now; pod traffic through this host, or what it learns from routers, stops at its next reboot.",
+        "Remove the line that the finding names from the file that it names, or give it the value that it names; "
+        "provisioning changes no file of others.",
+        "Of the files in sysctl.d, the one whose name sorts last wins (sysctl.d(5)).",
+    ),
+    DriftClass(
+        "leftover-file",
+        "persisted",
+        "a write that was interrupted has left a file",
+        "Nothing; it lies beside the file that was to be written.",
+        PROVISION,
+        "Files are written under another name first. A power cut between that and the renaming leaves it there.",
     ),
     DriftClass(
         "unit-missing",
@@ -158,7 +174,7 @@ _CLASSES: Final = (
         "routes.service or its list differs from what was installed",
         "At its next start it may do something else.",
         PROVISION,
-        "Content, mode and owner are compared, and what systemd has loaded with what is on the disk.",
+        "Content, mode and owner are compared, and what systemd has loaded with what the file says.",
     ),
     DriftClass(
         "unit-drop-in",

@@ -17,10 +17,26 @@ from podroutes.changes import (
     WriteFile,
 )
 from podroutes.facts import sysctl_key
-from podroutes.host_state import DATA_DIRECTORY, REPLACED_DIRECTORY, SCRIPT_STATE_DIRECTORY
+from podroutes.host_state import (
+    DATA_DIRECTORY,
+    LOCK_PATH,
+    REPLACED_DIRECTORY,
+    SCRIPT_STATE_DIRECTORY,
+    UNIT_NAME,
+    temporary_path,
+)
 
-# sysexits.h EX_TEMPFAIL: another run is changing this host.
+# sysexits.h EX_TEMPFAIL: another run is changing this host. Only if no step was begun: a command may end with it, too.
 LOCKED_STATUS: Final = 75
+# Begins what a step has to say, of a host on which it succeeded.
+NOTE: Final = "! "
+
+_UNIT_VERBS: Final = {
+    "enable": "run_unit",
+    "reload-or-restart": "run_unit",
+    "restart": "run_unit",
+    "disable": "stop_unit",
+}
 
 # Removed with the last file in them.
 _FOLDERS: Final = (REPLACED_DIRECTORY, DATA_DIRECTORY, SCRIPT_STATE_DIRECTORY)
@@ -39,13 +55,18 @@ temporary=
 trap '[ -z "$temporary" ] || rm -f "$temporary"' EXIT
 # Not in /run/lock, where anybody may make files: nobody but root can then hold it.
 umask 077
-exec 9>>/run/pod-routes.lock
+exec 9>>@LOCK@
 umask 022
-flock --nonblock 9 || exit @LOCKED@
+# Any other status than this is no other run's lock.
+said=$(flock --nonblock --conflict-exit-code @LOCKED@ 9 2>&1) || {
+    status=$?
+    [ "$status" = @LOCKED@ ] || printf '%s\n' "> lock @LOCK@" "flock of util-linux is needed; it said: ${said:-nothing}"
+    exit "$status"
+}
 put() {
     [ -d "${1%/*}" ] || mkdir --parents "${1%/*}"
     # Its folder is root's, so nobody else can be in the way; what another run of this left there goes.
-    temporary=${1%/*}/.${1##*/}.new
+    temporary=$4
     if [ -e "$temporary" ] || [ -L "$temporary" ]; then rm --force "$temporary"; fi
     # By the shell itself, as each process costs more than a whole file; what it does not do, `cat` gives a reason for.
     printf '%s' "$3" 2>/dev/null >"$temporary" || printf '%s' "$3" | cat >"$temporary"
@@ -57,10 +78,39 @@ put() {
 keep() {
     if [ -e "$2" ] || [ -L "$2" ]; then return 0; fi
     mkdir --parents "${2%/*}"
-    temporary=$2.new
+    temporary=$3
+    rm --force "$temporary"
     cp --archive "$1" "$temporary"
     mv --force --no-target-directory "$temporary" "$2"
     temporary=
+}
+# What the unit's own processes have written since then; of those that could not even be begun, what systemd wrote.
+unit_said() {
+    run=$(systemctl show --property=InvocationID --value @UNIT@ 2>/dev/null) || run=
+    for field in ${run:+_SYSTEMD_INVOCATION_ID INVOCATION_ID}; do
+        lines=$(journalctl --quiet --output=cat --lines=5 --since="@$since" "$field=$run" 2>/dev/null) || lines=
+        [ -z "$lines" ] || { printf '%s\n' "$lines" && return 0; }
+    done
+    systemctl status --no-pager --lines=0 @UNIT@ 2>/dev/null | grep -E 'Active:|Process:' || printf '%s\n' "$1"
+}
+# Where a start or a reload fails, `systemctl` says no more than that it did.
+run_unit() {
+    since=$(date +%s)
+    said=$(systemctl "$@" 2>&1) && return 0
+    # Its own errors, and none of its warnings.
+    case $said in
+    *'Failed to '*) printf '%s\n' "$said" | grep -v '^Warning: ' ;;
+    *) unit_said "$said" ;;
+    esac
+    exit 1
+}
+# `systemctl` calls it a success where what the unit runs at its stop has failed.
+stop_unit() {
+    since=$(date +%s)
+    systemctl "$@"
+    systemctl is-failed --quiet @UNIT@ || return 0
+    printf '%s\n' "@NOTE@@UNIT@ failed as it was stopped: $(unit_said '' | tr '\n' ' ')"
+    systemctl reset-failed @UNIT@
 }
 remove() {
     rm --force "$1"
@@ -82,6 +132,9 @@ route_batch() {
 """.lstrip()
     .replace("@FOLDERS@", " ".join(_FOLDERS))
     .replace("@LOCKED@", str(LOCKED_STATUS))
+    .replace("@LOCK@", LOCK_PATH)
+    .replace("@NOTE@", NOTE)
+    .replace("@UNIT@", UNIT_NAME)
 )
 
 _TAIL: Final = r"""
@@ -143,9 +196,9 @@ def _route_batch(commands: list[RouteCommand]) -> list[str]:
 def _render(step: Step) -> str:
     match step:
         case WriteFile(path, mode, content):
-            return f"put {shlex.quote(path)} {mode:04o} {shlex.quote(content)}"
+            return f"put {shlex.quote(path)} {mode:04o} {shlex.quote(content)} {shlex.quote(temporary_path(path))}"
         case KeepCopy(path, copy):
-            return f"keep {shlex.quote(path)} {shlex.quote(copy)}"
+            return f"keep {shlex.quote(path)} {shlex.quote(copy)} {shlex.quote(temporary_path(copy))}"
         case PutBack(copy, path):
             return (
                 f"mv --force --no-target-directory {shlex.quote(copy)} {shlex.quote(path)}\nremove {shlex.quote(copy)}"
@@ -156,7 +209,7 @@ def _render(step: Step) -> str:
             path = "/proc/sys/" + (key if "/" in key else sysctl_key(key).replace(".", "/"))
             return f"printf '%s\\n' {shlex.quote(value)} >{shlex.quote(path)}"
         case Systemctl(arguments):
-            return shlex.join(["systemctl", *arguments])
+            return shlex.join([_UNIT_VERBS.get(arguments[0], "systemctl"), *arguments])
         case RouteCommand():
             message = "routes are changed in one batch"
             raise TypeError(message)

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from podroutes.changes import HostPlan
 from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
+from podroutes.planning.files import plan_leftovers
 from podroutes.planning.forwarding import plan_forwarding, plan_forwarding_removal
 from podroutes.planning.routes import Wanted, plan_routes, plan_routes_removal, unmet_lookups, wanted_routes
 from podroutes.planning.routes_service import ServiceFiles, plan_routes_service, plan_routes_service_removal
@@ -31,7 +32,8 @@ class Provisioning(Struct, frozen=True):
             state: What was read.
             wanted: The routes that it should have, where they are computed already.
         """
-        forwarding = plan_forwarding(self.plan, state)
+        # What the last writes have left goes first, so that a run that is interrupted again does not add to it.
+        forwarding = plan_leftovers(state) + plan_forwarding(self.plan, state)
         if wanted is None:
             wanted = wanted_routes(self.plan, node, state)
         routes = plan_routes(self.plan, node, state, wanted)
@@ -74,7 +76,10 @@ class Deprovisioning(Struct, frozen=True):
     def plan_host(self, node: Node, state: HostState) -> HostPlan:  # the same for every node
         """Plan the removal of everything that is ours on one host."""
         return (
-            plan_routes_removal(self.plan, state) + plan_routes_service_removal(state) + plan_forwarding_removal(state)
+            plan_leftovers(state)
+            + plan_routes_removal(self.plan, state)
+            + plan_routes_service_removal(state)
+            + plan_forwarding_removal(state)
         )
 
     def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:

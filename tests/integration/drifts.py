@@ -11,6 +11,7 @@ OTHERS_CIDR = (
     "10.200.1.0/24, the pod CIDR of worker-1, is connected here on br9: "
     "this host's own bridge has another worker's pod CIDR"
 )
+LEFTOVER = "/etc/systemd/system/.routes.service.new"
 GONE = ("unit-without-routes", SERVICE)
 
 
@@ -81,9 +82,9 @@ BATCHES: list[dict[str, Drift]] = [
             undo="ip rule del to 10.200.2.0/24 lookup 100; ip route flush table 100",
         ),
         "controller-2": Drift(
-            f"rm {SYSCTL}; echo 'net.ipv4.ip_forward = 0' >/etc/sysctl.d/99-hardening.conf",
-            (("forwarding-not-kept", SYSCTL), ("forwarding-not-kept", "/etc/sysctl.d/99-hardening.conf")),
-            left=("forwarding-not-kept",),
+            f"rm {SYSCTL}; echo net.ipv4.conf.all.forwarding=0 >/etc/sysctl.d/99-hardening.conf",
+            (("forwarding-not-kept", SYSCTL), ("forwarding-overruled", "/etc/sysctl.d/99-hardening.conf")),
+            left=("forwarding-overruled",),
             undo="rm /etc/sysctl.d/99-hardening.conf",
         ),
         "worker-0": Drift(
@@ -105,11 +106,11 @@ BATCHES: list[dict[str, Drift]] = [
         ),
     },
     {
-        "controller-0": Drift(f"rm {UNIT}", (("unit-missing", UNIT),)),
+        "controller-0": Drift(f"rm {UNIT}; : >{LEFTOVER}", (("leftover-file", LEFTOVER), ("unit-missing", UNIT))),
         "controller-1": Drift(f"echo '# edited' >>{UNIT}", (("unit-edited", UNIT),)),
         "controller-2": Drift(f"systemctl disable --quiet {SERVICE}", (("unit-disabled", SERVICE),)),
         "worker-0": Drift(
-            f"mv {DATA} {DATA}.away; ! systemctl restart {SERVICE}; mv {DATA}.away {DATA}",
+            f"systemctl stop {SERVICE}",
             (*(("route-missing", cidr) for cidr in pods(1, 2)), ("unit-failed", SERVICE)),
         ),
         "worker-1": Drift(f"echo 'exit 0' >>{SCRIPT}", (("script-edited", SCRIPT),)),
@@ -142,7 +143,11 @@ BATCHES: list[dict[str, Drift]] = [
             left=("route-shadowed",),
             undo="ip route del 10.200.1.128/25",
         ),
-        "worker-1": Drift(f"touch {UNIT}", (("unit-edited", SERVICE),)),
+        "worker-1": Drift(
+            # What systemd has loaded is an edit that is no longer there; the file's time says nothing of it.
+            f"cp -a {UNIT} /root/unit; sed -i 's/ add$/ check/' {UNIT}; systemctl daemon-reload; mv /root/unit {UNIT}",
+            (("unit-edited", SERVICE),),
+        ),
         "worker-2": Drift("true", (("unit-unwanted", SERVICE),), data=(("routes_service", False),)),
     },
 ]

@@ -46,7 +46,8 @@ def test_conflicts_fail_their_host_with_the_reason_and_go_when_the_cause_goes(fr
 
     # Somebody's later file would turn forwarding off at boot: all is done that can be.
     reason = run.reason("worker-1")
-    assert "/etc/sysctl.d/99-hardening.conf sets net.ipv4.ip_forward = 0 at boot" in reason
+    assert "/etc/sysctl.d/99-hardening.conf sets net.ipv4.ip_forward to 0 at boot" in reason
+    assert "with its line `net.ipv4.ip_forward = 0`: remove that line" in reason
     assert fresh.our_routes("worker-1") == fresh.wanted_routes("worker-1")
     assert fresh.on("worker-1", "systemctl", "is-active", "routes.service") == "active\n"
     assert fresh.on("worker-1", "sysctl", "-n", "net.ipv4.ip_forward") == "1\n"

@@ -10,6 +10,8 @@ from tests.integration.drifts import BATCHES, Drift, inject
 
 PERSISTED = {
     "forwarding-not-kept",
+    "forwarding-overruled",
+    "leftover-file",
     "manager-removes-routes",
     "script-edited",
     "unit-disabled",

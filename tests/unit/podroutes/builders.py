@@ -161,8 +161,6 @@ def state(
     """A host's state; forwarding is off unless `sysctls` says otherwise."""
     return HostState(
         host_name="host",
-        boot_id="11111111-2222-3333-4444-555555555555",
-        machine_id="0123456789abcdef0123456789abcdef",
         links={item.name: item for item in links},
         routes=routes_by_family(routes),
         lookups=dict(lookup(text) for text in lookups),
@@ -170,7 +168,7 @@ def state(
         sysctls={"net.ipv4.ip_forward": "0"} if sysctls is None else sysctls,
         boot_sysctls=tuple(boot_sysctls),
         files=files or {},
-        unit=unit or UnitState("not-found", "inactive", "", needs_reload=False),
+        unit=unit or UnitState("not-found", "inactive", ""),
         networkd_active=networkd_active,
         manages_foreign_routes=manages_foreign_routes,
     )

@@ -46,7 +46,7 @@ def healthy(plan: NetworkPlan, name: str) -> HostState:
         UNIT_PATH: FileState(FILES.unit, 0o644, 0, 0),
         SYSCTL_PATH: FileState(_sysctl_file(plan, bare), 0o644, 0, 0),
     }
-    unit = UnitState("loaded", "active", "enabled", needs_reload=False, result="success")
+    unit = UnitState("loaded", "active", "enabled", result="success", properties={"FragmentPath": (UNIT_PATH,)})
     return replace(routes, lookups=lookups, files=files, unit=unit)
 
 

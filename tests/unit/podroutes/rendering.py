@@ -9,7 +9,13 @@ from podroutes.host_state import HostState, UnitState
 from podroutes.routes import Route
 from podroutes.values import Family
 
-_ABSENT = UnitState("not-found", "inactive", "", needs_reload=False)
+# Of a host that has what it needs.
+READY = {
+    "missing": "",
+    "ip_version": "ip utility, iproute2-6.1.0, libbpf 1.1.0\n",
+    "systemd_version": "systemd 252 (252.39-1~deb12u2)\n+PAM +AUDIT\n",
+    "flock_version": "flock from util-linux 2.38.1\n",
+}
 _PROTOCOLS = {0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp"}
 _KINDS = {"blackhole": "6", "unreachable": "7", "prohibit": "8", "throw": "9"}
 _SCOPES = {200: "site", 253: "link", 254: "host"}
@@ -48,7 +54,8 @@ def render_route(route: Route, *, numeric: bool) -> dict[str, Any]:
 def render_facts(state: HostState, nonce: str, families: Sequence[Family]) -> str:
     """The whole answer; parts that need no test of their own are as a plain Debian's."""
     parts = {
-        "host": f"{state.host_name}\n{state.boot_id}\n{state.machine_id}\n",
+        **READY,
+        "host": f"{state.host_name}\n",
         "network": (_routes(state, 4) if 4 in families else "")
         + json.dumps([_link(state, name) for name in state.links])
         + "\n"
@@ -58,11 +65,14 @@ def render_facts(state: HostState, nonce: str, families: Sequence[Family]) -> st
         ),
         **({"route6": _routes(state, 6)} if 6 in families else {}),
         "route_text": state.route_text + "\n",
-        "sysctl_files": "".join(f"{path}\n" for path in dict.fromkeys(item.path for item in state.boot_sysctls)),
+        "sysctl_files": "/etc/sysctl.d/*.conf\n"
+        + "".join(f"{path}\n" for path in dict.fromkeys(item.path for item in state.boot_sysctls)),
         "settings": "".join(f"/proc/sys/{key.replace('.', '/')}:{value}\n" for key, value in state.sysctls.items())
-        + "".join(f"{item.path}:{item.key} = {item.value}\n" for item in state.boot_sysctls),
+        + "".join(f"{item.path}:{item.line}\n" for item in state.boot_sysctls),
         "networkd": "active\n" if state.networkd_active else "",
         "unit": _unit(state.unit),
+        "overridden": "".join(f"{name}\n" for name in sorted(state.unit.overridden)),
+        "leftovers": "".join(f"{path}\n" for path in state.leftovers),
         "links_to_unit": "/etc/systemd/system/a.wants/routes.service\n" if state.unit.enabled == "enabled" else "",
         "files": "".join(
             f"{path} {file.mode | (0o100000 if file.regular else 0o120000):x} {file.uid} {file.gid}\n"
@@ -89,8 +99,13 @@ def _link(state: HostState, name: str) -> dict[str, Any]:
 
 
 def _unit(unit: UnitState) -> str:
-    return (
-        f"Result={unit.result}\nLoadState={unit.load}\nActiveState={unit.active}\n"
-        f"DropInPaths={unit.drop_ins}\nUnitFileState={unit.enabled}\n"
-        f"NeedDaemonReload={'yes' if unit.needs_reload else 'no'}\n"
-    )
+    own = {
+        "Result": unit.result,
+        "LoadState": unit.load,
+        "ActiveState": unit.active,
+        "DropInPaths": unit.drop_ins,
+        "UnitFileState": unit.enabled,
+        "FragmentPath": "",
+    }
+    shown = {name: (value,) for name, value in own.items()} | dict(unit.properties)
+    return "".join(f"{name}={value}\n" for name, values in shown.items() for value in values)

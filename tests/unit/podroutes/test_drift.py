@@ -29,6 +29,7 @@ from podroutes.host_state import (
     HostState,
     SysctlSetting,
     UnitState,
+    temporary_path,
 )
 from podroutes.network_plan import NetworkPlan
 from podroutes.planning.host import Provisioning
@@ -99,6 +100,9 @@ def networkd(*, manages: bool | None) -> HostState:
 UNIT_WITHOUT = ("unit-without-routes", UNIT_NAME)
 OURS = "10.200.1.0/24 via 10.240.0.21 dev eth0 proto 201"
 LINKDOWN = replace(route(OURS), linkdown=True)
+OTHER_COMMAND = {"ExecStartPre": ("{ path=/bin/x ; argv[]=/bin/x ; ignore_errors=no ; pid=0 }",)}
+LOADED_OTHERWISE = with_unit(HEALTHY, properties=OTHER_COMMAND)
+OVERRULING = SysctlSetting("/etc/sysctl.d/99-hard.conf", "net.ipv4.ip_forward", "0", "net.ipv4.conf.all.forwarding=0")
 CASES: dict[str, tuple[HostState, list[tuple[str, str]]]] = {
     "missing": (minus_routes(HEALTHY, "10.200.1.0/24"), [("route-missing", "10.200.1.0/24"), UNIT_WITHOUT]),
     "wrong next hop": (
@@ -183,8 +187,8 @@ CASES: dict[str, tuple[HostState, list[tuple[str, str]]]] = {
         [("forwarding-not-kept", SYSCTL_PATH)],
     ),
     "overruled by a later file": (
-        replace(HEALTHY, boot_sysctls=(SysctlSetting("/etc/sysctl.d/99-hard.conf", "net.ipv4.ip_forward", "0"),)),
-        [("forwarding-not-kept", "/etc/sysctl.d/99-hard.conf")],
+        replace(HEALTHY, boot_sysctls=(OVERRULING,)),
+        [("forwarding-overruled", "/etc/sysctl.d/99-hard.conf")],
     ),
     "unit's file missing": (without_file(UNIT_PATH), [("unit-missing", UNIT_PATH)]),
     "list missing": (without_file(DATA_PATH), [("unit-missing", DATA_PATH)]),
@@ -192,7 +196,12 @@ CASES: dict[str, tuple[HostState, list[tuple[str, str]]]] = {
     "unit edited": (file(UNIT_PATH, content="# Managed by pod-routes\n[Unit]\n#\n"), [("unit-edited", UNIT_PATH)]),
     "unit's mode": (file(UNIT_PATH, mode=0o600), [("unit-edited", UNIT_PATH)]),
     "list edited": (file(DATA_PATH, content="# Managed by pod-routes\n"), [("unit-edited", DATA_PATH)]),
-    "loaded is not what is there": (with_unit(HEALTHY, needs_reload=True), [("unit-edited", UNIT_NAME)]),
+    "loaded is not what is there": (LOADED_OTHERWISE, [("unit-edited", UNIT_NAME)]),
+    "left by a write": (
+        replace(HEALTHY, leftovers=(temporary_path(BEFORE_PATH),)),
+        [("leftover-file", temporary_path(BEFORE_PATH))],
+    ),
+    "waits for its next attempt": (with_unit(HEALTHY, active="activating"), [("unit-failed", UNIT_NAME)]),
     "script edited": (file(SCRIPT_PATH, content="# Managed by pod-routes\nexit 1\n"), [("script-edited", SCRIPT_PATH)]),
     "script is a link": (file(SCRIPT_PATH, regular=False), [("script-edited", SCRIPT_PATH)]),
     "script of others": (file(SCRIPT_PATH, content="exit 1\n"), [("script-edited", SCRIPT_PATH)]),
@@ -261,11 +270,22 @@ def test_every_class_that_a_machine_can_have_is_among_the_cases() -> None:
             "1",
             "0",
         ),
+        (file(SCRIPT_PATH, content="exit 1\n"), f"{SCRIPT_PATH}: somebody else's file is there", "", ""),
+        (without_file(SYSCTL_PATH), f"{SYSCTL_PATH}: missing", "", ""),
+        (
+            CASES["overruled by a later file"][0],
+            (
+                f"/etc/sysctl.d/99-hard.conf sets net.ipv4.ip_forward to 0 at boot, after {SYSCTL_PATH}, with its line "
+                "`net.ipv4.conf.all.forwarding=0`: remove that line, or have it say 1"
+            ),
+            "",
+            "",
+        ),
         (file(UNIT_PATH, mode=0o600), f"{UNIT_PATH}: its mode or owner differs: 0600 0:0", "", ""),
         (with_unit(HEALTHY, enabled="disabled"), f"{UNIT_NAME}: disabled; wanted: enabled", "enabled", "disabled"),
         (
-            with_unit(HEALTHY, needs_reload=True),
-            f"{UNIT_NAME}: systemd has loaded something else than the file that is there",
+            LOADED_OTHERWISE,
+            f"{UNIT_NAME}: systemd has loaded something else than its file says: ExecStartPre",
             "",
             "",
         ),
@@ -314,7 +334,7 @@ def test_a_unit_that_is_not_wanted() -> None:
     gone = replace(
         HEALTHY,
         files={SYSCTL_PATH: HEALTHY.files[SYSCTL_PATH]},
-        unit=UnitState("not-found", "inactive", "", needs_reload=False),
+        unit=UnitState("not-found", "inactive", ""),
     )
     assert codes(found_on(gone, plan)) == []
     assert codes(found_on(minus_routes(gone, "10.200.1.0/24"), plan)) == [("route-missing", "10.200.1.0/24")]
@@ -350,7 +370,8 @@ MUTATIONS: list[Callable[[HostState], HostState]] = [
     lambda found: with_sysctls(found, {"net.ipv4.ip_forward": "0"}),
     lambda found: with_unit(found, enabled="disabled"),
     lambda found: with_unit(found, active="failed"),
-    lambda found: with_unit(found, needs_reload=True),
+    lambda found: with_unit(found, properties=OTHER_COMMAND),
+    lambda found: replace(found, leftovers=(temporary_path(SCRIPT_PATH),)),
     lambda found: with_unit(found, drop_ins="/etc/systemd/system/routes.service.d/x.conf"),
     lambda found: replace(found, lookups={}),
     lambda found: replace(found, manages_foreign_routes=True),

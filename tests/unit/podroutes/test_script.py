@@ -29,6 +29,7 @@ from podroutes.changes import (
     WriteFile,
 )
 from podroutes.facts import facts_script
+from podroutes.host_state import temporary_path
 from podroutes.script import LOCKED_STATUS, apply_script
 
 NONCE = "apply0123456789abcdef"
@@ -49,13 +50,23 @@ while read -r line; do
     printf '%s\\n' "$line" >>"$SANDBOX/ip.log"
 done <"$([ "$file" = - ] && echo /dev/stdin || echo "$file")"
 """
+# Fails to start or to stop the unit if a file says so; knows the unit's last run, and how it is, if files do.
 FAKE_SYSTEMCTL = """#!/bin/sh
 printf '%s\\n' "$*" >>"$SANDBOX/systemctl.log"
-if [ "$1" = "reload-or-restart" ] && [ -e "$SANDBOX/unit-fails" ]; then
-    echo "Job for routes.service failed." >&2
-    exit 1
-fi
+case $1 in
+show) cat "$SANDBOX/invocation" 2>/dev/null ;;
+status) cat "$SANDBOX/status" 2>/dev/null; exit 3 ;;
+is-failed) [ -e "$SANDBOX/stop-fails" ] ;;
+disable | daemon-reload | reset-failed) ;;
+*) [ ! -e "$SANDBOX/unit-fails" ] || { cat "$SANDBOX/unit-fails" >&2; exit 1; } ;;
+esac
 """
+# What it has of a run: of the unit's own processes, of systemd, of neither.
+FAKE_JOURNALCTL = """#!/bin/sh
+for field; do :; done
+cat "$SANDBOX/journal/$field"
+"""
+JOB_FAILED = "Job for routes.service failed.\n"
 
 
 def change(*steps: Step, subject: str = "subject") -> Change:
@@ -106,10 +117,10 @@ class Sandbox:
 
 @pytest.fixture(params=SHELLS)
 def sandbox(tmp_path: Path, request: pytest.FixtureRequest) -> Sandbox:
-    for folder in ("bin", "run", "tmp", "etc", "proc/sys/net/ipv4"):
+    for folder in ("bin", "run", "tmp", "etc", "journal", "proc/sys/net/ipv4"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "refuse").write_text("")
-    programs = {"ip": FAKE_IP, "systemctl": FAKE_SYSTEMCTL}
+    programs = {"ip": FAKE_IP, "systemctl": FAKE_SYSTEMCTL, "journalctl": FAKE_JOURNALCTL}
     for name, text in programs.items():
         (tmp_path / "bin" / name).write_text(text)
         (tmp_path / "bin" / name).chmod(0o755)
@@ -201,7 +212,7 @@ def test_a_kernel_parameter_is_written_to_its_file(sandbox: Sandbox, key: str, p
 
 
 def test_it_stops_at_the_first_step_that_fails_says_why_and_still_reads_the_host(sandbox: Sandbox) -> None:
-    sandbox.path("unit-fails").touch()
+    sandbox.path("unit-fails").write_text(JOB_FAILED)
     changes = [
         change(WriteFile("/etc/one", 0o644, "1\n"), subject="one"),
         change(Systemctl(("reload-or-restart", "routes.service")), subject="routes.service"),
@@ -212,6 +223,72 @@ def test_it_stops_at_the_first_step_that_fails_says_why_and_still_reads_the_host
     assert status == 1
     assert sandbox.path("etc/one").exists()
     assert not sandbox.path("etc/two").exists()
+
+
+OWN, PID_1 = "_SYSTEMD_INVOCATION_ID=f00", "INVOCATION_ID=f00"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        # the unit's own words first
+        ({f"journal/{OWN}": "no route\nnothing was changed\n", f"journal/{PID_1}": "Failed.\n"},
+         ["no route", "nothing was changed"]),
+        # it could not even be begun
+        ({f"journal/{PID_1}": "Failed at step NAMESPACE\n"}, ["Failed at step NAMESPACE"]),
+        # no journal
+        ({"status": "x\n  Active: failed\n Process: 7 ExecStart=/x (status=226/NAMESPACE)\n"},
+         ["  Active: failed", " Process: 7 ExecStart=/x (status=226/NAMESPACE)"]),
+        ({}, ["Job for routes.service failed."]),
+        # systemctl itself
+        ({"unit-fails": "Warning: x changed on disk.\nFailed to enable unit: Read-only file system\n",
+          f"journal/{OWN}": "an earlier run's\n"}, ["Failed to enable unit: Read-only file system"]),
+        ({"unit-fails": "Warning: x changed on disk.\n", f"journal/{OWN}": "no route\n"}, ["no route"]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("verb", ["reload-or-restart", "restart", "enable"])
+def test_a_start_that_fails_says_what_the_unit_said(
+    sandbox: Sandbox, verb: str, files: dict[str, str], words: list[str]
+) -> None:
+    for name, text in ({"unit-fails": JOB_FAILED, "invocation": "f00\n"} | files).items():
+        sandbox.path(name).write_text(text)
+    said, status = sandbox.run([change(Systemctl((verb, "routes.service")))])
+    assert (said, status) == (["> write subject", *words], 1)
+
+
+def test_a_stop_that_fails_is_said_and_leaves_no_failed_unit(sandbox: Sandbox) -> None:
+    stop = [change(Systemctl(("disable", "--now", "routes.service")), RemoveFile("/etc/unit"))]
+    assert sandbox.run(stop) == (["> write subject", "> write subject"], 0)
+    sandbox.path("stop-fails").touch()
+    sandbox.path("invocation").write_text("f00\n")
+    sandbox.path(f"journal/{OWN}").write_text("the list can't be read\n")
+    note = "! routes.service failed as it was stopped: the list can't be read"
+    said, status = sandbox.run(stop)
+    assert ([line.strip() for line in said], status) == (["> write subject", note, "> write subject"], 0)
+    assert sandbox.log("systemctl")[-1] == "reset-failed routes.service"
+
+
+@pytest.mark.parametrize("said", ["flock: unrecognized option '--nonblock'", ""])
+def test_a_lock_that_can_not_be_asked_for_is_no_other_runs(sandbox: Sandbox, said: str) -> None:
+    flock = sandbox.path("bin/flock")
+    flock.write_text(f"#!/bin/sh\nprintf %s {shlex.quote(said)} >&2\nexit 1\n")
+    flock.chmod(0o755)
+    lines, status = sandbox.run([change(WriteFile("/etc/routes", 0o644, "ours\n"))])
+    assert status == 1
+    assert lines[0].startswith("> lock ")
+    assert lines[1] == f"flock of util-linux is needed; it said: {said or 'nothing'}"
+    assert list(sandbox.path("etc").iterdir()) == []
+
+
+def test_what_an_interrupted_write_left_is_written_over(sandbox: Sandbox) -> None:
+    for path in (UNIT, COPY):
+        left = sandbox.path(temporary_path(path)[1:])
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_text("half")
+    sandbox.path(UNIT[1:]).write_text("somebody's\n")
+    assert sandbox.run(TAKE_OVER)[1] == 0
+    assert (sandbox.path(UNIT[1:]).read_text(), sandbox.path(COPY[1:]).read_text()) == ("ours\n", "somebody's\n")
+    assert list(sandbox.path("etc").rglob(".*")) == []
 
 
 def test_a_file_that_can_not_be_written_is_named_and_leaves_nothing(sandbox: Sandbox) -> None:
