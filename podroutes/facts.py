@@ -169,10 +169,10 @@ def _script_without_names(families: tuple[Family, ...], *, route_text: bool) -> 
     sysctls = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/conf/all/accept_redirects"]
     if 6 in families:
         sysctls += ["/proc/sys/net/ipv6/conf/*/forwarding", "/proc/sys/net/ipv6/conf/*/accept_ra"]
-    # What an `ip` without IPv4 routes prints nothing for comes before what it always prints something for.
-    network = ["route show table main"] if 4 in families else []
-    network += ["address show", "@@LOOKUPS@"]
-    listed = ["part route6\nip -j -N -6 route show table main"] if 6 in families else []
+    network = ["address show", "@@LOOKUPS@"]
+    # What goes wrong is said in the routes' place, where it can't be taken for an empty table.
+    show = "ip -N -o -{0} route show table main 2>&1 || echo exit status $?"
+    listed = [f"part route{family}\n{show.format(family)}" for family in families]
     listed += ["part route_text\nip route show"] if route_text else []
     texts = {
         "ROUTES": "\n".join(listed),
@@ -219,7 +219,7 @@ def parse_facts(
         message = "the host's answer ends too early: the script that reads it did not reach its end"
         raise FactsError(message)
     needed = {"host", "network", "settings", "unit", "files"} | ({"route_text"} if route_text else set())
-    needed |= {"route6"} if 6 in families else set()
+    needed |= {f"route{family}" for family in families}
     if missing := sorted(needed - parts.keys()):
         message = f"the host's answer has no part {', '.join(missing)}"
         raise FactsError(message)
@@ -227,14 +227,13 @@ def parse_facts(
     if len(identity) < 3 or not all(identity[:2]):
         message = "the host did not tell its name, boot id and machine id"
         raise FactsError(message)
-    ipv4_routes, links, lookups = _split_network(parts["network"])
-    routes: dict[Family, str] = {4: ipv4_routes, 6: parts.get("route6", "")}
+    links, _, lookups = parts["network"].strip().partition("\n")
     return HostState(
         host_name=identity[0].strip(),
         boot_id=identity[1].strip(),
         machine_id=identity[2].strip(),
         links=parse_links(links),
-        routes={family: parse_routes(routes[family], family) for family in families},
+        routes={family: parse_routes(parts[f"route{family}"], family) for family in families},
         lookups={lookup.address: lookup for lookup in parse_lookups(lookups)},
         route_text=parts.get("route_text", "").strip("\n"),
         sysctls=parse_sysctls(parts["settings"]),
@@ -251,18 +250,6 @@ def _split(text: str, nonce: str) -> dict[str, str]:
     pieces = f"\n{text}".split(f"\n@{nonce} ")[1:]
     parts = (piece.partition("\n") for piece in pieces)
     return {name: body for name, newline, body in parts if newline}
-
-
-def _split_network(text: str) -> tuple[str, str, str]:
-    """What `ip` printed of routes, of addresses and of lookups; it prints a line for each, or none where there is none.
-
-    Addresses are never none: a host has `lo`. Nothing else there has a key `ifname`.
-    """
-    lines = text.strip().split("\n")
-    at = next((number for number, line in enumerate(lines) if '"ifname":' in line), None)
-    if at is None:
-        return "", "", ""
-    return "\n".join(lines[:at]), lines[at], "\n".join(lines[at + 1 :])
 
 
 class _IpAddressInfo(Struct):

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from tasks.service_files import load_service_files
+
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes a network namespace: needs root")
 
 NAME = "basic-kubernetes-routes.sh"
-SCRIPT = Path(__file__).parents[2] / "tasks" / "templates" / NAME
 LINKS = """\
 link delete cnio0
 link delete eth0
@@ -42,6 +43,9 @@ class Host:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.folder = folder
+        self.path = folder / NAME
+        self.path.write_text(load_service_files().script)
+        self.path.chmod(0o755)
         self.file = folder / "routes"
         self.state = folder / "run" / "applied"
         self.mounts: dict[Path, Path] = {}
@@ -71,7 +75,7 @@ class Host:
     def start(self, action: str) -> subprocess.Popen[str]:
         mounts = "".join(f"mount --bind {file} {path}\n" for path, file in self.mounts.items())
         return subprocess.Popen(
-            ["ip", "netns", "exec", self.name, "sh", "-ec", f'{mounts}exec "$@"', "sh", str(SCRIPT), action],
+            ["ip", "netns", "exec", self.name, "sh", "-ec", f'{mounts}exec "$@"', "sh", str(self.path), action],
             env={"KUBERNETES_ROUTES_FILE": str(self.file), "KUBERNETES_ROUTES_STATE": str(self.state)},
             text=True,
             stdout=subprocess.PIPE,
