@@ -15,6 +15,7 @@ from podroutes.planning.host import Provisioning
 from podroutes.planning.routes import (
     FEW,
     Foreign,
+    Unmet,
     Wanted,
     networkd_removes_routes,
     plan_routes,
@@ -96,14 +97,17 @@ def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan, want
     if not plan.conflicts:
         changed = {change.subject for change in plan.changes if change.drift}
         foreign = sort_foreign(work.plan, node, state)
-        # What stays wrong whatever provisioning does, in its own words.
-        left_wrong = [
+        # What stays wrong whatever provisioning does, in its own words; several of one subject are one finding.
+        left_wrong: dict[tuple[str, str], list[Unmet]] = {}
+        for one in (
             *unmet_routes(work.plan, node, state, wanted, foreign),
             # Where packets go whose routes are to be changed is not known before.
             *(one for one in unmet_lookups(work.plan, node, state, wanted) if one.subject not in changed),
-        ]
-        for one in left_wrong:
-            yield new_finding(one.code, one.subject, one.message, found=one.found)
+        ):
+            left_wrong.setdefault((one.code, one.subject), []).append(one)
+        for (code, subject), together in left_wrong.items():
+            message = "; ".join(one.message for one in together)
+            yield new_finding(code, subject, message, found="; ".join(one.found for one in together if one.found))
         yield from _foreign(work, foreign)
     if networkd_removes_routes(state):
         yield new_finding(

@@ -115,8 +115,9 @@ plan() {
             destination = $i ($i ~ /\// ? "" : $i ~ /:/ ? "/128" : "/32")
             route_via = route_dev = unknown = ""
             protocol = 3  # boot, which ip leaves out
-            metric = is_selective = 0
+            metric = is_selective = is_down = 0
             while (++i <= NF) {
+                if ($i == "linkdown") is_down = 1
                 if ($i in is_state) continue
                 if (encapsulated && $i != "via" && $i != "dev") { rest = rest " " $i; continue }
                 encapsulated = 0
@@ -247,6 +248,7 @@ plan() {
                 } else if (destination in wanted && !is_selective) {
                     is_right = text == wanted[destination] || (protocol == 16 && is_same_way())
                     in_place = metric == our_metric(destination)
+                    if (is_down && is_same_way()) print "note " route_dev " has no carrier: " text
                     if (in_place && is_right && !(destination in settled)) settled[destination]
                     else if (in_place) others[destination] = others[destination] "\n" text
                     else if (is_in_the_way()) beside[destination] = beside[destination] "\n" text
