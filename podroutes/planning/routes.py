@@ -215,7 +215,7 @@ def _is_ordinary(
 
 
 def _off_link(route: PodRoute, link: Link, on_link: Sequence[IPNetwork]) -> str:
-    networks = some_of(on_link) or "no network"
+    networks = some_of(on_link, ", ") or "no network"
     return (
         f"next hop {route.next_hop} ({route.worker}) is not on {link.name}'s link ({networks}): "
         "pod routes need all machines on one network"
@@ -496,11 +496,11 @@ def _few(items: Sequence[str], what: str, which: str) -> Iterator[str]:
         yield from (f"{what}: {item}" for item in items)
 
 
-def some_of(items: Sequence[object]) -> str:
+def some_of(items: Sequence[object], separator: str = "; ") -> str:
     """All of them in a line, or some as examples, with the number of the others."""
     shown = items if len(items) <= FEW else items[:_EXAMPLES]
     more = f" and {len(items) - len(shown)} more" if len(shown) < len(items) else ""
-    return "; ".join(map(str, shown)) + more
+    return separator.join(map(str, shown)) + more
 
 
 def sort_foreign(plan: NetworkPlan, node: Node, state: HostState) -> Foreign:

@@ -201,8 +201,10 @@ CASES: dict[str, tuple[HostState, list[tuple[str, str]]]] = {
         [
             (
                 "plan-conflict",
-                "10.200.1.0/24 via 10.240.0.99 dev eth0 proto boot encap seg6: `encap seg6` is not understood, "
-                "so it could not be put back: remove it by hand",
+                (
+                    "10.200.1.0/24 via 10.240.0.99 dev eth0 proto boot encap seg6: `encap seg6` is not understood, "
+                    "so it could not be put back: remove it by hand"
+                ),
             )
         ],
     ),
@@ -448,3 +450,32 @@ def test_a_check_finds_drift_wherever_provisioning_would_act_or_refuse(
     left = work.remaining(node, found)
     would = bool(planned.changes or planned.conflicts or left.unmet)
     drifted = any(finding.is_drift for finding in findings)
+    # Before its changes are made, provisioning does not ask where packets go.
+    assert drifted == would
+
+
+def verdicts(found: HostState, plan: NetworkPlan, name: str) -> tuple[str, str, str]:
+    """What provisioning, the drift check and its --fix make of a host: `ok`, `fixed`, or why it stays wrong.
+
+    What the changes make right is not made here: of a host that has some, what counts is what is left beside them.
+    """
+    node, work = plan.nodes[name], work_of(plan)
+    planned = work.plan_host(node, found)
+    left = planned if planned.changes else work.remaining(node, found, planned)
+    reasons = {*left.conflicts, *left.unmet}
+    provisioning = "; ".join(sorted(reasons)) or ("fixed" if planned.changes else "ok")
+    drift = [finding for finding in find_drift(work, node, found) if finding.is_drift]
+    stays = {text for text in reasons if any(text in finding.message for finding in drift)}
+    check = "; ".join(sorted(stays)) or ("fixed" if drift else "ok")
+    # --fix makes the planned changes, and says of a host without any what the check had found.
+    words = {finding.message for finding in drift} if not planned.changes and drift else reasons
+    fix = "; ".join(sorted(words)) or ("fixed" if planned.changes and drift else "ok")
+    return provisioning, check, fix
+
+
+@pytest.mark.parametrize(("found", "expected"), CASES.values(), ids=CASES)
+def test_provisioning_the_check_and_fix_agree_on_every_class(found: HostState, expected: list[tuple[str, str]]) -> None:
+    provisioning, check, fix = verdicts(found, CLUSTER, W0)
+    assert provisioning == check == fix
+    is_drift = any(DRIFT_CLASSES[code].severity == "drift" for code, _ in expected)
+    assert (provisioning != "ok") == is_drift

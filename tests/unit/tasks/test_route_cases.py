@@ -72,7 +72,7 @@ def checked(case: RouteCase, folder: Path, plan: NetworkPlan = PLAN) -> tuple[Ve
 def is_inside(line: str, family: Family) -> bool:
     words = line.split()
     network = ipaddress.ip_network(words[1] if re.fullmatch("[0-9]", words[0]) else words[0])
-    return any(network.version == cidr.version and network.subnet_of(cidr) for cidr in PLAN.cluster_cidrs)  # type: ignore[arg-type]
+    return any(network.version == cidr.version and network.subnet_of(cidr) for cidr in PLAN.cluster_cidrs)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -102,5 +102,5 @@ def test_the_metric_stands_in_one_place(metric: int, tmp_path: Path, monkeypatch
     for at in (0, 50):
         case = RouteCase("", ("10.200.1.0/24",), (f"10.200.1.0/24 via 10.240.0.21 dev eth0 metric {at}",))
         expected = [f"{'replace' if at == metric else 'add'} 10.200.1.0/24"]
-        verdict = (expected, [], False)
+        verdict: Verdict = (expected, [], False)
         assert (planned(case, plan), checked(case, tmp_path, plan)[0]) == (verdict, verdict)

@@ -329,6 +329,70 @@ def test_what_is_not_ours_to_change_is_a_conflict(links: list[Link], routes: lis
     assert (host_plan.changes == ()) == (conflicts != [])
 
 
+def test_a_worker_in_another_subnet_keeps_no_route_from_the_others() -> None:
+    network = {"cluster_cidr": "10.200.0.0/16", "node_network": "10.240.0.0/16"}
+    plan = plan_of(network, worker(0), worker(1), worker(2, "10.240.1.22"))
+    stale = "10.200.2.0/24 via 10.240.0.22 dev eth0 proto 201"
+    host_plan = plan_routes(plan, plan.nodes["worker-0"], state(ETH0, routes=[CONNECTED, stale]))
+    assert told(host_plan.changes) == [
+        "add 10.200.1.0/24: missing",
+        "remove 10.200.2.0/24: its worker's internal IP is not on the link",
+    ]
+    reason = f"next hop 10.240.1.22 (worker-2) is not on eth0's link (10.240.0.0/24): {ONE_NETWORK}"
+    assert (host_plan.conflicts, host_plan.unmet) == ((), (reason,))
+    # The route of somebody who knows a way there is left alone.
+    other = "10.200.2.0/24 via 10.240.0.1 dev eth0 proto 4"
+    assert plan_routes(plan, plan.nodes["worker-0"], state(ETH0, routes=[CONNECTED, TO_1, other])).changes == ()
+    # Of worker-2 no next hop is on the link: its device, or its address, is in doubt.
+    alone = plan_routes(plan, plan.nodes["worker-2"], state(link("eth0", "10.240.1.22/24")))
+    assert (alone.changes, len(alone.conflicts)) == ((), 2)
+
+
+@pytest.mark.parametrize(
+    ("route_there", "accepted"),
+    [
+        ("10.240.0.0/24 dev eth0 proto 4", True),
+        ("10.240.0.0/16 dev eth0 proto 16", True),
+        ("10.240.0.0/24 dev eth1 proto 4", False),
+        ("10.240.0.1/32 dev eth0 proto 16", False),
+        ("10.240.0.0/24 via 10.240.0.1 dev eth0 proto 16", False),
+        ("blackhole 10.240.0.0/24 proto 4", False),
+    ],
+)
+def test_a_host_address_with_a_route_to_the_node_network(route_there: str, accepted: bool) -> None:
+    plan = ipv4_cluster()
+    host_plan = plan_routes(plan, plan.nodes["worker-0"], state(link("eth0", "10.240.0.20/32"), routes=[route_there]))
+    assert len(host_plan.changes) == (2 if accepted else 0)
+    there = "10.240.0.20/32, 10.240.0.1/32" if "/32" in route_there else "10.240.0.20/32"
+    assert list(host_plan.conflicts) == (
+        []
+        if accepted
+        else [
+            f"next hop 10.240.0.{n} (worker-{n - 20}) is not on eth0's link ({there}): {ONE_NETWORK}" for n in (21, 22)
+        ]
+    )
+
+
+def test_an_ipv6_host_address_with_a_route_to_the_node_network() -> None:
+    plan = ipv6_cluster()
+    for routes, count in (([], 0), (["fd00:240::/64 dev eth0 proto 9"], 2)):
+        host_state = state(link("eth0", "fd00:240::20/128"), routes=routes)
+        assert len(plan_routes(plan, plan.nodes["worker-0"], host_state).changes) == count
+
+
+def test_thousands_of_foreign_routes_are_one_note() -> None:
+    plan = ipv4_cluster()
+    routes = [f"10.200.{n >> 8}.{n & 255}/32 via 10.240.0.29 dev eth0 proto 4" for n in range(256 * 3, 256 * 10)]
+    host_plan = plan_routes(plan, plan.nodes["worker-0"], state(ETH0, routes=[CONNECTED, TO_1, TO_2, *routes]))
+    assert host_plan.notes == (
+        (
+            "left alone, not ours: 1792 routes of the cluster's range: "
+            "10.200.3.0/32 via 10.240.0.29 dev eth0 proto static; 10.200.3.1/32 via 10.240.0.29 dev eth0 proto static; "
+            "10.200.3.2/32 via 10.240.0.29 dev eth0 proto static and 1789 more"
+        ),
+    )
+
+
 @pytest.mark.parametrize(
     ("interface", "links", "device"),
     [
