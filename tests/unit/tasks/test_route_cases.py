@@ -13,7 +13,6 @@ from podroutes.planning.host import Provisioning
 from podroutes.planning.routes import plan_routes
 from podroutes.planning.routes_service import ServiceFiles, render_data
 from podroutes.routes import DEFAULT_METRIC
-from podroutes.values import Family
 from tasks.service_files import fill
 from tests.route_cases import CASES, NODE, PLAN, RouteCase, lines_of, ours_of, state_of
 from tests.unit.podroutes.builders import dual_stack_cluster
@@ -44,7 +43,7 @@ def checked(case: RouteCase, folder: Path, plan: NetworkPlan = PLAN) -> tuple[Ve
     lines = lines_of(case, plan)
     for family, there in lines.items():
         (folder / f"table{family}").write_text("".join(f"{line}\n" for line in there))
-        (folder / f"inside{family}").write_text("".join(f"{line}\n" for line in there if is_inside(line, family)))
+        (folder / f"inside{family}").write_text("".join(f"{line}\n" for line in there if is_inside(line)))
     (folder / "routes").write_text(render_data(plan, ours_of(plan), NODE.pod_cidrs))
     (folder / "ip").write_text(FAKE_IP)
     (folder / "ip").chmod(0o755)
@@ -69,10 +68,10 @@ def checked(case: RouteCase, folder: Path, plan: NetworkPlan = PLAN) -> tuple[Ve
     return (sorted(changes), parts, refused), done.returncode
 
 
-def is_inside(line: str, family: Family) -> bool:
+def is_inside(line: str) -> bool:
     words = line.split()
     network = ipaddress.ip_network(words[1] if re.fullmatch("[0-9]", words[0]) else words[0])
-    return any(network.version == cidr.version and network.subnet_of(cidr) for cidr in PLAN.cluster_cidrs)
+    return PLAN.owns(network)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -97,7 +96,7 @@ def test_planner_drift_check_and_script_agree(case: RouteCase, tmp_path: Path) -
 @pytest.mark.parametrize("metric", [0, 50])
 def test_the_metric_stands_in_one_place(metric: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Changed there, what is in the place of ours is another route, to the planner and to the script."""
-    monkeypatch.setitem(DEFAULT_METRIC, 4, metric)  # type: ignore[arg-type]
+    monkeypatch.setitem(DEFAULT_METRIC, 4, metric)
     plan = dual_stack_cluster()
     for at in (0, 50):
         case = RouteCase("", ("10.200.1.0/24",), (f"10.200.1.0/24 via 10.240.0.21 dev eth0 metric {at}",))
