@@ -70,6 +70,14 @@ _CLASSES: Final = (
         "It lacks our protocol number: a script or a person made it, or it was there before this software.",
     ),
     DriftClass(
+        "route-attributes",
+        "kernel",
+        "a route of ours has attributes that are not ours",
+        "Packets to that worker's pods are sent otherwise than planned: too small ones, say, or from another address.",
+        PROVISION,
+        "Somebody replaced it by one with an mtu, a src or a next hop object (nhid), and kept our protocol number.",
+    ),
+    DriftClass(
         "route-duplicate",
         "kernel",
         "a pod CIDR has a second route",
@@ -89,9 +97,10 @@ _CLASSES: Final = (
         "route-shadowed",
         "kernel",
         "the kernel sends packets another way although the route is right",
-        "Packets to that worker's pods go elsewhere.",
-        "Remove the more specific route or the policy rule that is in front of it; it is not ours.",
-        "A more specific route, a policy rule or another table is looked at first; `ip route get` tells.",
+        "Packets to that worker's pods, or some of them, go elsewhere.",
+        "Remove the more specific route, the one with a tos or the policy rule that is in front of it; it is not ours.",
+        "A more specific route, one for some packets only (tos, from), a policy rule or another table is looked at "
+        "first; `ip route get` tells.",
     ),
     DriftClass(
         "own-cidr-hijack",
@@ -254,9 +263,10 @@ _CLASSES: Final = (
         "plan-conflict",
         "host",
         "what is on the host contradicts the plan",
-        "This host can't be given its routes.",
+        "This host can't be given its routes, or not all of them.",
         "Do what the finding says, on the host or in the inventory.",
-        "The internal IP is on no interface, the device is down, a next hop is not on the link, and the like.",
+        "The internal IP is on no interface, the device is down, and the like: nothing is changed. Where only some "
+        "next hops are not on the link, all other routes are given.",
     ),
     DriftClass(
         "cloud-route-missing",

@@ -228,13 +228,11 @@ def _script_without_names(families: tuple[Family, ...], *, route_text: bool) -> 
     sysctls = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/conf/all/accept_redirects"]
     if 6 in families:
         sysctls += ["/proc/sys/net/ipv6/conf/*/forwarding", "/proc/sys/net/ipv6/conf/*/accept_ra"]
-    # What an `ip` without IPv4 routes prints nothing for comes before what it always prints something for.
-    network = ["route show table main"] if 4 in families else []
-    network += ["address show", "@@LOOKUPS@"]
-    listed = ["part route6\ntry ip -j -N -6 route show table main"] if 6 in families else []
-    listed += ["part route_text\ntry ip route show"] if route_text else []
+    network = ["address show", "@@LOOKUPS@"]
     # `ip` names the line that failed; of those before the lookups, none may.
     listings = range(1, len(network))
+    listed = [f"part route{family}\ntry ip -N -o -{family} route show table main" for family in families]
+    listed += ["part route_text\ntry ip route show"] if route_text else []
     texts = {
         "TOOLS": " ".join(need.command for need in NEEDS),
         "LISTINGS_FAILED": " | ".join(f'*" -:{number}\n"*' for number in listings),
@@ -304,7 +302,7 @@ def parse_facts(
     if "end" not in parts:
         message = "the host's answer ends too early: the script that reads it did not reach its end"
         raise FactsError(message)
-    needed = {*_PARTS, *(["route_text"] if route_text else []), *(["route6"] if 6 in families else [])}
+    needed = {*_PARTS, *(["route_text"] if route_text else []), *(f"route{family}" for family in families)}
     if missing := sorted(needed - parts.keys()):
         message = f"the host's answer has no part {', '.join(missing)}"
         raise FactsError(message)
@@ -319,12 +317,11 @@ def parse_facts(
         raise FactsError(message)
     settings = _checked_settings(parts["settings"], families)
     listing = "\n".join(_lines(parts["sysctl_files"], "sysctl_files", _SYSCTL_FILE, least=1))
-    ipv4_routes, links, lookups = _split_network(parts["network"])
-    routes: dict[Family, str] = {4: ipv4_routes, 6: parts.get("route6", "")}
+    links, _, lookups = parts["network"].strip().partition("\n")
     return HostState(
         host_name=host_name,
         links=parse_links(links),
-        routes={family: parse_routes(routes[family], family) for family in families},
+        routes={family: parse_routes(parts[f"route{family}"], family) for family in families},
         lookups={lookup.address: lookup for lookup in parse_lookups(lookups)},
         route_text=parts.get("route_text", "").strip("\n"),
         sysctls=settings,
@@ -382,18 +379,6 @@ _SYSCTL_FILE: Final = re.compile(rf"(?:{'|'.join(map(re.escape, _SYSCTL_DIRECTOR
 _SETTING_LINE: Final = re.compile(r"/[^:]+:.*")
 
 
-def _split_network(text: str) -> tuple[str, str, str]:
-    """What `ip` printed of routes, of addresses and of lookups; it prints a line for each, or none where there is none.
-
-    Addresses are never none: a host has `lo`. Nothing else there has a key `ifname`.
-    """
-    lines = text.strip().split("\n")
-    at = next((number for number, line in enumerate(lines) if '"ifname":' in line), None)
-    if at is None:
-        return "", "", ""
-    return "\n".join(lines[:at]), lines[at], "\n".join(lines[at + 1 :])
-
-
 class _IpAddressInfo(Struct):
     family: str
     local: str | None = None
@@ -422,10 +407,14 @@ def parse_links(text: str) -> dict[str, Link]:
         FactsError: It is not that.
     """
     try:
-        return {item.ifname: _link(item) for item in _LINKS.decode(text)}
+        links = {item.ifname: _link(item) for item in _LINKS.decode(text)}
     except (ValueError, RecursionError) as error:
         message = f"`ip -j address` printed what can't be understood: {str(error).splitlines()[0]}"
         raise FactsError(message) from error
+    if not links:
+        message = "`ip -j address` printed no interface, and every host has one, `lo`"
+        raise FactsError(message)
+    return links
 
 
 def _link(item: _IpLink) -> Link:

@@ -25,6 +25,7 @@ from podroutes.host_state import (
     UNIT_NAME,
     temporary_path,
 )
+from podroutes.routes import STATE_WORDS
 
 # sysexits.h EX_TEMPFAIL: another run is changing this host. Only if no step was begun: a command may end with it, too.
 LOCKED_STATUS: Final = 75
@@ -116,16 +117,47 @@ remove() {
     rm --force "$1"
     rmdir --ignore-fail-on-non-empty @FOLDERS@ 2>/dev/null || true
 }
+# routes_for COMMANDS: all routes of the families that the commands are about, as `ip` shows them.
+routes_for() {
+    case $1 in *.*) ip -N -o -4 route show table main || return 1 ;; esac
+    case $1 in *:*) ip -N -o -6 route show table main || return 1 ;; esac
+}
+# not_as_before COMMANDS BEFORE AFTER: which routes to the commands' destinations are other ones after than before.
+not_as_before() {
+    printf '%s\n' "$1" "= 1" "$2" "= -1" "$3" | awk '
+        $1 == "=" { sign = $2; next }
+        # A host is shown without a mask, and a type that is not unicast comes first.
+        !sign { i = $3 ~ /[.:]/ ? 3 : 4; sub(/\/(32|128)$/, "", $i); touched[$i]; next }
+        !(($1 ~ /^[0-9]+$/ ? $2 : $1) in touched) { next }
+        {
+            gsub(/ (@STATE_WORDS@)( |$)/, " ")
+            shown = $0
+            sub(/ expires [0-9]+sec/, " expires")
+            balance[$0] += sign
+            if (sign > 0) before[$0] = shown
+        }
+        END {
+            for (route in balance) if (balance[route] > 0) print "could not be put back: " before[route]
+            for (route in balance) if (balance[route] < 0) print "could not be taken back: " route
+        }'
+}
 route_batch() {
+    before=$(routes_for "$1" 2>&1) || { printf '%s\n' "$before" | tail -n 1 && exit 1; }
     # What `ip` does not read any more is no error of its own.
     error=$(printf '%s' "$1" 2>/dev/null | ip -batch - 2>&1) && return 0
     printf '%s\n' "$error" | head -n 1
     # `ip` stops at the line that fails; those before it are taken back, the last one first.
     failed=$(printf '%s\n' "$error" | sed -n 's/^Command failed .*:\([0-9][0-9]*\)$/\1/p')
-    if printf '%s' "$2" 2>/dev/null | tail -n "$((${failed:-1000001} - 1))" | ip -force -batch -; then
-        printf '%s\n' 'none of the route changes was kept'
+    printf '%s' "$2" 2>/dev/null | tail -n "$((${failed:-1000001} - 1))" | ip -force -batch - || true
+    # A route that was to last for some time lasts as long again as was left of it.
+    after=$(routes_for "$1" 2>/dev/null) || true
+    not_as_before "$1" "$before" "$after" |
+        sed -n 's/^could not be put back: \(.* expires [0-9]*\)sec/route replace \1/p' | ip -force -batch - || true
+    if ! after=$(routes_for "$1" 2>&1); then
+        printf '%s\n' 'how much of the route changes was taken back is not known: the routes can not be read'
     else
-        printf '%s\n' 'not all of the route changes could be taken back'
+        differing=$(not_as_before "$1" "$before" "$after")
+        printf '%s\n' "${differing:-none of the route changes was kept}"
     fi
     exit 1
 }
@@ -135,6 +167,7 @@ route_batch() {
     .replace("@LOCK@", LOCK_PATH)
     .replace("@NOTE@", NOTE)
     .replace("@UNIT@", UNIT_NAME)
+    .replace("@STATE_WORDS@", "|".join(STATE_WORDS))
 )
 
 _TAIL: Final = r"""

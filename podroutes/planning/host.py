@@ -61,7 +61,8 @@ class Provisioning(Struct, frozen=True):
         """
         wanted = wanted_routes(self.plan, node, state)
         left = self.plan_host(node, state, wanted) if planned is None else planned
-        return replace(left, unmet=left.unmet + unmet_lookups(self.plan, node, state, wanted))
+        lookups = tuple(one.message for one in unmet_lookups(self.plan, node, state, wanted))
+        return replace(left, unmet=left.unmet + lookups)
 
 
 class Deprovisioning(Struct, frozen=True):

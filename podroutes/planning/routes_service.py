@@ -23,6 +23,7 @@ from podroutes.network_plan import NetworkPlan, Node
 from podroutes.planning.files import difference_of, is_wanted_file
 from podroutes.planning.routes import Wanted, wanted_routes
 from podroutes.routes import Route
+from podroutes.values import IPNetwork
 
 _LAYER: Final = "routes_service"
 _KEPT: Final = {SCRIPT_PATH: REPLACED_SCRIPT_PATH, UNIT_PATH: REPLACED_UNIT_PATH}
@@ -40,10 +41,11 @@ class ServiceFiles(Struct, frozen=True):
     unit: str
 
 
-def render_data(plan: NetworkPlan, routes: tuple[Route, ...]) -> str:
-    """The script's data file: the ranges in which routes are ours, and this host's routes."""
+def render_data(plan: NetworkPlan, routes: tuple[Route, ...], pod_cidrs: tuple[IPNetwork, ...] = ()) -> str:
+    """The script's data file: the ranges in which routes are ours, this host's own pods and its routes."""
     lines = [f"# {MARKER}; changes to this file are overwritten."]
     lines += [f"cluster {cidr}" for cidr in plan.cluster_cidrs]
+    lines += [f"pods {cidr}" for cidr in pod_cidrs]
     lines += map(_data_line, routes)
     return "\n".join(lines) + "\n"
 
@@ -79,7 +81,7 @@ def plan_routes_service(
         _file_changes(
             state,
             [
-                (DATA_PATH, 0o644, render_data(plan, wanted.routes)),
+                (DATA_PATH, 0o644, render_data(plan, wanted.routes, node.pod_cidrs)),
                 (SCRIPT_PATH, 0o755, files.script),
                 (UNIT_PATH, 0o644, files.unit),
             ],

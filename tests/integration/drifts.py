@@ -138,10 +138,10 @@ BATCHES: list[dict[str, Drift]] = [
             undo="ip link delete br9",
         ),
         "worker-0": Drift(
-            "ip route add 10.200.1.128/25 via 10.240.0.1 proto static",
+            "ip route add 10.200.1.77 via 10.240.0.22 proto 12; ip route add blackhole 10.200.1.128/25 proto 12",
             (("route-shadowed", "10.200.1.0/24"),),
             left=("route-shadowed",),
-            undo="ip route del 10.200.1.128/25",
+            undo="ip route del 10.200.1.77; ip route del 10.200.1.128/25",
         ),
         "worker-1": Drift(
             # What systemd has loaded is an edit that is no longer there; the file's time says nothing of it.
@@ -149,6 +149,40 @@ BATCHES: list[dict[str, Drift]] = [
             (("unit-edited", SERVICE),),
         ),
         "worker-2": Drift("true", (("unit-unwanted", SERVICE),), data=(("routes_service", False),)),
+    },
+    {
+        "controller-0": Drift(
+            "ip route replace 10.200.1.0/24 via 10.240.0.21 dev eth0 proto 201 mtu lock 600",
+            (("route-attributes", "10.200.1.0/24"),),
+        ),
+        "controller-1": Drift(
+            "ip nexthop add id 12 via 10.240.0.21 dev eth0;"
+            "ip route del 10.200.1.0/24; ip route add 10.200.1.0/24 nhid 12 proto 11",
+            (("route-not-ours", "10.200.1.0/24"),),
+            undo="ip nexthop del id 12",
+        ),
+        "controller-2": Drift(
+            "ip route add 10.200.1.0/24 tos 0x10 via 10.240.0.22 proto static",
+            (("route-shadowed", "10.200.1.0/24"),),
+            left=("route-shadowed",),
+            undo="ip route del 10.200.1.0/24 tos 0x10",
+        ),
+        "worker-0": Drift(
+            "for i in 1 2 3 4 5 6 7 8; do ip route add 10.200.24$i.0/29 via 10.240.0.1 proto static; done",
+            (("foreign-route", "10.200.0.0/16"),),
+            left=("foreign-route",),
+            undo="ip route flush root 10.200.128.0/17 proto static",
+        ),
+        "worker-1": Drift(
+            "ip route add 10.200.1.128/25 via 10.240.0.20 proto static",
+            (("route-shadowed", "10.200.1.0/24"),),
+            left=("route-shadowed",),
+            undo="ip route del 10.200.1.128/25",
+        ),
+        "worker-2": Drift(
+            "ip route add 10.200.1.0/24 via 10.240.0.20 proto static metric 50; ip route del 10.200.0.0/24",
+            (("route-missing", "10.200.0.0/24"), ("route-duplicate", "10.200.1.0/24"), GONE),
+        ),
     },
 ]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from podroutes.host_state import HostState, UnitState
 from podroutes.routes import Route
-from podroutes.values import Family
+from podroutes.values import Family, IPAddress
 
 # Of a host that has what it needs.
 READY = {
@@ -21,34 +21,41 @@ _KINDS = {"blackhole": "6", "unreachable": "7", "prohibit": "8", "throw": "9"}
 _SCOPES = {200: "site", 253: "link", 254: "host"}
 
 
-def render_route(route: Route, *, numeric: bool) -> dict[str, Any]:
-    """A route as `ip -j` prints it, with -N or without."""
+def render_route(route: Route, *, numeric: bool) -> str:
+    """A route as `ip -o route show` prints it, with -N or without."""
     length = route.destination.max_prefixlen
     text = str(route.destination).removesuffix(f"/{length}")
-    item: dict[str, Any] = {"dst": "default" if route.destination.prefixlen == 0 else text}
+    words = []
     if route.kind in _KINDS:
-        item["type"] = _KINDS[route.kind] if numeric else route.kind
-    if route.tos:
-        item["tos"] = route.tos
-    if route.via is not None:
-        item["gateway"] = str(route.via)
-    if route.dev is not None:
-        item["dev"] = route.dev
+        words.append(_KINDS[route.kind] if numeric else route.kind)
+    words.append("default" if route.destination.prefixlen == 0 else text)
+    words += [] if route.sources is None else ["from", str(route.sources)]
+    words += ["tos", route.tos] if route.tos else []
+    words += [] if route.nhid is None else ["nhid", str(route.nhid)]
+    words += _way(route.via, route.dev, route.destination.version)
     if route.protocol != 3:  # boot is what iproute2 leaves out
-        item["protocol"] = str(route.protocol) if numeric else _PROTOCOLS.get(route.protocol, str(route.protocol))
-    if route.metric != 0:
-        item["metric"] = route.metric
-    if route.scope != 0:
-        item["scope"] = str(route.scope) if numeric else _SCOPES[route.scope]
-    if route.source is not None:
-        item["prefsrc"] = str(route.source)
-    item["flags"] = [flag for flag, on in (("onlink", route.onlink), ("linkdown", route.linkdown)) if on]
-    if route.next_hops:
-        item["nexthops"] = [
-            {"gateway": str(hop.via), "dev": hop.dev, "weight": hop.weight, "flags": ["onlink"] if hop.onlink else []}
-            for hop in route.next_hops
-        ]
-    return item
+        words += ["proto", str(route.protocol) if numeric else _PROTOCOLS.get(route.protocol, str(route.protocol))]
+    words += ["scope", str(route.scope) if numeric else _SCOPES[route.scope]] if route.scope != 0 else []
+    words += [] if route.source is None else ["src", str(route.source)]
+    words += ["metric", str(route.metric)] if route.metric != 0 else []
+    words += [flag for flag, on in (("onlink", route.onlink), ("linkdown", route.linkdown)) if on]
+    words += ["expires", "87sec"] if route.expires else []
+    words += [option.replace("rto_min ", "rto_min lock ") for option in route.options]
+    if route.destination.version == 6 and not any(option.startswith("pref ") for option in route.options):
+        words += ["pref", "medium"]
+    for hop in route.next_hops:
+        words += ["\\\tnexthop", *_way(hop.via, hop.dev, route.destination.version), "weight", str(hop.weight)]
+        words += ["onlink"] if hop.onlink else []
+    return " ".join([*words, *route.unknown]) + " "
+
+
+def _way(via: IPAddress | None, dev: str | None, version: int) -> list[str]:
+    words = (
+        []
+        if via is None
+        else ["via", *([] if via.version == version else [f"inet{'6' * (via.version == 6)}"]), str(via)]
+    )
+    return words if dev is None else [*words, "dev", dev]
 
 
 def render_facts(state: HostState, nonce: str, families: Sequence[Family]) -> str:
@@ -56,14 +63,13 @@ def render_facts(state: HostState, nonce: str, families: Sequence[Family]) -> st
     parts = {
         **READY,
         "host": f"{state.host_name}\n",
-        "network": (_routes(state, 4) if 4 in families else "")
-        + json.dumps([_link(state, name) for name in state.links])
+        "network": json.dumps([_link(state, name) for name in state.links])
         + "\n"
         + "".join(
             json.dumps([{"dst": str(item.address), "gateway": str(item.via), "dev": item.dev}]) + "\n"
             for item in state.lookups.values()
         ),
-        **({"route6": _routes(state, 6)} if 6 in families else {}),
+        **{f"route{family}": _routes(state, family) for family in families},
         "route_text": state.route_text + "\n",
         "sysctl_files": "/etc/sysctl.d/*.conf\n"
         + "".join(f"{path}\n" for path in dict.fromkeys(item.path for item in state.boot_sysctls)),
@@ -85,7 +91,7 @@ def render_facts(state: HostState, nonce: str, families: Sequence[Family]) -> st
 
 
 def _routes(state: HostState, family: Family) -> str:
-    return json.dumps([render_route(route, numeric=True) for route in state.routes[family]]) + "\n"
+    return "".join(render_route(route, numeric=True) + "\n" for route in state.routes[family])
 
 
 def _link(state: HostState, name: str) -> dict[str, Any]:

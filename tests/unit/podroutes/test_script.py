@@ -36,8 +36,10 @@ NONCE = "apply0123456789abcdef"
 FACTS = f"printf '\\n@{NONCE} end\\n'\nexit 0\n"
 SHELLS = [shell for shell in ("dash", "bash") if shutil.which(shell) is not None]
 
-# Does what it is told in a file or on standard input, and fails where the test says so, as `ip` does.
+# Does what it is told in a file or on standard input, and fails where the test says so, as `ip` does. The table that it
+# shows has a line `10.200.N.0/24 ...` for each route.
 FAKE_IP = """#!/bin/sh
+case "$*" in *"route show"*) touch "$SANDBOX/table"; cat "$SANDBOX/table"; exit ;; esac
 for file; do :; done
 number=0
 while read -r line; do
@@ -48,6 +50,9 @@ while read -r line; do
         exit 1
     fi
     printf '%s\\n' "$line" >>"$SANDBOX/ip.log"
+    destination=${line#route * }
+    sed -i "\\,^${destination%% *} ,d" "$SANDBOX/table"
+    case $line in *"route del"*) ;; *) printf '%s \\n' "$destination" >>"$SANDBOX/table" ;; esac
 done <"$([ "$file" = - ] && echo /dev/stdin || echo "$file")"
 """
 # Fails to start or to stop the unit if a file says so; knows the unit's last run, and how it is, if files do.
@@ -355,7 +360,38 @@ def test_what_could_not_be_taken_back_is_said(sandbox: Sandbox) -> None:
     sandbox.path("refuse").write_text("".join(f"^{line}$\n" for line in refused))
     said, status = sandbox.run([change(command) for command in ROUTES])
     assert status == 1
-    assert said[-1] == "not all of the route changes could be taken back"
+    assert said[-1] == "could not be taken back: 10.200.1.0/24 do "
+
+
+def test_a_route_that_is_not_put_back_whole_is_named(sandbox: Sandbox) -> None:
+    """Whatever the undo says: what counts is what is there in the end."""
+    sandbox.path("table").write_text("10.200.1.0/24 via 10.240.0.9 dev eth0 mtu lock 600 \n10.9.0.0/24 dev eth0 \n")
+    sandbox.path("refuse").write_text("10.200.2.0/24 do\n")
+    routes = [
+        RouteCommand("route replace 10.200.1.0/24 do", "route replace 10.200.1.0/24 via 10.240.0.9 dev eth0"),
+        ROUTES[1],
+    ]
+    said, status = sandbox.run([change(command) for command in routes])
+    assert status == 1
+    assert said[2:] == [
+        "could not be put back: 10.200.1.0/24 via 10.240.0.9 dev eth0 mtu lock 600 ",
+        "could not be taken back: 10.200.1.0/24 via 10.240.0.9 dev eth0 ",
+    ]
+
+
+def test_a_route_that_expires_comes_back_for_what_was_left_and_its_state_is_no_difference(sandbox: Sandbox) -> None:
+    table = "10.200.1.0/24 via 10.240.0.9 dev eth0 linkdown expires 99sec pref high\n"
+    sandbox.path("table").write_text(table)
+    sandbox.path("refuse").write_text("10.200.2.0/24 do\n")
+    routes = [RouteCommand("route replace 10.200.1.0/24 do", "route replace 10.200.1.0/24 via"), ROUTES[1]]
+    sandbox.run([change(command) for command in routes])
+    assert sandbox.log("ip")[-1] == "route replace 10.200.1.0/24 via 10.240.0.9 dev eth0 expires 99 pref high"
+
+
+def test_without_a_listing_nothing_is_changed(sandbox: Sandbox) -> None:
+    sandbox.path("bin/ip").write_text("#!/bin/sh\necho 'Cannot open netlink socket: Too many open files' >&2\nexit 1\n")
+    said, status = sandbox.run([change(command) for command in ROUTES])
+    assert (said, status) == (["> change 4 routes", "Cannot open netlink socket: Too many open files"], 1)
 
 
 def test_two_runs_at_once_are_one_too_many(sandbox: Sandbox) -> None:

@@ -324,9 +324,11 @@ def test_forwarding_that_is_overruled_at_boot_fails_with_its_changes_made(fake: 
     assert told(run(fake, Forwarding(PLAN), dry_run=True)[0])[0] == "failed"
 
 
-def test_routes_that_a_policy_rule_leads_elsewhere_fail(fake: FakeHost) -> None:
+def test_routes_that_a_more_specific_one_leads_elsewhere_fail(fake: FakeHost) -> None:
     run(fake, Routes(PLAN))
     fake.host.table.run("route append 10.200.1.0/28 via 10.240.0.99 dev eth0 proto boot")
     outcome, _ = run(fake, Routes(PLAN))
     assert (str(outcome.outcome), outcome.error) == ("failed", "VerificationError")
-    assert "the kernel sends packets for 10.200.1.1 (worker-1's pods) via 10.240.0.99" in outcome.reason
+    assert outcome.reason == (
+        "part of 10.200.1.0/24 (worker-1's pods) goes another way: 10.200.1.0/28 via 10.240.0.99 dev eth0 proto boot"
+    )

@@ -28,6 +28,7 @@ FILES = ServiceFiles(script="#!/bin/bash\n# Managed by pod-routes\n", unit="# Ma
 DATA = """\
 # Managed by pod-routes; changes to this file are overwritten.
 cluster 10.200.0.0/16
+pods 10.200.0.0/24
 route 10.200.1.0/24 via 10.240.0.21 dev eth0
 route 10.200.2.0/24 via 10.240.0.22 dev eth0
 """
