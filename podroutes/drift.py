@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from podroutes.changes import Change, HostPlan, is_file
-from podroutes.drift_classes import DRIFT_CLASSES
 from podroutes.errors import UnreachableError
 from podroutes.findings import Finding, new_finding
 from podroutes.host_state import UNIT_NAME, HostState
@@ -12,10 +11,10 @@ from podroutes.network_plan import Node, PodRoute
 from podroutes.outcomes import HostOutcome, Outcome
 from podroutes.planning.forwarding import plan_forwarding
 from podroutes.planning.host import Provisioning
+from podroutes.planning.persist import plan_persist, removing_managers
 from podroutes.planning.routes import (
     Wanted,
     foreign_routes,
-    networkd_removes_routes,
     plan_routes,
     shadowed_routes,
     wanted_routes,
@@ -54,7 +53,11 @@ def _plan(work: Provisioning, node: Node, state: HostState, planned: HostPlan | 
     if node.routes_service:
         return work.plan_host(node, state, wanted) if planned is None else planned
     # Taking the unit away takes its routes along, so provisioning puts all of them back: they are not missing now.
-    return plan_forwarding(work.plan, state) + plan_routes(work.plan, node, state, wanted)
+    return (
+        plan_forwarding(work.plan, state)
+        + plan_routes(work.plan, node, state, wanted)
+        + plan_persist(work.plan, node, state, wanted)
+    )
 
 
 def findings_of(plan: HostPlan, *, conflict: str) -> Iterator[Finding]:
@@ -95,10 +98,8 @@ def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan, want
         told = {change.subject for change in plan.changes if change.drift}
         yield from _shadowed(work, node, state, wanted, told)
     yield from _linkdown(state, wanted)
-    if networkd_removes_routes(state):
-        yield new_finding(
-            "manager-removes-routes", "systemd-networkd.service", DRIFT_CLASSES["manager-removes-routes"].breaks
-        )
+    for one in removing_managers(work.plan, node, state, wanted):
+        yield new_finding("manager-removes-routes", one.unit, one.message)
 
 
 def _unit_findings(work: Provisioning, node: Node, state: HostState, plan: HostPlan) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ from podroutes.host_state import (
     SysctlSetting,
     UnitState,
 )
+from podroutes.network_managers import DROP_IN_GLOB, STATE_FILES, STATE_LINES, is_drop_in, parse_managers
 from podroutes.routes import parse_lookups, parse_routes
 from podroutes.values import Family, IPNetwork, parse_address, parse_interface_name
 
@@ -45,7 +46,6 @@ FILE_PATHS: Final = (
     REPLACED_SCRIPT_PATH,
     REPLACED_UNIT_PATH,
 )
-NETWORKD: Final = "systemd-networkd.service"
 # What `systemctl enable` leaves, whatever target or unit it is for.
 _ENABLING_LINKS: Final = (f"/etc/systemd/system/*.wants/{UNIT_NAME}", f"/etc/systemd/system/*.requires/{UNIT_NAME}")
 
@@ -58,14 +58,6 @@ _SYSCTL_DIRECTORIES: Final = (
     "/lib/sysctl.d",
 )
 
-_NETWORKD_FILES: Final = (
-    "/etc/systemd/networkd.conf",
-    "/usr/lib/systemd/networkd.conf.d/*.conf",
-    "/run/systemd/networkd.conf.d/*.conf",
-    "/etc/systemd/networkd.conf.d/*.conf",
-)
-
-_FOREIGN_ROUTES: Final = re.compile(r"/systemd/networkd\.conf.*:\s*ManageForeignRoutes\s*=")
 _DIGEST: Final = "sha256:"
 # All that is read is printed at once: over a network, each of many small writes would be a packet of its own.
 # Processes are what it costs on a host, `systemctl` ten times as much as others: what the shell can do, the shell does.
@@ -90,13 +82,14 @@ printf '%s\n' @@SYSCTL_GLOBS@
 part settings
 grep -sHE '^-?[0-9]+$|'\
 '^[[:space:]]*-?[[:space:]]*net[./]ipv[46][./](ip_forward|conf[./].*(forwarding|accept_ra))[[:space:]]*=|'\
-'^[[:space:]]*ManageForeignRoutes[[:space:]]*=' @@SYSCTLS@ @@SYSCTL_GLOBS@ @@NETWORKD_GLOBS@
-part networkd
-# Links that systemd keeps for its journal, as long as a unit is active; older ones have to be asked.
-if [ -d /run/systemd/units ]; then
-    [ -h /run/systemd/units/invocation:@@NETWORKD@ ] && printf 'active\n'
-else
-    systemctl is-active @@NETWORKD@
+'@@MANAGER_LINES@' @@SYSCTLS@ @@SYSCTL_GLOBS@ @@MANAGER_FILES@
+part managers
+for daemon in systemd-networkd NetworkManager; do
+    # Links that systemd keeps for its journal, as long as a unit is active.
+    if [ -h "/run/systemd/units/invocation:$daemon.service" ]; then printf '%s\n' "$daemon"; fi
+done
+if [ -r /run/network/ifstate ]; then
+    while read -r line; do printf 'ifupdown %s\n' "$line"; done </run/network/ifstate
 fi
 part unit
 systemctl show --property=LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths,Result @@UNIT@
@@ -179,11 +172,11 @@ def _script_without_names(families: tuple[Family, ...], *, route_text: bool) -> 
         "NETWORK": "\n".join(network),
         "SYSCTLS": " ".join(sysctls),
         "SYSCTL_GLOBS": " ".join(f"{directory}/*.conf" for directory in _SYSCTL_DIRECTORIES),
-        "NETWORKD_GLOBS": " ".join(_NETWORKD_FILES),
-        "NETWORKD": NETWORKD,
+        "MANAGER_LINES": "|".join(STATE_LINES),
+        "MANAGER_FILES": " ".join(STATE_FILES),
         "UNIT": UNIT_NAME,
         "ENABLING_LINKS": " ".join(_ENABLING_LINKS),
-        "FILES": " ".join(FILE_PATHS),
+        "FILES": " ".join((*FILE_PATHS, DROP_IN_GLOB)),
     }
     script = _SCRIPT
     for name, text in texts.items():
@@ -218,7 +211,7 @@ def parse_facts(
     if "end" not in parts:
         message = "the host's answer ends too early: the script that reads it did not reach its end"
         raise FactsError(message)
-    needed = {"host", "network", "settings", "unit", "files"} | ({"route_text"} if route_text else set())
+    needed = {"host", "network", "settings", "managers", "unit", "files"} | ({"route_text"} if route_text else set())
     needed |= {"route6"} if 6 in families else set()
     if missing := sorted(needed - parts.keys()):
         message = f"the host's answer has no part {', '.join(missing)}"
@@ -229,11 +222,12 @@ def parse_facts(
         raise FactsError(message)
     ipv4_routes, links, lookups = _split_network(parts["network"])
     routes: dict[Family, str] = {4: ipv4_routes, 6: parts.get("route6", "")}
+    interfaces = parse_links(links)
     return HostState(
         host_name=identity[0].strip(),
         boot_id=identity[1].strip(),
         machine_id=identity[2].strip(),
-        links=parse_links(links),
+        links=interfaces,
         routes={family: parse_routes(routes[family], family) for family in families},
         lookups={lookup.address: lookup for lookup in parse_lookups(lookups)},
         route_text=parts.get("route_text", "").strip("\n"),
@@ -241,8 +235,9 @@ def parse_facts(
         boot_sysctls=parse_boot_sysctls(parts.get("sysctl_files", ""), parts["settings"]),
         files=parse_files(parts["files"], known),
         unit=parse_unit(parts["unit"], linked=parts.get("links_to_unit", "").strip() != ""),
-        networkd_active=parts.get("networkd", "").strip() == "active",
-        manages_foreign_routes=_manages_foreign_routes(parts["settings"]),
+        managers=parse_managers(
+            parts["managers"], parts["settings"], {link.index: name for name, link in interfaces.items()}
+        ),
     )
 
 
@@ -269,12 +264,14 @@ class _IpAddressInfo(Struct):
     family: str
     local: str | None = None
     prefixlen: Annotated[int, Meta(ge=0, le=128)] = 0
+    dynamic: bool = False
 
 
 class _IpLink(Struct):
     """One element of `ip -j address show`."""
 
     ifname: str
+    ifindex: int = 0
     flags: list[str] = []
     mtu: int = 0
     addr_info: list[_IpAddressInfo] = []
@@ -301,22 +298,24 @@ def parse_links(text: str) -> dict[str, Link]:
 
 def _link(item: _IpLink) -> Link:
     addresses = tuple(
-        _address(info.local, info.prefixlen)
+        _address(info.local, info.prefixlen, dynamic=info.dynamic)
         for info in item.addr_info
         if info.family in ("inet", "inet6") and info.local is not None
     )
-    return Link(parse_interface_name(item.ifname), "UP" in item.flags, "LOWER_UP" in item.flags, item.mtu, addresses)
+    name = parse_interface_name(item.ifname)
+    return Link(name, "UP" in item.flags, "LOWER_UP" in item.flags, item.mtu, addresses, item.ifindex)
 
 
 # The host is read again after a change; `lo` is everybody's.
 @lru_cache(1 << 12)
-def _address(local: str, length: int) -> InterfaceAddress:
+def _address(local: str, length: int, *, dynamic: bool) -> InterfaceAddress:
     address = parse_address(local)
     host_bits = address.max_prefixlen - length
     if host_bits < 0:
         message = f"{local} has a mask of {length} bits"
         raise ValueError(message)
-    return InterfaceAddress(address, _network(address.version, int(address) >> host_bits << host_bits, length))
+    network = _network(address.version, int(address) >> host_bits << host_bits, length)
+    return InterfaceAddress(address, network, dynamic)
 
 
 # Most hosts are on the same networks, and every link has fe80::/64.
@@ -444,7 +443,7 @@ def parse_files(text: str, known: Mapping[str, str] | None = None) -> dict[str, 
     try:
         for head, body in zip(lines[::2], lines[1::2], strict=False):
             path, mode, uid, gid = head.split(" ")
-            if path not in FILE_PATHS:
+            if path not in FILE_PATHS and not is_drop_in(path):
                 raise ValueError(path)
             number = int(mode, 16)
             if body.startswith(_DIGEST):
@@ -456,9 +455,3 @@ def parse_files(text: str, known: Mapping[str, str] | None = None) -> dict[str, 
         message = "the host's answer about its files can't be understood"
         raise FactsError(message) from error
     return files
-
-
-def _manages_foreign_routes(lines: str) -> bool | None:
-    """The last of lines `PATH:ManageForeignRoutes=VALUE`; None without any."""
-    values = [line.rpartition("=")[2] for line in lines.splitlines() if _FOREIGN_ROUTES.search(line)]
-    return values[-1].strip().lower() in ("yes", "true", "1", "on") if values else None

@@ -395,11 +395,6 @@ def _notes(
             continue
         if (route.via, route.dev) != (ours.via, ours.dev):
             yield f"DHCP hands out another next hop; ours wins by its metric: {route}"
-    if networkd_removes_routes(state):
-        yield (
-            "systemd-networkd removes routes that it does not know when it restarts: "
-            "set ManageForeignRoutes=no in networkd.conf"
-        )
 
 
 def foreign_routes(plan: NetworkPlan, node: Node, state: HostState) -> tuple[Route, ...]:
@@ -413,11 +408,6 @@ def foreign_routes(plan: NetworkPlan, node: Node, state: HostState) -> tuple[Rou
         and route.destination not in node.pod_cidrs
         and plan.owns(route.destination)
     )
-
-
-def networkd_removes_routes(state: HostState) -> bool:
-    """Whether systemd-networkd runs, and removes routes that it does not know when it restarts (its default)."""
-    return state.networkd_active and state.manages_foreign_routes is not False
 
 
 def unmet_lookups(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None) -> tuple[str, ...]:

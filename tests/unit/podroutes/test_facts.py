@@ -40,6 +40,7 @@ from podroutes.host_state import (
     SysctlSetting,
     UnitState,
 )
+from podroutes.network_managers import ManagedLink
 from podroutes.values import parse_address
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -78,7 +79,7 @@ def test_a_fresh_host() -> None:
     assert state.boot_sysctls == ()
     assert state.files == {}
     assert state.unit == UnitState("not-found", "inactive", "", needs_reload=False, result="success")
-    assert (state.networkd_active, state.manages_foreign_routes) == (False, None)
+    assert state.managers == {}
 
 
 def test_a_provisioned_host_that_was_altered() -> None:
@@ -119,7 +120,17 @@ def test_a_provisioned_host_that_was_altered() -> None:
         "loaded", "active", "enabled", needs_reload=True,
         drop_ins="/etc/systemd/system/routes.service.d/site.conf", result="success",
     )  # fmt: skip
-    assert state.manages_foreign_routes is False
+    assert state.managers == {
+        "eth0": ManagedLink(
+            "systemd-networkd",
+            "/run/systemd/network/10-netplan-eth0.network",
+            (
+                "/run/systemd/network/10-netplan-eth0.network.d/10.conf",
+                "/etc/systemd/network/10-netplan-eth0.network.d/90-kubernetes-pod-routes.conf",
+            ),
+            leased=True,
+        )
+    }
     assert set(state.files) == set(FILE_PATHS)
     assert state.files[SCRIPT_PATH] == FileState("#!/bin/sh\n# Managed by pod-routes; edited\n", 0o755, 0, 0)
     assert state.files[SCRIPT_PATH].ours
@@ -142,7 +153,7 @@ def test_an_answer_that_was_cut_off_is_never_taken_for_a_host(name: str) -> None
     assert parsed(text[: end + len(f"@{NONCE} end\n")]) == parsed(text)
 
 
-@pytest.mark.parametrize("part", ["host", "network", "route6", "route_text", "settings", "unit", "files"])
+@pytest.mark.parametrize("part", ["host", "network", "route6", "route_text", "settings", "managers", "unit", "files"])
 def test_a_part_that_is_missing_is_an_error(part: str) -> None:
     text = sample("fresh").replace(f"@{NONCE} {part}\n", f"@{NONCE} {part}x\n")
     with pytest.raises(FactsError, match=f"^the host's answer has no part {part}$"):
@@ -159,7 +170,7 @@ def without(*parts: str) -> Callable[[str], str]:
 
 
 def test_parts_that_only_add_may_be_missing() -> None:
-    state = parsed(without("sysctl_files", "networkd", "links_to_unit")(sample("provisioned")))
+    state = parsed(without("sysctl_files", "links_to_unit")(sample("provisioned")))
     assert state.boot_sysctls == ()
 
 
@@ -377,17 +388,6 @@ def test_links_on_disk_say_whether_a_unit_is_enabled(shown: str, linked: bool, e
     assert parse_unit(f"LoadState=loaded\nUnitFileState={shown}\n", linked=linked).enabled == enabled
 
 
-def test_only_its_own_lines_say_whether_networkd_manages_foreign_routes() -> None:
-    lines = "/etc/systemd/networkd.conf:ManageForeignRoutes=yes\n/etc/systemd/networkd.conf:5\n"
-    assert parsed(sample("fresh").replace(f"@{NONCE} settings\n", f"@{NONCE} settings\n{lines}")).manages_foreign_routes
-
-
-@pytest.mark.parametrize(("said", "active"), [("active\n", True), ("inactive\n", False), ("", False)])
-def test_whether_networkd_runs(said: str, active: bool) -> None:
-    text = sample("fresh").replace(f"@{NONCE} networkd\n", f"@{NONCE} networkd\n{said}")
-    assert parsed(text).networkd_active == active
-
-
 # --- the script ---
 
 
@@ -395,7 +395,7 @@ def test_the_script_runs_here_to_its_end_and_frames_every_part() -> None:
     text = facts_script(NONCE, families=(4, 6), lookups=["route get 127.0.0.1", "route get ::1"])
     result = subprocess.run(["sh"], input=text, capture_output=True, text=True, check=True)
     assert re.findall(rf"^@{NONCE} (\w+)$", result.stdout, re.MULTILINE) == [
-        "host", "network", "route6", "route_text", "sysctl_files", "settings", "networkd",
+        "host", "network", "route6", "route_text", "sysctl_files", "settings", "managers",
         "unit", "links_to_unit", "files", "end",
     ]  # fmt: skip
     # systemd may not be what runs here; the rest is any Linux's
