@@ -40,12 +40,14 @@ class ManagedLink(Struct, frozen=True):
         network_file: systemd-networkd's .network file for it; empty with other managers.
         drop_ins: The drop-ins of that file that systemd-networkd has read; None where it does not say (before 254).
         leased: Whether systemd-networkd has its IPv4 address from DHCP.
+        settled: Whether systemd-networkd has done with it.
     """
 
     manager: Manager
     network_file: str = ""
     drop_ins: tuple[str, ...] | None = None
     leased: bool = False
+    settled: bool = True
 
 
 def is_drop_in(path: str) -> bool:
@@ -103,4 +105,5 @@ def _of_networkd(keys: Mapping[str, str]) -> ManagedLink:
         keys.get("NETWORK_FILE", ""),
         None if drop_ins is None else tuple(path for path in drop_ins.strip('"').split(":") if path != ""),
         "DHCP_LEASE" in keys,
+        keys.get("ADMIN_STATE") == "configured",
     )

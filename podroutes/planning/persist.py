@@ -28,8 +28,8 @@ _INSTEAD: Final = "write persist: unit in the inventory"
 # Seen: what takes the routes away, and what helps.
 _TAKES_AWAY: Final[Mapping[Manager, str]] = {
     "systemd-networkd": (
-        "they go with its addresses, when {} is reconfigured or loses its carrier, and with some releases when "
-        "systemd-networkd restarts; write persist: networkd in the inventory, and it keeps them"
+        "they go with its addresses, when {} is reconfigured or loses its carrier, and at some restarts of "
+        "systemd-networkd; write persist: networkd in the inventory, and it keeps them"
     ),
     "NetworkManager": (
         "they go with its addresses, when a connection is activated on {} or its carrier is away for some seconds; "
@@ -166,8 +166,17 @@ def _problem(device: str, routes: list[Route], state: HostState) -> str:
             f"persist: networkd: {file} is that of {device} and of {', '.join(sorted(others))}, where the routes can't "
             f"be: give {device} a file of its own, or {_INSTEAD}"
         )
-    # 252 sets routes before the lease is there again once the link was down, and gives the whole interface up then.
-    if managed.drop_ins is None and _is_dynamic(managed, state.links[device], routes):
+    return _problem_of_old(device, routes, managed, state) if managed.drop_ins is None else ""
+
+
+def _problem_of_old(device: str, routes: list[Route], managed: ManagedLink, state: HostState) -> str:
+    """The same of a systemd-networkd before 254.
+
+    That of 252 sets routes before the lease is there again once the link was down, and gives the interface up then.
+    """
+    if not managed.settled:
+        return f"persist: networkd: systemd-networkd has not done with {device}: look at networkctl status {device}"
+    if _is_dynamic(managed, state.links[device], routes):
         return (
             f"persist: networkd: {device} has its address from DHCP or router advertisements, and the systemd-networkd "
             f"of this host could lose it for good with routes of ours: it takes systemd 254 or newer; {_INSTEAD}"

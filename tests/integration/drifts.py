@@ -118,14 +118,16 @@ BATCHES: list[dict[str, Drift]] = [
     },
     {
         "controller-0": Drift(
-            "printf '[Match]\\nName=eth0\\n[Network]\\nKeepConfiguration=yes\\nLinkLocalAddressing=no\\n' "
+            "printf '[Match]\\nName=eth0\\n[Network]\\nKeepConfiguration=yes\\n' "
             ">/etc/systemd/network/eth0.network;"
             "rm /etc/systemd/system/systemd-networkd.service; systemctl daemon-reload;"
             "systemctl start systemd-networkd.service;"
             "/lib/systemd/systemd-networkd-wait-online --interface=eth0 --timeout=20",
             (("manager-removes-routes", "systemd-networkd.service"),),
             left=("manager-removes-routes",),
+            # systemd-networkd takes advertisements itself, and more.
             undo="rm /etc/systemd/network/eth0.network;"
+            "sysctl -q -w net.ipv4.conf.eth0.promote_secondaries=0 net.ipv6.conf.eth0.accept_ra=1;"
             "systemctl stop systemd-networkd.service systemd-networkd.socket network.target;"
             "ln -s /dev/null /etc/systemd/system/systemd-networkd.service; systemctl daemon-reload",
         ),

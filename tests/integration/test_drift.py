@@ -10,6 +10,7 @@ from tests.integration.drifts import BATCHES, Drift, inject
 
 PERSISTED = {
     "forwarding-not-kept",
+    "manager-lacks-routes",
     "manager-removes-routes",
     "script-edited",
     "unit-disabled",

@@ -104,7 +104,10 @@ def _manager_lines(index: int, managed: ManagedLink) -> str:
         return f"/run/NetworkManager/devices/{index}:managed=true\n"
     if managed.manager == "ifupdown":
         return ""
-    lines = ["ADMIN_STATE=configured", f"NETWORK_FILE={managed.network_file}"]
+    lines = [
+        f"ADMIN_STATE={'configured' if managed.settled else 'configuring'}",
+        f"NETWORK_FILE={managed.network_file}",
+    ]
     lines += [] if managed.drop_ins is None else [f'NETWORK_FILE_DROPINS="{":".join(managed.drop_ins)}"']
     lines += ["DHCP_LEASE=/run/systemd/netif/leases/2"] if managed.leased else []
     return "".join(f"/run/systemd/netif/links/{index}:{line}\n" for line in lines)

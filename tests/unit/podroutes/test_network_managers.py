@@ -31,6 +31,11 @@ CASES: dict[str, tuple[str, str, dict[str, ManagedLink]]] = {
         f'{DEBIAN_12}{LINKS}/3:NETWORK_FILE_DROPINS="/run/systemd/network/eth1.network.d/05-a b.conf:{OURS}"\n',
         {"eth1": ManagedLink("systemd-networkd", NETWORK, ("/run/systemd/network/eth1.network.d/05-a b.conf", OURS))},
     ),
+    "one that is not done": (
+        "systemd-networkd\n",
+        DEBIAN_12.replace("configured", "configuring"),
+        {"eth1": ManagedLink("systemd-networkd", NETWORK, settled=False)},
+    ),
     "one that has ended": ("", DEBIAN_12, {}),
     "one that leaves the interface alone": (
         "systemd-networkd\n",

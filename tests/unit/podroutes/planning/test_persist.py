@@ -108,6 +108,7 @@ CONFLICTS: dict[str, tuple[HostState, str]] = {
         shared(a_host()),
         f"{NETWORK} is that of eth0 and of eth5, where the routes can't be: give eth0 a file of its own, or ",
     ),
+    "not yet": (a_host(replace(NETWORKD, settled=False)), "systemd-networkd has not done with eth0: "),
     "DHCP": (a_host(replace(NETWORKD, leased=True)), "eth0 has its address from DHCP or router advertisements, "),
 }
 
@@ -120,7 +121,7 @@ def test_what_the_host_contradicts_is_a_conflict_everywhere(found: HostState, me
     assert planned.changes == ()
     (conflict,) = planned.conflicts
     assert conflict.startswith(f"persist: networkd: {message}")
-    assert conflict.endswith("write persist: unit in the inventory")
+    assert conflict.endswith(("write persist: unit in the inventory", "look at networkctl status eth0"))
     assert work_of(plan).plan_host(node, found).conflicts == (conflict,)
     assert [(one.code, one.message) for one in find_drift(work_of(plan), node, found)] == [("plan-conflict", conflict)]
 
