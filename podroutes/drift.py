@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from podroutes.changes import Change, HostPlan, is_file
-from podroutes.drift_classes import DRIFT_CLASSES
 from podroutes.errors import UnreachableError
 from podroutes.findings import Finding, new_finding
 from podroutes.host_state import UNIT_NAME, HostState
@@ -13,12 +12,12 @@ from podroutes.outcomes import HostOutcome, Outcome
 from podroutes.planning.files import plan_leftovers
 from podroutes.planning.forwarding import plan_forwarding
 from podroutes.planning.host import Provisioning
+from podroutes.planning.persist import plan_persist, removing_managers
 from podroutes.planning.routes import (
     FEW,
     Foreign,
     Unmet,
     Wanted,
-    networkd_removes_routes,
     plan_routes,
     some_of,
     sort_foreign,
@@ -58,8 +57,12 @@ def _plan(work: Provisioning, node: Node, state: HostState, planned: HostPlan | 
     if node.routes_service:
         return work.plan_host(node, state, wanted) if planned is None else planned
     # Taking the unit away takes its routes along, so provisioning puts all of them back: they are not missing now.
-    forwarding = plan_leftovers(state) + plan_forwarding(work.plan, state)
-    return forwarding + plan_routes(work.plan, node, state, wanted)
+    return (
+        plan_leftovers(state)
+        + plan_forwarding(work.plan, state)
+        + plan_routes(work.plan, node, state, wanted)
+        + plan_persist(work.plan, node, state, wanted)
+    )
 
 
 def findings_of(plan: HostPlan, *, conflict: str) -> Iterator[Finding]:
@@ -110,10 +113,8 @@ def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan, want
             message = "; ".join(one.message for one in together)
             yield new_finding(code, subject, message, found="; ".join(one.found for one in together if one.found))
         yield from _foreign(work, foreign)
-    if networkd_removes_routes(state):
-        yield new_finding(
-            "manager-removes-routes", "systemd-networkd.service", DRIFT_CLASSES["manager-removes-routes"].breaks
-        )
+    for manager in removing_managers(work.plan, node, state, wanted):
+        yield new_finding("manager-removes-routes", manager.unit, manager.message)
 
 
 def _unit_findings(work: Provisioning, node: Node, state: HostState, plan: HostPlan) -> Iterator[Finding]:

@@ -237,11 +237,22 @@ _CLASSES: Final = (
     DriftClass(
         "manager-removes-routes",
         "persisted",
-        "systemd-networkd will remove our routes when it restarts",
-        "Nothing now; all pod routes of this host go when systemd-networkd restarts, at an upgrade for instance.",
-        "Write ManageForeignRoutes=no below [Network] in /etc/systemd/networkd.conf on the host.",
-        "ManageForeignRoutes=yes is systemd-networkd's default.",
+        "a network manager will take our routes away with the addresses of their device",
+        "Nothing now; all pod routes of this host go when the manager sets their device up anew.",
+        "systemd-networkd keeps them with `persist: networkd` in the inventory. "
+        "With another manager, `systemctl reload routes.service` brings them back.",
+        "The kernel drops routes with the address that they use. systemd-networkd's own ManageForeignRoutes=no and "
+        "KeepConfiguration=yes do not help where it takes the address away.",
         "notice",
+    ),
+    DriftClass(
+        "manager-lacks-routes",
+        "persisted",
+        "the network manager's list of our routes is not what the inventory wants",
+        "Nothing now; when systemd-networkd sets the device up anew, routes are missing or wrong.",
+        PROVISION,
+        "With `persist: networkd` the routes stand in a drop-in beside the device's .network file. It is missing, "
+        "edited, not read yet or beside another file, or the inventory no longer wants it.",
     ),
     DriftClass(
         "packets-dropped",

@@ -32,10 +32,10 @@ from podroutes.host_state import (
     UnitState,
 )
 from podroutes.loaded_unit import COMPARED, UNSET
+from podroutes.network_managers import DROP_IN_GLOB, STATE_FILES, STATE_LINES, is_drop_in, parse_managers
 from podroutes.routes import parse_lookups, parse_routes
 from podroutes.values import Family, IPNetwork, parse_address, parse_interface_name
 
-NETWORKD: Final = "systemd-networkd.service"
 # What is asked of systemd about our unit.
 _PROPERTIES: Final = (
     "LoadState",
@@ -63,14 +63,6 @@ _SYSCTL_DIRECTORIES: Final = (
     "/lib/sysctl.d",
 )
 
-_NETWORKD_FILES: Final = (
-    "/etc/systemd/networkd.conf",
-    "/usr/lib/systemd/networkd.conf.d/*.conf",
-    "/run/systemd/networkd.conf.d/*.conf",
-    "/etc/systemd/networkd.conf.d/*.conf",
-)
-
-_FOREIGN_ROUTES: Final = re.compile(r"/systemd/networkd\.conf.*:\s*ManageForeignRoutes\s*=")
 _DIGEST: Final = "sha256:"
 # All that is read is printed at once: over a network, each of many small writes would be a packet of its own.
 # Processes are what it costs on a host, `systemctl` ten times as much as others: what the shell can do, the shell does.
@@ -112,24 +104,25 @@ part settings
 read_settings() {
     grep -aHE '^-?[0-9]+$|'\
 '^[[:space:]]*-?[[:space:]]*net[./]ipv[46][./](ip_forward|conf[./].*(forwarding|accept_ra))[[:space:]]*=|'\
-'^[[:space:]]*ManageForeignRoutes[[:space:]]*=' @@SYSCTLS@ "$@"
+'@@MANAGER_LINES@' @@SYSCTLS@ "$@"
 }
 # An interface may go while it is read, and files with it.
 for attempt in 1 2 3; do
     set -- /dev/null
-    for file in @@SYSCTL_GLOBS@ @@NETWORKD_GLOBS@; do [ ! -f "$file" ] || set -- "$@" "$file"; done
+    for file in @@SYSCTL_GLOBS@ @@MANAGER_FILES@; do [ ! -f "$file" ] || set -- "$@" "$file"; done
     status=0
     lines=$(read_settings "$@" 2>/dev/null) || status=$?
     [ "$status" -gt 1 ] || break
     [ "$attempt" != 3 ] || failed "$status" "$(read_settings "$@" 2>&1 >/dev/null)"
 done
 printf '%s\n' "$lines"
-part networkd
-# Links that systemd keeps for its journal, as long as a unit is active; older ones have to be asked.
-if [ -d /run/systemd/units ]; then
-    [ -h /run/systemd/units/invocation:@@NETWORKD@ ] && printf 'active\n'
-else
-    systemctl is-active @@NETWORKD@
+part managers
+for daemon in systemd-networkd NetworkManager; do
+    # Links that systemd keeps for its journal, as long as a unit is active.
+    if [ -h "/run/systemd/units/invocation:$daemon.service" ]; then printf '%s\n' "$daemon"; fi
+done
+if [ -r /run/network/ifstate ]; then
+    while read -r line; do printf 'ifupdown %s\n' "$line"; done </run/network/ifstate
 fi
 part unit
 shown=$(systemctl show --property=@@PROPERTIES@ @@UNIT@ 2>&1) || failed $? "$shown"
@@ -240,13 +233,13 @@ def _script_without_names(families: tuple[Family, ...], *, route_text: bool) -> 
         "NETWORK": "\n".join(network),
         "SYSCTLS": " ".join(sysctls),
         "SYSCTL_GLOBS": " ".join(f"{directory}/*.conf" for directory in _SYSCTL_DIRECTORIES),
-        "NETWORKD_GLOBS": " ".join(_NETWORKD_FILES),
-        "NETWORKD": NETWORKD,
+        "MANAGER_LINES": "|".join(STATE_LINES),
+        "MANAGER_FILES": " ".join(STATE_FILES),
         "UNIT": UNIT_NAME,
         "PROPERTIES": ",".join(_PROPERTIES),
         "ENABLING_LINKS": " ".join(ENABLING_LINKS),
         "TEMPORARY": " ".join(TEMPORARY_PATHS),
-        "FILES": " ".join(FILE_PATHS),
+        "FILES": " ".join((*FILE_PATHS, DROP_IN_GLOB)),
     }
     script = _SCRIPT
     for name, text in texts.items():
@@ -265,7 +258,7 @@ _PARTS: Final = frozenset(
         "network",
         "sysctl_files",
         "settings",
-        "networkd",
+        "managers",
         "unit",
         "links_to_unit",
         "overridden",
@@ -318,9 +311,10 @@ def parse_facts(
     settings = _checked_settings(parts["settings"], families)
     listing = "\n".join(_lines(parts["sysctl_files"], "sysctl_files", _SYSCTL_FILE, least=1))
     links, _, lookups = parts["network"].strip().partition("\n")
+    interfaces = parse_links(links)
     return HostState(
         host_name=host_name,
-        links=parse_links(links),
+        links=interfaces,
         routes={family: parse_routes(parts[f"route{family}"], family) for family in families},
         lookups={lookup.address: lookup for lookup in parse_lookups(lookups)},
         route_text=parts.get("route_text", "").strip("\n"),
@@ -333,8 +327,11 @@ def parse_facts(
             overridden=frozenset(_lines(parts["overridden"], "overridden", _SETTING)),
         ),
         leftovers=tuple(_lines(parts["leftovers"], "leftovers", _LEFTOVER)),
-        networkd_active=parts.get("networkd", "").strip() == "active",
-        manages_foreign_routes=_manages_foreign_routes(parts["settings"]),
+        managers=parse_managers(
+            "\n".join(_lines(parts["managers"], "managers", _MANAGER)),
+            parts["settings"],
+            {link.index: name for name, link in interfaces.items()},
+        ),
     )
 
 
@@ -374,6 +371,7 @@ def _lines(text: str, part: str, pattern: re.Pattern[str], least: int = 0) -> li
 
 _LINK: Final = re.compile(rf"/etc/systemd/system/[^/]+/{re.escape(UNIT_NAME)}")
 _SETTING: Final = re.compile(r"[A-Za-z]+")
+_MANAGER: Final = re.compile(r"systemd-networkd|NetworkManager|ifupdown .*")
 _LEFTOVER: Final = re.compile("|".join(map(re.escape, TEMPORARY_PATHS)))
 _SYSCTL_FILE: Final = re.compile(rf"(?:{'|'.join(map(re.escape, _SYSCTL_DIRECTORIES))})/[^/]+")
 _SETTING_LINE: Final = re.compile(r"/[^:]+:.*")
@@ -383,12 +381,14 @@ class _IpAddressInfo(Struct):
     family: str
     local: str | None = None
     prefixlen: Annotated[int, Meta(ge=0, le=128)] = 0
+    dynamic: bool = False
 
 
 class _IpLink(Struct):
     """One element of `ip -j address show`."""
 
     ifname: str
+    ifindex: int = 0
     flags: list[str] = []
     mtu: int = 0
     addr_info: list[_IpAddressInfo] = []
@@ -419,22 +419,24 @@ def parse_links(text: str) -> dict[str, Link]:
 
 def _link(item: _IpLink) -> Link:
     addresses = tuple(
-        _address(info.local, info.prefixlen)
+        _address(info.local, info.prefixlen, dynamic=info.dynamic)
         for info in item.addr_info
         if info.family in ("inet", "inet6") and info.local is not None
     )
-    return Link(parse_interface_name(item.ifname), "UP" in item.flags, "LOWER_UP" in item.flags, item.mtu, addresses)
+    name = parse_interface_name(item.ifname)
+    return Link(name, "UP" in item.flags, "LOWER_UP" in item.flags, item.mtu, addresses, item.ifindex)
 
 
 # The host is read again after a change; `lo` is everybody's.
 @lru_cache(1 << 12)
-def _address(local: str, length: int) -> InterfaceAddress:
+def _address(local: str, length: int, *, dynamic: bool) -> InterfaceAddress:
     address = parse_address(local)
     host_bits = address.max_prefixlen - length
     if host_bits < 0:
         message = f"{local} has a mask of {length} bits"
         raise ValueError(message)
-    return InterfaceAddress(address, _network(address.version, int(address) >> host_bits << host_bits, length))
+    network = _network(address.version, int(address) >> host_bits << host_bits, length)
+    return InterfaceAddress(address, network, dynamic)
 
 
 # Most hosts are on the same networks, and every link has fe80::/64.
@@ -580,7 +582,7 @@ def parse_files(text: str, known: Mapping[str, str] | None = None) -> dict[str, 
             raise ValueError(text)
         for head, body in zip(lines[::2], lines[1::2], strict=True):
             path, mode, uid, gid = head.split(" ")
-            if path not in FILE_PATHS:
+            if path not in FILE_PATHS and not is_drop_in(path):
                 raise ValueError(path)
             number = int(mode, 16)
             if body.startswith(_DIGEST):
@@ -592,9 +594,3 @@ def parse_files(text: str, known: Mapping[str, str] | None = None) -> dict[str, 
         message = "the host's answer about its files can't be understood"
         raise FactsError(message) from error
     return files
-
-
-def _manages_foreign_routes(lines: str) -> bool | None:
-    """The last of lines `PATH:ManageForeignRoutes=VALUE`; None without any."""
-    values = [line.rpartition("=")[2] for line in lines.splitlines() if _FOREIGN_ROUTES.search(line)]
-    return values[-1].strip().lower() in ("yes", "true", "1", "on") if values else None

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from podroutes.network_managers import ManagedLink
 from podroutes.routes import Lookup, Route
 from podroutes.values import Family, IPAddress, IPNetwork
 
@@ -51,10 +52,17 @@ MARKER: Final = "Managed by pod-routes"
 
 
 class InterfaceAddress(Struct, frozen=True):
-    """An address on an interface, with the network that is on its link."""
+    """An address on an interface.
+
+    Attributes:
+        ip: The address.
+        network: The network that is on its link.
+        dynamic: Whether it runs out unless it is renewed: from DHCP or router advertisements.
+    """
 
     ip: IPAddress
     network: IPNetwork
+    dynamic: bool = False
 
 
 class Link(Struct, frozen=True):
@@ -66,6 +74,7 @@ class Link(Struct, frozen=True):
         carrier: Whether it has carrier (`LOWER_UP`).
         mtu: Maximum transmission unit in bytes.
         addresses: Its addresses.
+        index: The kernel's number for it; 0 where that does not matter.
     """
 
     name: str
@@ -73,6 +82,7 @@ class Link(Struct, frozen=True):
     carrier: bool
     mtu: int
     addresses: tuple[InterfaceAddress, ...]
+    index: int = 0
 
 
 class FileState(Struct, frozen=True):
@@ -150,8 +160,7 @@ class HostState(Struct, frozen=True, dict=True):
         files: The files of ours that are there, by path.
         unit: `routes.service`.
         leftovers: What writes of ours that were interrupted have left, by path.
-        networkd_active: Whether systemd-networkd runs.
-        manages_foreign_routes: systemd-networkd's ManageForeignRoutes=; None where it is not set.
+        managers: Who manages which interface, by its name; those that nobody manages are not in it.
     """
 
     host_name: str
@@ -164,8 +173,7 @@ class HostState(Struct, frozen=True, dict=True):
     files: Mapping[str, FileState]
     unit: UnitState
     leftovers: tuple[str, ...] = ()
-    networkd_active: bool = False
-    manages_foreign_routes: bool | None = None
+    managers: Mapping[str, ManagedLink] = {}
 
     def link_with(self, ip: IPAddress) -> Link | None:
         """The interface that has an address."""

@@ -8,6 +8,7 @@ from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
 from podroutes.planning.files import plan_leftovers
 from podroutes.planning.forwarding import plan_forwarding, plan_forwarding_removal
+from podroutes.planning.persist import lets_routes_go, plan_persist, plan_persist_removal
 from podroutes.planning.routes import Wanted, plan_routes, plan_routes_removal, unmet_lookups, wanted_routes
 from podroutes.planning.routes_service import ServiceFiles, plan_routes_service, plan_routes_service_removal
 from podroutes.routes import PROTOCOL
@@ -37,11 +38,12 @@ class Provisioning(Struct, frozen=True):
         if wanted is None:
             wanted = wanted_routes(self.plan, node, state)
         routes = plan_routes(self.plan, node, state, wanted)
+        persist = plan_persist(self.plan, node, state, wanted)
         service = plan_routes_service(self.plan, node, state, self.files, wanted)
-        if node.routes_service or not service.changes:
-            return forwarding + routes + service
-        # Stopping the unit takes away the routes that it knows. What has to go does so before, and all others of ours
-        # are put back after.
+        if not lets_routes_go(persist) and (node.routes_service or not service.changes):
+            return forwarding + routes + persist + service
+        # The unit takes away the routes that it knows when it stops, and systemd-networkd when it is no longer to keep
+        # them. What has to go does so before, and all others of ours are put back after.
         removals = tuple(change for change in routes.changes if change.action == "remove")
         gone = {change.before for change in removals}
         left = {
@@ -49,7 +51,8 @@ class Provisioning(Struct, frozen=True):
             for family, present in state.routes.items()
         }
         again = plan_routes(self.plan, node, replace(state, routes=left), wanted)
-        return forwarding + HostPlan(removals) + service + again
+        put_back = [change if change in routes.changes else replace(change, drift="") for change in again.changes]
+        return forwarding + HostPlan(removals) + persist + service + replace(again, changes=tuple(put_back))
 
     def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
         """What is still not as wanted, the kernel's own choice of ways included.
@@ -79,6 +82,7 @@ class Deprovisioning(Struct, frozen=True):
         return (
             plan_leftovers(state)
             + plan_routes_removal(self.plan, state)
+            + plan_persist_removal(state)
             + plan_routes_service_removal(state)
             + plan_forwarding_removal(state)
         )

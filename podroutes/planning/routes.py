@@ -481,11 +481,6 @@ def _notes(state: HostState, wanted: tuple[Route, ...], foreign: Foreign, change
         and (route.via, route.dev) != (ours.via, ours.dev)
     ]
     yield from _few(elsewhere, "DHCP hands out another next hop; ours wins by its metric", "of DHCP's")
-    if networkd_removes_routes(state):
-        yield (
-            "systemd-networkd removes routes that it does not know when it restarts: "
-            "set ManageForeignRoutes=no in networkd.conf"
-        )
 
 
 def _few(items: Sequence[str], what: str, which: str) -> Iterator[str]:
@@ -534,11 +529,6 @@ def sort_foreign(plan: NetworkPlan, node: Node, state: HostState) -> Foreign:
         else:
             ways.setdefault(inside, []).append(route)
     return Foreign(tuple(left), {pod_route: tuple(routes) for pod_route, routes in ways.items()})
-
-
-def networkd_removes_routes(state: HostState) -> bool:
-    """Whether systemd-networkd runs, and removes routes that it does not know when it restarts (its default)."""
-    return state.networkd_active and state.manages_foreign_routes is not False
 
 
 class Unmet(Struct, frozen=True):

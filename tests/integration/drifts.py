@@ -7,6 +7,7 @@ from tests.integration.inventories import Inventory
 
 Found = tuple[str, str]
 SERVICE = "routes.service"
+DROP_IN = "/etc/systemd/network/eth0.network.d/90-kubernetes-pod-routes.conf"
 OTHERS_CIDR = (
     "10.200.1.0/24, the pod CIDR of worker-1, is connected here on br9: "
     "this host's own bridge has another worker's pod CIDR"
@@ -118,11 +119,17 @@ BATCHES: list[dict[str, Drift]] = [
     },
     {
         "controller-0": Drift(
+            "printf '[Match]\\nName=eth0\\n[Network]\\nKeepConfiguration=yes\\n' "
+            ">/etc/systemd/network/eth0.network;"
             "rm /etc/systemd/system/systemd-networkd.service; systemctl daemon-reload;"
-            "systemctl start systemd-networkd.service",
+            "systemctl start systemd-networkd.service;"
+            "/lib/systemd/systemd-networkd-wait-online --interface=eth0 --timeout=20",
             (("manager-removes-routes", "systemd-networkd.service"),),
             left=("manager-removes-routes",),
-            undo="systemctl stop systemd-networkd.service systemd-networkd.socket network.target;"
+            # systemd-networkd takes advertisements itself, and more.
+            undo="rm /etc/systemd/network/eth0.network;"
+            "sysctl -q -w net.ipv4.conf.eth0.promote_secondaries=0 net.ipv6.conf.eth0.accept_ra=1;"
+            "systemctl stop systemd-networkd.service systemd-networkd.socket network.target;"
             "ln -s /dev/null /etc/systemd/system/systemd-networkd.service; systemctl daemon-reload",
         ),
         "controller-1": Drift(
@@ -145,8 +152,9 @@ BATCHES: list[dict[str, Drift]] = [
         ),
         "worker-1": Drift(
             # What systemd has loaded is an edit that is no longer there; the file's time says nothing of it.
-            f"cp -a {UNIT} /root/unit; sed -i 's/ add$/ check/' {UNIT}; systemctl daemon-reload; mv /root/unit {UNIT}",
-            (("unit-edited", SERVICE),),
+            f"cp -a {UNIT} /root/unit; sed -i 's/ add$/ check/' {UNIT}; systemctl daemon-reload; mv /root/unit {UNIT};"
+            f"mkdir -p {DROP_IN.rpartition('/')[0]}; echo '# Managed by pod-routes' >{DROP_IN}",
+            (("manager-lacks-routes", DROP_IN), ("unit-edited", SERVICE)),
         ),
         "worker-2": Drift("true", (("unit-unwanted", SERVICE),), data=(("routes_service", False),)),
     },

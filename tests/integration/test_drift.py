@@ -12,6 +12,7 @@ PERSISTED = {
     "forwarding-not-kept",
     "forwarding-overruled",
     "leftover-file",
+    "manager-lacks-routes",
     "manager-removes-routes",
     "script-edited",
     "unit-disabled",

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from podroutes.host_state import FileState, HostState, InterfaceAddress, Link, SysctlSetting, UnitState
 from podroutes.inventory import DEFAULTS, Holder, HostEntry
+from podroutes.network_managers import ManagedLink
 from podroutes.network_plan import NetworkPlan
 from podroutes.plugins.connections.ssh.settings import SshExtras
 from podroutes.preflight import build_network_plan
@@ -155,8 +156,7 @@ def state(
     boot_sysctls: Sequence[SysctlSetting] = (),
     files: Mapping[str, FileState] | None = None,
     unit: UnitState | None = None,
-    networkd_active: bool = False,
-    manages_foreign_routes: bool | None = None,
+    managers: Mapping[str, ManagedLink] | None = None,
 ) -> HostState:
     """A host's state; forwarding is off unless `sysctls` says otherwise."""
     return HostState(
@@ -169,6 +169,5 @@ def state(
         boot_sysctls=tuple(boot_sysctls),
         files=files or {},
         unit=unit or UnitState("not-found", "inactive", ""),
-        networkd_active=networkd_active,
-        manages_foreign_routes=manages_foreign_routes,
+        managers=managers or {},
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from podroutes.host_state import HostState, UnitState
+from podroutes.network_managers import ManagedLink
 from podroutes.routes import Route
 from podroutes.values import Family, IPAddress
 
@@ -74,8 +75,9 @@ def render_facts(state: HostState, nonce: str, families: Sequence[Family]) -> st
         "sysctl_files": "/etc/sysctl.d/*.conf\n"
         + "".join(f"{path}\n" for path in dict.fromkeys(item.path for item in state.boot_sysctls)),
         "settings": "".join(f"/proc/sys/{key.replace('.', '/')}:{value}\n" for key, value in state.sysctls.items())
-        + "".join(f"{item.path}:{item.line}\n" for item in state.boot_sysctls),
-        "networkd": "active\n" if state.networkd_active else "",
+        + "".join(f"{item.path}:{item.line}\n" for item in state.boot_sysctls)
+        + "".join(_manager_lines(state.links[name].index, managed) for name, managed in state.managers.items()),
+        "managers": "".join(_running(name, managed) for name, managed in state.managers.items()),
         "unit": _unit(state.unit),
         "overridden": "".join(f"{name}\n" for name in sorted(state.unit.overridden)),
         "leftovers": "".join(f"{path}\n" for path in state.leftovers),
@@ -98,10 +100,33 @@ def _link(state: HostState, name: str) -> dict[str, Any]:
     link = state.links[name]
     flags = [flag for flag, on in (("UP", link.up), ("LOWER_UP", link.carrier)) if on]
     addresses = [
-        {"family": "inet" if own.ip.version == 4 else "inet6", "local": str(own.ip), "prefixlen": own.network.prefixlen}
+        {
+            "family": "inet" if own.ip.version == 4 else "inet6",
+            "local": str(own.ip),
+            "prefixlen": own.network.prefixlen,
+            **({"dynamic": True} if own.dynamic else {}),
+        }
         for own in link.addresses
     ]
-    return {"ifname": name, "flags": flags, "mtu": link.mtu, "addr_info": addresses}
+    return {"ifindex": link.index, "ifname": name, "flags": flags, "mtu": link.mtu, "addr_info": addresses}
+
+
+def _running(name: str, managed: ManagedLink) -> str:
+    return f"ifupdown {name}={name}\n" if managed.manager == "ifupdown" else f"{managed.manager}\n"
+
+
+def _manager_lines(index: int, managed: ManagedLink) -> str:
+    if managed.manager == "NetworkManager":
+        return f"/run/NetworkManager/devices/{index}:managed=true\n"
+    if managed.manager == "ifupdown":
+        return ""
+    lines = [
+        f"ADMIN_STATE={'configured' if managed.settled else 'configuring'}",
+        f"NETWORK_FILE={managed.network_file}",
+    ]
+    lines += [] if managed.drop_ins is None else [f'NETWORK_FILE_DROPINS="{":".join(managed.drop_ins)}"']
+    lines += ["DHCP_LEASE=/run/systemd/netif/leases/2"] if managed.leased else []
+    return "".join(f"/run/systemd/netif/links/{index}:{line}\n" for line in lines)
 
 
 def _unit(unit: UnitState) -> str:

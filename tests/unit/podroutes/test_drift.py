@@ -31,6 +31,7 @@ from podroutes.host_state import (
     UnitState,
     temporary_path,
 )
+from podroutes.network_managers import ManagedLink, Manager
 from podroutes.network_plan import NetworkPlan
 from podroutes.planning.host import Provisioning
 from podroutes.routes import RA
@@ -94,10 +95,11 @@ def looking_up(text: str) -> HostState:
     return replace(HEALTHY, lookups=dict(HEALTHY.lookups) | dict([lookup(text)]))
 
 
-def networkd(*, manages: bool | None) -> HostState:
-    return replace(HEALTHY, networkd_active=True, manages_foreign_routes=manages)
+def managed_by(manager: Manager, device: str = "eth0") -> HostState:
+    return replace(HEALTHY, managers={device: ManagedLink(manager)})
 
 
+DROP_IN = "/etc/systemd/network/eth0.network.d/90-kubernetes-pod-routes.conf"
 UNIT_WITHOUT = ("unit-without-routes", UNIT_NAME)
 OURS = "10.200.1.0/24 via 10.240.0.21 dev eth0 proto 201"
 LINKDOWN = replace(route(OURS), linkdown=True)
@@ -251,8 +253,14 @@ CASES: dict[str, tuple[HostState, list[tuple[str, str]]]] = {
         with_unit(HEALTHY, drop_ins="/etc/systemd/system/routes.service.d/x.conf"),
         [("unit-drop-in", UNIT_NAME)],
     ),
-    "networkd": (networkd(manages=None), [("manager-removes-routes", "systemd-networkd.service")]),
-    "networkd that leaves them alone": (networkd(manages=False), []),
+    "networkd": (managed_by("systemd-networkd"), [("manager-removes-routes", "systemd-networkd.service")]),
+    "NetworkManager": (managed_by("NetworkManager"), [("manager-removes-routes", "NetworkManager.service")]),
+    "ifupdown": (managed_by("ifupdown"), [("manager-removes-routes", "networking.service")]),
+    "networkd of another device": (managed_by("systemd-networkd", "cnio0"), []),
+    "networkd that keeps routes which nobody wants it to": (
+        replace(HEALTHY, files={**HEALTHY.files, DROP_IN: FileState("# Managed by pod-routes\n", 0o644, 0, 0)}),
+        [("manager-lacks-routes", DROP_IN)],
+    ),
     "conflict": (
         replace(HEALTHY, links={name: one for name, one in HEALTHY.links.items() if name != "eth0"}),
         [("plan-conflict", "no interface has the internal IP 10.240.0.20; it has 10.200.0.1 on cnio0")],
@@ -439,7 +447,7 @@ MUTATIONS: list[Callable[[HostState], HostState]] = [
     lambda found: replace(found, leftovers=(temporary_path(SCRIPT_PATH),)),
     lambda found: with_unit(found, drop_ins="/etc/systemd/system/routes.service.d/x.conf"),
     lambda found: replace(found, lookups={}),
-    lambda found: replace(found, manages_foreign_routes=True),
+    lambda found: replace(found, managers={"eth0": ManagedLink("systemd-networkd")}),
     lambda found: replace(found, links={**found.links, "eth0": replace(found.links["eth0"], up=False)}),
     *(
         lambda found, path=path: replace(found, files={k: v for k, v in found.files.items() if k != path})

@@ -43,13 +43,14 @@ from podroutes.host_state import (
     SysctlSetting,
     UnitState,
 )
+from podroutes.network_managers import ManagedLink
 from podroutes.values import parse_address
 
 SAMPLES = Path(__file__).parent / "samples"
 NONCE = "factsSAMPLE"
 PARTS = [
     "missing", "ip_version", "systemd_version", "flock_version", "host", "network", "route4", "route6", "route_text",
-    "sysctl_files", "settings", "networkd", "unit", "links_to_unit", "overridden", "leftovers", "files",
+    "sysctl_files", "settings", "managers", "unit", "links_to_unit", "overridden", "leftovers", "files",
 ]  # fmt: skip
 
 
@@ -84,7 +85,7 @@ def test_a_fresh_host() -> None:
     assert state.boot_sysctls == ()
     assert state.files == {}
     assert state.unit == UnitState("not-found", "inactive", "", result="success")
-    assert (state.networkd_active, state.manages_foreign_routes) == (False, None)
+    assert state.managers == {}
 
 
 def test_a_provisioned_host_that_was_altered() -> None:
@@ -129,7 +130,17 @@ def test_a_provisioned_host_that_was_altered() -> None:
     assert (unit.load, unit.active, unit.enabled, unit.result) == ("loaded", "active", "enabled", "success")
     assert (unit.drop_ins, unit.overridden) == ("/etc/systemd/system/routes.service.d/site.conf", frozenset({"Nice"}))
     assert (unit.properties["FragmentPath"], unit.properties["Type"]) == ((UNIT_PATH,), ("oneshot",))
-    assert state.manages_foreign_routes is False
+    assert state.managers == {
+        "eth0": ManagedLink(
+            "systemd-networkd",
+            "/run/systemd/network/10-netplan-eth0.network",
+            (
+                "/run/systemd/network/10-netplan-eth0.network.d/10.conf",
+                "/etc/systemd/network/10-netplan-eth0.network.d/90-kubernetes-pod-routes.conf",
+            ),
+            leased=True,
+        )
+    }
     assert set(state.files) == set(FILE_PATHS)
     assert state.files[SCRIPT_PATH] == FileState("#!/bin/sh\n# Managed by pod-routes; edited\n", 0o755, 0, 0)
     assert state.files[SCRIPT_PATH].ours
@@ -186,8 +197,8 @@ def test_a_part_that_holds_something_else_is_never_taken_for_a_host(part: str, g
         state = parsed(f"{before}{frame}{garbage}{next_frame}{after}")
     except FactsError:
         return
-    # A word may be a drop-in's setting; that of networkd is compared with one word.
-    assert part in {"overridden", "networkd"}
+    # A word may be a drop-in's setting.
+    assert part == "overridden"
     assert state.unit.active == "active"
 
 
@@ -447,17 +458,6 @@ def test_a_property_may_have_several_lines() -> None:
 )
 def test_links_on_disk_say_whether_a_unit_is_enabled(shown: str, linked: bool, enabled: str) -> None:
     assert parse_unit(SHOWN.format("loaded", shown, "success", ""), linked=linked).enabled == enabled
-
-
-def test_only_its_own_lines_say_whether_networkd_manages_foreign_routes() -> None:
-    lines = "/etc/systemd/networkd.conf:ManageForeignRoutes=yes\n/etc/systemd/networkd.conf:5\n"
-    assert parsed(sample("fresh").replace(f"@{NONCE} settings\n", f"@{NONCE} settings\n{lines}")).manages_foreign_routes
-
-
-@pytest.mark.parametrize(("said", "active"), [("active\n", True), ("inactive\n", False), ("", False)])
-def test_whether_networkd_runs(said: str, active: bool) -> None:
-    text = sample("fresh").replace(f"@{NONCE} networkd\n", f"@{NONCE} networkd\n{said}")
-    assert parsed(text).networkd_active == active
 
 
 # --- the script ---

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from podroutes.changes import (
     Change,
     KeepCopy,
+    NetworkdFile,
     PutBack,
     RemoveFile,
     RouteCommand,
@@ -72,6 +73,19 @@ for field; do :; done
 cat "$SANDBOX/journal/$field"
 """
 JOB_FAILED = "Job for routes.service failed.\n"
+# Sets the interface up anew, with what the file says becomes of it then.
+FAKE_NETWORKCTL = """#!/bin/sh
+link=$SANDBOX/run/systemd/netif/links/3
+printf '%s %s\\n' "$*" "$(cat "$SANDBOX"/etc/systemd/network/eth1.network.d/ours.conf 2>/dev/null)" \\
+    >>"$SANDBOX/networkctl.log"
+if [ -e "$SANDBOX/networkd-down" ]; then
+    echo "Failed to reload network settings: Connection refused" >&2
+    exit 1
+fi
+state=$(cat "$SANDBOX/becomes" 2>/dev/null || echo configured)
+printf 'ADMIN_STATE=%s\\n' "$state" >"$link.new"
+mv "$link.new" "$link"
+"""
 
 
 def change(*steps: Step, subject: str = "subject") -> Change:
@@ -87,7 +101,7 @@ class Sandbox:
 
     def script(self, changes: list[Change], facts: str = FACTS) -> str:
         text = apply_script(NONCE, changes, facts)
-        for path in ("/run/", "/etc/", "/proc/sys/"):
+        for path in ("/run/", "/etc/", "/proc/sys/", "/sys/class/"):
             text = text.replace(path, f"{self.root}{path}")
         return text
 
@@ -122,10 +136,19 @@ class Sandbox:
 
 @pytest.fixture(params=SHELLS)
 def sandbox(tmp_path: Path, request: pytest.FixtureRequest) -> Sandbox:
-    for folder in ("bin", "run", "tmp", "etc", "journal", "proc/sys/net/ipv4"):
+    for folder in (
+        "bin", "run/systemd/netif/links", "tmp", "etc", "journal", "proc/sys/net/ipv4", "sys/class/net/eth1",
+    ):  # fmt: skip
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "refuse").write_text("")
-    programs = {"ip": FAKE_IP, "systemctl": FAKE_SYSTEMCTL, "journalctl": FAKE_JOURNALCTL}
+    (tmp_path / "sys/class/net/eth1/ifindex").write_text("3\n")
+    (tmp_path / "run/systemd/netif/links/3").write_text("ADMIN_STATE=configured\n")
+    programs = {
+        "ip": FAKE_IP,
+        "systemctl": FAKE_SYSTEMCTL,
+        "networkctl": FAKE_NETWORKCTL,
+        "journalctl": FAKE_JOURNALCTL,
+    }
     for name, text in programs.items():
         (tmp_path / "bin" / name).write_text(text)
         (tmp_path / "bin" / name).chmod(0o755)
@@ -474,3 +497,55 @@ def test_any_word_of_a_step_stays_one_word(text: str) -> None:
     functions = 'remove() { printf \'<%s>\' "$@"; }\nsystemctl() { remove "$@"; }\n'
     result = subprocess.run(["sh"], input=(functions + steps).encode(), capture_output=True, check=True)
     assert result.stdout.decode() == f"> write {text}\n<{text}>> write {text}\n<{text}><x>"
+
+
+NETWORKD_FILE = "/etc/systemd/network/eth1.network.d/ours.conf"
+TOLD = ["> write subject"]
+
+
+def networkd_file(sandbox: Sandbox, content: str, *, device: str = "eth1") -> tuple[list[str], int]:
+    return sandbox.run([change(NetworkdFile(NETWORKD_FILE, content, device))])
+
+
+def test_a_drop_in_of_networkds_is_written_and_taken(sandbox: Sandbox) -> None:
+    assert networkd_file(sandbox, "[Route]\n'$(x)'\n\n") == (TOLD, 0)
+    assert sandbox.path(NETWORKD_FILE[1:]).read_text() == "[Route]\n'$(x)'\n\n"
+    assert sandbox.log("networkctl") == ["reload [Route]", "'$(x)'"]
+    assert networkd_file(sandbox, "") == (TOLD, 0)
+    assert sandbox.log("networkctl")[2:] == ["reload "]
+    assert list(sandbox.path("etc/systemd/network").iterdir()) == []
+
+
+def test_a_drop_in_that_networkd_does_not_use_goes_without_it(sandbox: Sandbox) -> None:
+    networkd_file(sandbox, "ours\n")
+    other = sandbox.path("etc/systemd/network/eth1.network.d/other.conf")
+    other.write_text("somebody's\n")
+    assert networkd_file(sandbox, "", device="") == (TOLD, 0)
+    assert len(sandbox.log("networkctl")) == 1
+    assert list(other.parent.iterdir()) == [other]
+
+
+@pytest.mark.parametrize("before", ["", "before\n\n"])
+@pytest.mark.parametrize(
+    ("fault", "content", "words"),
+    [
+        ("networkd-down", "", "Failed to reload network settings: Connection refused"),
+        ("becomes", "failed\n", "systemd-networkd did not set eth1 up again: look at networkctl status eth1"),
+    ],
+)
+def test_what_networkd_does_not_take_is_put_back(
+    sandbox: Sandbox, before: str, fault: str, content: str, words: str
+) -> None:
+    if before:
+        networkd_file(sandbox, before)
+    sandbox.path(fault).write_text(content)
+    said, status = networkd_file(sandbox, "after\n")
+    assert (said[:2], said[-1], status) == ([*TOLD, words], f"{sandbox.root}{NETWORKD_FILE} is as it was before", 1)
+    path = sandbox.path(NETWORKD_FILE[1:])
+    assert (path.read_text() if path.exists() else "") == before
+    reloads = [line for line in sandbox.log("networkctl") if line.startswith("reload")]
+    assert len(reloads) == (3 if before else 2)
+
+
+def test_hosts_without_such_a_step_are_not_sent_how_it_is_done(sandbox: Sandbox) -> None:
+    assert "networkctl" not in sandbox.script([change(WriteFile("/etc/a", 0o644, "x\n"))])

@@ -464,39 +464,30 @@ def test_ipv6_replaces_what_the_kernel_would_replace() -> None:
     ]
 
 
-NETWORKD = (
-    "systemd-networkd removes routes that it does not know when it restarts: "
-    "set ManageForeignRoutes=no in networkd.conf"
-)
-
-
 @pytest.mark.parametrize(
-    ("routes", "networkd", "foreign", "notes"),
+    ("routes", "notes"),
     [
-        ([], True, None, [NETWORKD]),
-        ([], True, True, [NETWORKD]),
-        ([], True, False, []),
-        ([], False, None, []),
+        ([], []),
         (
-            ["10.200.9.0/24 via 10.240.0.29 dev eth0 proto 4"], False, None,
+            ["10.200.9.0/24 via 10.240.0.29 dev eth0 proto 4"],
             ["left alone, not ours: 10.200.9.0/24 via 10.240.0.29 dev eth0 proto static"],
         ),
-        (["10.99.0.0/24 via 10.240.0.29 dev eth0 proto 4", OWN_PODS], False, None, []),
+        (["10.99.0.0/24 via 10.240.0.29 dev eth0 proto 4", OWN_PODS], []),
         # what is replaced or removed is not left alone
-        (["10.200.1.0/24 via 10.240.0.99 dev eth0 proto 4"], False, None, []),
-        (["10.200.0.0/24 via 10.240.0.20 dev eth0 proto 3"], False, None, []),
-        (["10.200.1.0/24 via 10.240.0.21 dev eth0 proto 16 metric 100"], False, None, []),
+        (["10.200.1.0/24 via 10.240.0.99 dev eth0 proto 4"], []),
+        (["10.200.0.0/24 via 10.240.0.20 dev eth0 proto 3"], []),
+        (["10.200.1.0/24 via 10.240.0.21 dev eth0 proto 16 metric 100"], []),
         (
-            ["10.200.1.0/24 via 10.240.0.99 dev eth0 proto 16 metric 100"], False, None,
+            ["10.200.1.0/24 via 10.240.0.99 dev eth0 proto 16 metric 100"],
             [("DHCP hands out another next hop; ours wins by its metric: "
              "10.200.1.0/24 via 10.240.0.99 dev eth0 proto dhcp metric 100")],
         ),
-        (["10.200.0.0/24 via 10.240.0.20 dev eth0 proto 16 metric 100"], False, None, []),
+        (["10.200.0.0/24 via 10.240.0.20 dev eth0 proto 16 metric 100"], []),
     ],
 )  # fmt: skip
-def test_notes(routes: list[str], networkd: bool, foreign: bool | None, notes: list[str]) -> None:
+def test_notes(routes: list[str], notes: list[str]) -> None:
     plan = ipv4_cluster()
-    host_state = state(ETH0, routes=routes, networkd_active=networkd, manages_foreign_routes=foreign)
+    host_state = state(ETH0, routes=routes)
     assert list(plan_routes(plan, plan.nodes["worker-0"], host_state).notes) == notes
 
 
