@@ -65,7 +65,7 @@ class Host:
 
     def reset(self) -> None:
         ip = ["ip", "-n", self.name, "-force", "-batch", "-"]
-        lines = f"route flush root 10.0.0.0/8\n{LINKS}{NEXT_HOP_OBJECTS}"
+        lines = f"nexthop flush\nroute flush root 10.0.0.0/8\n{LINKS}{NEXT_HOP_OBJECTS}"
         # What has no device does not go with one.
         flush = "nexthop flush\nroute flush root fd00:200::/48\n"
         subprocess.run([*ip[:3], "-6", *ip[3:]], input=flush, text=True, capture_output=True, check=False)
