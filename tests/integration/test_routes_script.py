@@ -65,8 +65,10 @@ class Host:
 
     def reset(self) -> None:
         ip = ["ip", "-n", self.name, "-force", "-batch", "-"]
+        lines = f"nexthop flush\nroute flush root 10.0.0.0/8\n{LINKS}{NEXT_HOP_OBJECTS}"
         # What has no device does not go with one.
-        lines = f"route flush root 10.0.0.0/8\nroute flush root fd00:200::/48\nnexthop flush\n{LINKS}{NEXT_HOP_OBJECTS}"
+        flush = "nexthop flush\nroute flush root fd00:200::/48\n"
+        subprocess.run([*ip[:3], "-6", *ip[3:]], input=flush, text=True, capture_output=True, check=False)
         subprocess.run(ip, input=lines, text=True, capture_output=True, check=False)
         subprocess.run([*ip[:3], "-6", "nexthop", "replace", "id", "31", "blackhole"], check=True)
         shutil.rmtree(self.state.parent, ignore_errors=True)
