@@ -33,6 +33,8 @@ UNIT = "/etc/systemd/system/routes.service"
 DATA = "/etc/kubernetes-routes/routes"
 SYSCTL = "/etc/sysctl.d/90-kubernetes-pod-routes.conf"
 HOST_LOCK = "/run/pod-routes.lock"
+# What an SSH server writes; since OpenSSH 9.8 a program of its own serves each connection.
+SSHD_JOURNAL = ("--identifier=sshd", "--identifier=sshd-session")
 
 Change = tuple[str, str, str]
 _PREFIX = "podroutes-test"

@@ -130,6 +130,7 @@ BATCHES: list[dict[str, Drift]] = [
             undo="rm /etc/systemd/network/eth0.network;"
             "sysctl -q -w net.ipv4.conf.eth0.promote_secondaries=0 net.ipv6.conf.eth0.accept_ra=1;"
             "systemctl stop systemd-networkd.service systemd-networkd.socket network.target;"
+            "rm -rf /var/lib/systemd/network; rmdir /var/lib/systemd || true;"
             "ln -s /dev/null /etc/systemd/system/systemd-networkd.service; systemctl daemon-reload",
         ),
         "controller-1": Drift(

@@ -40,7 +40,7 @@ part sysctls
 grep -r '' /proc/sys/net 2>/dev/null
 part units
 systemctl list-units --all --plain --no-legend --full
-systemctl show --property=UnitFileState,NeedDaemonReload routes.service
+systemctl show --property=UnitFileState routes.service
 part runtime_units
 ls -R /run/systemd/system 2>/dev/null
 part end
