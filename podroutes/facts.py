@@ -30,6 +30,7 @@ from podroutes.host_state import (
     Link,
     SysctlSetting,
     UnitState,
+    temporary_path,
 )
 from podroutes.loaded_unit import COMPARED, UNSET
 from podroutes.network_managers import DROP_IN_GLOB, STATE_FILES, STATE_LINES, is_drop_in, parse_managers
@@ -238,7 +239,7 @@ def _script_without_names(families: tuple[Family, ...], *, route_text: bool) -> 
         "UNIT": UNIT_NAME,
         "PROPERTIES": ",".join(_PROPERTIES),
         "ENABLING_LINKS": " ".join(ENABLING_LINKS),
-        "TEMPORARY": " ".join(TEMPORARY_PATHS),
+        "TEMPORARY": " ".join((*TEMPORARY_PATHS, temporary_path(DROP_IN_GLOB))),
         "FILES": " ".join((*FILE_PATHS, DROP_IN_GLOB)),
     }
     script = _SCRIPT
@@ -372,7 +373,9 @@ def _lines(text: str, part: str, pattern: re.Pattern[str], least: int = 0) -> li
 _LINK: Final = re.compile(rf"/etc/systemd/system/[^/]+/{re.escape(UNIT_NAME)}")
 _SETTING: Final = re.compile(r"[A-Za-z]+")
 _MANAGER: Final = re.compile(r"systemd-networkd|NetworkManager|ifupdown .*")
-_LEFTOVER: Final = re.compile("|".join(map(re.escape, TEMPORARY_PATHS)))
+_LEFTOVER: Final = re.compile(
+    "|".join([*map(re.escape, TEMPORARY_PATHS), re.escape(temporary_path(DROP_IN_GLOB)).replace(r"\*", "[^/ ]+")])
+)
 _SYSCTL_FILE: Final = re.compile(rf"(?:{'|'.join(map(re.escape, _SYSCTL_DIRECTORIES))})/[^/]+")
 _SETTING_LINE: Final = re.compile(r"/[^:]+:.*")
 

@@ -48,7 +48,6 @@ NEEDS: Final = (
     Need("base64", "coreutils"),
     Need("sha256sum", "coreutils"),
     Need("stat", "coreutils"),
-    Need("tac", "coreutils"),
 )
 # By the part of the reading that has what the program says of itself.
 OLDEST: Final[Mapping[str, Oldest]] = {

@@ -238,8 +238,10 @@ def test_what_a_host_lacks_is_named(part: str, said: str, message: str) -> None:
 
 
 def test_what_an_interrupted_write_has_left() -> None:
-    paths = (TEMPORARY_PATHS[0], TEMPORARY_PATHS[3])
-    text = sample("fresh").replace(f"@{NONCE} leftovers\n", f"@{NONCE} leftovers\n{paths[0]}\n{paths[1]}\n")
+    drop_in = "/etc/systemd/network/10-eth0.network.d/.90-kubernetes-pod-routes.conf.new"
+    paths = (TEMPORARY_PATHS[0], TEMPORARY_PATHS[3], drop_in)
+    lines = "".join(f"{path}\n" for path in paths)
+    text = sample("fresh").replace(f"@{NONCE} leftovers\n", f"@{NONCE} leftovers\n{lines}")
     assert parsed(text).leftovers == paths
     with pytest.raises(FactsError, match="something else than was asked for in its part leftovers: /etc/passwd"):
         parsed(text.replace(paths[0], "/etc/passwd"))

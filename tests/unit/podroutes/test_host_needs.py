@@ -16,7 +16,9 @@ from podroutes.host_state import (
     SCRIPT_STATE_DIRECTORY,
     SCRIPT_STATE_PATHS,
     TEMPORARY_PATHS,
+    temporary_path,
 )
+from podroutes.network_managers import DROP_IN_GLOB
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "hosts.md").read_text()
@@ -79,8 +81,11 @@ def test_the_page_names_what_is_needed() -> None:
 
 def test_the_page_names_everything_that_is_on_a_host() -> None:
     paths = {path for row in cells("What is on a host") for path in re.findall(r"`(/[^`]+)`", row[0])}
+    drop_in = DROP_IN_GLOB.replace("*", "NAME")
     assert paths == {
         *FILE_PATHS,
+        drop_in,
+        temporary_path(drop_in),
         *TEMPORARY_PATHS,
         *SCRIPT_STATE_PATHS,
         f"{DATA_DIRECTORY}/",
