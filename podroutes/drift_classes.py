@@ -248,7 +248,7 @@ _CLASSES: Final = (
     DriftClass(
         "manager-lacks-routes",
         "persisted",
-        "what the network manager has of us is not what the inventory wants",
+        "our file for the network manager is not what the inventory wants",
         "Nothing now; when the network manager sets the device up anew, routes are missing or wrong.",
         PROVISION,
         "With `persist: networkd` the routes stand in a drop-in beside the device's .network file, with another "

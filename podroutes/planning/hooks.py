@@ -1,7 +1,7 @@
-"""Hooks of NetworkManager's and ifupdown's: whatever they do to an interface, `routes.service` sets the routes again.
+"""Hooks that NetworkManager and ifupdown run: `routes.service` sets the routes again when an address has come back.
 
-The routes can't be theirs: NetworkManager's own are of another protocol, and ifupdown knows none after its `up`
-(docs/decisions/0017-network-managers.md has what was measured).
+The routes can't be the managers' own: NetworkManager's have another protocol, ifupdown has them in a file of the
+administrator's (docs/decisions/0017-network-managers.md has what was measured).
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ _HEAD: Final = f"""#!/bin/sh
 # {MARKER}; changes to this file are overwritten.
 # An interface has been given its addresses anew, and the kernel had dropped the routes that used them.
 """
-# Events of NetworkManager-dispatcher(8): all after which routes were seen to be gone.
+# Of NetworkManager-dispatcher(8), the events at which routes were seen to be gone, and IPv6's counterpart of one.
 _EVENTS: Final = """case ${2-} in up | dhcp4-change | dhcp6-change | reapply) ;; *) exit 0 ;; esac
 """
 _TAIL: Final = f"""# A unit that is not active stays so: at boot it starts later. Nothing waits here, or fails.
