@@ -11,7 +11,7 @@ OURS: Final = "this software put it there"
 _FORWARDING = frozenset({temporary_path(BEFORE_PATH), temporary_path(SYSCTL_PATH)})
 
 
-def is_wanted_file(file: FileState | None, mode: int, content: str) -> bool:
+def is_up_to_date(file: FileState | None, mode: int, content: str) -> bool:
     """Whether a file is a regular one of root's with this mode and content."""
     return file == FileState(content, mode, 0, 0)
 
@@ -40,7 +40,7 @@ def plan_file(layer: Layer, state: HostState, wanted: WriteFile, drift: str) -> 
     """
     path, content = wanted.path, wanted.content
     file = state.files.get(path)
-    if is_wanted_file(file, wanted.mode, content):
+    if is_up_to_date(file, wanted.mode, content):
         return
     steps: list[Step] = [wanted]
     reason = finding = difference_of(file, content)

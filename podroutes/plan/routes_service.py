@@ -21,7 +21,7 @@ from podroutes.host.state import (
 )
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.plan.managed_files import OURS, plan_file, plan_file_removal
-from podroutes.plan.routes import Wanted, wanted_routes
+from podroutes.plan.routes import DesiredRoutes, desired_routes
 
 _LAYER: Final = "routes_service"
 
@@ -54,7 +54,7 @@ def _data_line(route: Route) -> str:
 
 
 def plan_routes_service(
-    plan: NetworkPlan, node: Node, state: HostState, files: ServiceFiles, wanted: Wanted | None = None
+    plan: NetworkPlan, node: Node, state: HostState, files: ServiceFiles, wanted: DesiredRoutes | None = None
 ) -> HostPlan:
     """Plan the unit of one host: its files, whether it is enabled, whether it is active.
 
@@ -68,7 +68,7 @@ def plan_routes_service(
     if not node.routes_service:
         return plan_routes_service_removal(state)
     if wanted is None:
-        wanted = wanted_routes(plan, node, state)
+        wanted = desired_routes(plan, node, state)
     if wanted.problems:
         return HostPlan()  # the routes' own plan reports them
     unit = state.unit
