@@ -5,7 +5,7 @@ from typing import Final, cast
 from nornir.core.inventory import Host
 from nornir.core.task import Task
 
-from podroutes.transport import ScriptResult, ScriptRunner
+from podroutes.script_runner import ScriptResult, ScriptRunner
 
 SSH_CONNECTION: Final = "linux_exec"
 DEFAULT_COMMAND_TIMEOUT: Final = 60.0

@@ -36,7 +36,7 @@ from podroutes.plugins.connections.linux_exec import LinuxExec
 from podroutes.plugins.connections.netmiko_driver import register
 from podroutes.plugins.connections.ssh.host import SshHost
 from podroutes.plugins.runners.interruptible_threads import InterruptibleThreads
-from podroutes.transport import ScriptResult, ScriptRunner
+from podroutes.script_runner import ScriptResult, ScriptRunner
 from tests.integration.ssh_server import SlowRoad, Sshd, User, public_key, ssh_agent, ssh_keygen
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="starts sshd, which needs root")

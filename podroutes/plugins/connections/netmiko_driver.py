@@ -14,7 +14,7 @@ from netmiko.ssh_dispatcher import CLASS_MAPPER, platforms
 
 from podroutes.plugins.connections.ssh.host import SshHost
 from podroutes.plugins.connections.ssh.parameters import parse_parameters
-from podroutes.transport import ScriptResult
+from podroutes.script_runner import ScriptResult
 
 DEVICE_TYPE = "linux_exec"
 _registering = threading.Lock()

@@ -12,7 +12,7 @@ from nornir.core.inventory import ConnectionOptions, Defaults, Groups, Host, Hos
 from podroutes.plugins.connections.ssh import ahead
 from podroutes.plugins.connections.ssh.parameters import SshParameters
 from podroutes.plugins.runners.interruptible_threads import InterruptibleThreads
-from runbooks.connecting import begun_connections
+from runbooks._connecting import begun_connections
 
 
 @pytest.fixture
@@ -72,9 +72,9 @@ def test_without_hosts_over_ssh_there_is_nothing_to_do(events: list[str]) -> Non
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        ("runbooks.session", ("paramiko", "rich", "netmiko", "openstack")),
-        ("runbooks.check, podroutes.plugins.connections.linux_exec", ("rich", "netmiko", "openstack", "jinja2")),
-        ("runbooks.change, podroutes.plugins.connections.linux_exec", ("rich", "netmiko", "openstack")),
+        ("runbooks._session", ("paramiko", "rich", "netmiko", "openstack")),
+        ("runbooks._check, podroutes.plugins.connections.linux_exec", ("rich", "netmiko", "openstack", "jinja2")),
+        ("runbooks._change, podroutes.plugins.connections.linux_exec", ("rich", "netmiko", "openstack")),
         ("runbooks.drift_check", ("paramiko", "nornir", "tempfile")),
     ],
 )

@@ -9,7 +9,7 @@ from podroutes.plugins.connections.ssh import channel, wrapping
 from podroutes.plugins.connections.ssh.ahead import open_connection
 from podroutes.plugins.connections.ssh.connect import Connection
 from podroutes.plugins.connections.ssh.parameters import SshParameters
-from podroutes.transport import ScriptResult
+from podroutes.script_runner import ScriptResult
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ class _NotStartedError(RemoteCommandError):
 
 
 class SshHost:
-    """A connected host; satisfies `podroutes.transport.ScriptRunner`.
+    """A connected host; satisfies `podroutes.script_runner.ScriptRunner`.
 
     Args:
         parameters: How to reach it.
