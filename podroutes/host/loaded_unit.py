@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from podroutes.host.state import UNIT_PATH, UnitState
+from podroutes.host.managed_files import UNIT_PATH
+from podroutes.host.state import UnitState
 
 # Of the unit's file, these are not compared: what is only said to people, and what systemd shows as what it stands for.
 NOT_COMPARED: Final = frozenset({"Description", "Documentation", "SystemCallErrorNumber", "SystemCallFilter"})

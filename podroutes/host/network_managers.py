@@ -12,11 +12,6 @@ from msgspec import Struct
 
 Manager = Literal["systemd-networkd", "NetworkManager", "ifupdown"]
 
-# Ours beside a .network file of systemd-networkd's; in /etc, so that it goes before any other of that name.
-DROP_IN_NAME: Final = "90-kubernetes-pod-routes.conf"
-DROP_IN_GLOB: Final = f"/etc/systemd/network/*.network.d/{DROP_IN_NAME}"
-_DROP_IN: Final = re.compile(DROP_IN_GLOB.replace("*", "[^/]+").replace(".", r"\."))
-
 # What `grep` has to look for in them, and where.
 STATE_FILES: Final = ("/run/systemd/netif/links/*", "/run/NetworkManager/devices/*")
 STATE_LINES: Final = (
@@ -48,11 +43,6 @@ class ManagedLink(Struct, frozen=True):
     drop_ins: tuple[str, ...] | None = None
     leased: bool = False
     settled: bool = True
-
-
-def is_drop_in(path: str) -> bool:
-    """Whether a path is that of a drop-in of ours for systemd-networkd."""
-    return _DROP_IN.fullmatch(path) is not None
 
 
 def parse_managers(said: str, lines: str, names: Mapping[int, str]) -> dict[str, ManagedLink]:

@@ -1,54 +1,14 @@
-"""What one host really has, typed: everything that planning looks at."""
+"""The state of one host as it was read, typed: everything that planning looks at."""
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Final
 
 from msgspec import Struct
 
 from podroutes.addresses import Family, IPAddress, IPNetwork
+from podroutes.host.managed_files import MARKER
 from podroutes.host.network_managers import ManagedLink
 from podroutes.host.routes import Lookup, Route
-
-# What is installed on hosts (the seed's names, and what it lacked).
-SCRIPT_PATH: Final = "/usr/local/sbin/basic-kubernetes-routes.sh"
-UNIT_NAME: Final = "routes.service"
-UNIT_PATH: Final = f"/etc/systemd/system/{UNIT_NAME}"
-DATA_DIRECTORY: Final = "/etc/kubernetes-routes"
-DATA_PATH: Final = f"{DATA_DIRECTORY}/routes"
-BEFORE_PATH: Final = f"{DATA_DIRECTORY}/forwarding.before"
-REPLACED_DIRECTORY: Final = f"{DATA_DIRECTORY}/replaced"
-REPLACED_SCRIPT_PATH: Final = f"{REPLACED_DIRECTORY}/basic-kubernetes-routes.sh"
-REPLACED_UNIT_PATH: Final = f"{REPLACED_DIRECTORY}/{UNIT_NAME}"
-# What the script keeps until the next boot.
-SCRIPT_STATE_DIRECTORY: Final = "/run/kubernetes-routes"
-SCRIPT_STATE_PATHS: Final = (f"{SCRIPT_STATE_DIRECTORY}/applied", f"{SCRIPT_STATE_DIRECTORY}/lock")
-SYSCTL_PATH: Final = "/etc/sysctl.d/90-kubernetes-pod-routes.conf"
-FILE_PATHS: Final = (
-    SCRIPT_PATH,
-    UNIT_PATH,
-    DATA_PATH,
-    BEFORE_PATH,
-    SYSCTL_PATH,
-    REPLACED_SCRIPT_PATH,
-    REPLACED_UNIT_PATH,
-)
-# What `systemctl enable` leaves, whatever target or unit it is for.
-ENABLING_LINKS: Final = (f"/etc/systemd/system/*.wants/{UNIT_NAME}", f"/etc/systemd/system/*.requires/{UNIT_NAME}")
-# Held by the run that changes the host.
-LOCK_PATH: Final = "/run/pod-routes.lock"
-
-
-def temporary_path(path: str) -> str:
-    """Where a file is written before it gets its place; a power cut leaves it there."""
-    folder, _, name = path.rpartition("/")
-    return f"{folder}/.{name}.new"
-
-
-TEMPORARY_PATHS: Final = tuple(map(temporary_path, FILE_PATHS))
-
-# Stands in every file that is ours; a file without it was somebody else's.
-MARKER: Final = "Managed by pod-routes"
 
 
 class InterfaceAddress(Struct, frozen=True):

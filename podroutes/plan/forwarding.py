@@ -9,9 +9,10 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from podroutes.host.changes import Change, HostPlan, RemoveFile, SetSysctl, Step, WriteFile
-from podroutes.host.facts import parse_sysctl_lines, sysctl_key
+from podroutes.host.managed_files import BEFORE_PATH, MARKER, SYSCTL_PATH
 from podroutes.host.routes import RA
-from podroutes.host.state import BEFORE_PATH, MARKER, SYSCTL_PATH, HostState
+from podroutes.host.state import HostState
+from podroutes.host.sysctls import parse_sysctl_lines, sysctl_key
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.plan.managed_files import difference_of, is_up_to_date
 

@@ -1,9 +1,8 @@
 """Files that this software installs: whether one is as it should be, and what unfinished writes have left."""
 
 from podroutes.host.changes import Change, HostPlan, RemoveFile
-from podroutes.host.state import BEFORE_PATH, SYSCTL_PATH, FileState, HostState, temporary_path
-
-_FORWARDING = frozenset({temporary_path(BEFORE_PATH), temporary_path(SYSCTL_PATH)})
+from podroutes.host.managed_files import managed_file_of
+from podroutes.host.state import FileState, HostState
 
 
 def is_up_to_date(file: FileState | None, mode: int, content: str) -> bool:
@@ -29,7 +28,7 @@ def plan_leftovers(state: HostState) -> HostPlan:
     return HostPlan(
         tuple(
             Change(
-                "forwarding" if path in _FORWARDING else "routes_service",
+                managed_file_of(path).layer,
                 "remove",
                 path,
                 "",

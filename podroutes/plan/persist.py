@@ -13,9 +13,10 @@ from msgspec import Struct
 
 from podroutes.addresses import contains
 from podroutes.host.changes import Change, HostPlan, NetworkdFile
-from podroutes.host.network_managers import DROP_IN_NAME, ManagedLink, Manager, is_drop_in
+from podroutes.host.managed_files import DROP_IN_NAME, MARKER, is_drop_in
+from podroutes.host.network_managers import ManagedLink, Manager
 from podroutes.host.routes import Route
-from podroutes.host.state import MARKER, HostState, Link
+from podroutes.host.state import HostState, Link
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.plan.managed_files import is_up_to_date
 from podroutes.plan.routes import DesiredRoutes, desired_routes

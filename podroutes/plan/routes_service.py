@@ -9,8 +9,7 @@ from msgspec import Struct
 from podroutes.addresses import IPNetwork
 from podroutes.host.changes import Change, HostPlan, KeepCopy, PutBack, RemoveFile, Step, Systemctl, WriteFile
 from podroutes.host.loaded_unit import loaded_otherwise
-from podroutes.host.routes import Route
-from podroutes.host.state import (
+from podroutes.host.managed_files import (
     DATA_PATH,
     MARKER,
     REPLACED_SCRIPT_PATH,
@@ -19,8 +18,9 @@ from podroutes.host.state import (
     SCRIPT_STATE_PATHS,
     UNIT_NAME,
     UNIT_PATH,
-    HostState,
 )
+from podroutes.host.routes import Route
+from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.plan.managed_files import difference_of, is_up_to_date
 from podroutes.plan.routes import DesiredRoutes, desired_routes

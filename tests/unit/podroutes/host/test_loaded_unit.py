@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from podroutes.host.facts import parse_unit
 from podroutes.host.loaded_unit import (
     COMPARED,
     NOT_COMPARED,
@@ -18,6 +17,7 @@ from podroutes.host.loaded_unit import (
     parse_unit_file,
     property_name,
 )
+from podroutes.host.parse_unit import parse_unit
 from podroutes.host.state import UnitState
 from tasks.service_files import load_service_files
 

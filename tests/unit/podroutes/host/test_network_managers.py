@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podroutes.host.network_managers import ManagedLink, is_drop_in, parse_managers
+from podroutes.host.managed_files import is_drop_in
+from podroutes.host.network_managers import ManagedLink, parse_managers
 
 NAMES = {1: "lo", 2: "eth0", 3: "eth1"}
 LINKS = "/run/systemd/netif/links"

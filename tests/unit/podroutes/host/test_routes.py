@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from podroutes.addresses import FAMILIES, Family, IPAddress, parse_address, parse_network
 from podroutes.errors import FactsError
-from podroutes.host.routes import MULTIPATH, NextHop, Route, parse_lookups, parse_routes
+from podroutes.host.parse_routes import parse_lookups, parse_routes
+from podroutes.host.routes import MULTIPATH, NextHop, Route
 from tests.unit.podroutes.rendering import render_route
 
 UNSAFE = re.compile(r"[^A-Za-z0-9_.:/@+,=%\[\] -]")

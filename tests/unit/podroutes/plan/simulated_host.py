@@ -14,8 +14,9 @@ from podroutes.host.changes import (
     Systemctl,
     WriteFile,
 )
+from podroutes.host.managed_files import DATA_PATH, UNIT_NAME, UNIT_PATH
 from podroutes.host.routes import PROTOCOL
-from podroutes.host.state import DATA_PATH, UNIT_NAME, UNIT_PATH, FileState, HostState, UnitState
+from podroutes.host.state import FileState, HostState, UnitState
 from tests.unit.podroutes.builders import routes_by_family
 from tests.unit.podroutes.plan.kernel_table import KernelTable
 

@@ -3,7 +3,8 @@
 import pytest
 
 from podroutes.host.changes import Change, RemoveFile, SetSysctl, WriteFile
-from podroutes.host.state import BEFORE_PATH, SYSCTL_PATH, FileState, HostState, SysctlSetting
+from podroutes.host.managed_files import BEFORE_PATH, SYSCTL_PATH
+from podroutes.host.state import FileState, HostState, SysctlSetting
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.plan.forwarding import expected_contents, plan_forwarding, plan_forwarding_removal
 from tests.unit.podroutes.builders import dual_stack_cluster, ipv4_cluster, ipv6_cluster, link, state

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from podroutes.host.changes import Change, HostPlan, KeepCopy, PutBack, RemoveFile, Systemctl, WriteFile
-from podroutes.host.state import (
+from podroutes.host.managed_files import (
     DATA_PATH,
     REPLACED_SCRIPT_PATH,
     REPLACED_UNIT_PATH,
@@ -12,9 +12,8 @@ from podroutes.host.state import (
     SCRIPT_STATE_PATHS,
     UNIT_NAME,
     UNIT_PATH,
-    FileState,
-    UnitState,
 )
+from podroutes.host.state import FileState, UnitState
 from podroutes.plan.routes import desired_routes
 from podroutes.plan.routes_service import (
     ServiceFiles,
