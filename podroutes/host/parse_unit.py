@@ -8,7 +8,7 @@ from podroutes.host.managed_files import UNIT_NAME
 from podroutes.host.state import UnitState
 
 # Every systemd shows a line of these, of every unit.
-_ALWAYS_SHOWN: Final = ("ActiveState", "DropInPaths", "FragmentPath", "LoadState", "Result", "UnitFileState")
+_ALWAYS_SHOWN: Final = ("ActiveState", "DropInPaths", "FragmentPath", "LoadState", "UnitFileState")
 # What is asked of systemd about the unit.
 PROPERTIES: Final = (*_ALWAYS_SHOWN, *COMPARED, *UNSET)
 _LOADED: Final = frozenset({"FragmentPath", *COMPARED, *UNSET})
@@ -52,7 +52,6 @@ def parse_unit(text: str, *, linked: bool, overridden: frozenset[str] = frozense
         enabled=enabled,
         # Not those for all services, as some distributions have them.
         drop_ins=" ".join(path for path in values["DropInPaths"][-1].split() if f"/{UNIT_NAME}.d/" in path),
-        result=values["Result"][-1],
         properties={name: shown for name, shown in values.items() if name in _LOADED} if load == "loaded" else {},
         overridden=overridden,
     )

@@ -46,7 +46,7 @@ def reading_script(
     """
     variables = {
         "nonce": nonce,
-        "tools": " ".join(need.command for need in NEEDS),
+        "tools": " ".join(NEEDS),
         "lookups": "\n".join(lookups),
         "families": " ".join(map(str, families)),
         "route_text": "yes" if route_text else "no",

@@ -105,10 +105,6 @@ class Route(Struct, frozen=True, cache_hash=True):
     expires: bool = False
     unknown: tuple[str, ...] = ()
 
-    def leads(self, via: IPAddress, dev: str) -> bool:
-        """Whether it sends packets to this next hop on this device, whatever its protocol and metric."""
-        return self.kind == "unicast" and self.via == via and self.dev == dev
-
     @property
     def is_for_some_packets(self) -> bool:
         """Whether it is for one type of service, or for some source addresses only."""

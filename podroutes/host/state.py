@@ -76,7 +76,6 @@ class UnitState(Struct, frozen=True):
         active: ActiveState: active, inactive, failed, activating, …
         enabled: As `systemctl is-enabled` says: enabled, disabled, masked, static; empty where there is no file.
         drop_ins: Paths of its own drop-ins, separated by spaces.
-        result: Result of the last run: success, exit-code, …
         properties: What systemd has loaded of it, as `podroutes.host.loaded_unit` compares it; some have several lines.
         overridden: Names of the settings that drop-ins have, its own or those for all services.
     """
@@ -85,7 +84,6 @@ class UnitState(Struct, frozen=True):
     active: str
     enabled: str
     drop_ins: str = ""
-    result: str = ""
     properties: Mapping[str, tuple[str, ...]] = {}
     overridden: frozenset[str] = frozenset()
 
@@ -110,7 +108,7 @@ class HostState(Struct, frozen=True, dict=True):
     """Everything that was read from a host in one remote command.
 
     Attributes:
-        host_name: Its own name for itself.
+        host_name: Its own host name.
         links: Interfaces by name.
         routes: Routes of the main table by family.
         lookups: What the kernel does with a packet to each address that was asked for.
@@ -119,7 +117,7 @@ class HostState(Struct, frozen=True, dict=True):
         boot_sysctls: What sysctl.d files set at boot, in order; the last of a key wins.
         files: The files of ours that are there, by path.
         unit: `routes.service`.
-        leftovers: What writes of ours that were interrupted have left, by path.
+        leftovers: Paths of what interrupted writes of ours have left.
         managers: Who manages which interface, by its name; those that nobody manages are not in it.
     """
 
@@ -143,7 +141,3 @@ class HostState(Struct, frozen=True, dict=True):
     def _owners(self) -> dict[IPAddress, Link]:
         """Whose each address is; of the first, if several have it."""
         return {own.ip: link for link in reversed(list(self.links.values())) for own in link.addresses}
-
-    def boot_value(self, key: str) -> SysctlSetting | None:
-        """What a kernel parameter is set to at boot, and by which file; None where no file sets it."""
-        return next((setting for setting in reversed(self.boot_sysctls) if setting.key == key), None)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from podroutes.addresses import IPNetwork
 from podroutes.host.changes import Change, HostPlan, KeepCopy, PutBack, RemoveFile, Step, Systemctl, WriteFile
-from podroutes.host.loaded_unit import loaded_otherwise
+from podroutes.host.loaded_unit import differing_settings
 from podroutes.host.managed_files import (
     DATA_PATH,
     MARKER,
@@ -120,7 +120,7 @@ def _unit_changes(state: HostState, text: str, written: set[str]) -> Iterator[Ch
     # nothing of the unit's that it could take away.
     waits = unit.active == "activating"
     run = Systemctl(("restart" if waits else "reload-or-restart", UNIT_NAME))
-    otherwise = loaded_otherwise(text, unit)
+    otherwise = differing_settings(text, unit)
     enable: tuple[Step, ...] = ()
     if unit.enabled != "enabled":
         if not loaded:

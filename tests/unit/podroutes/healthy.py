@@ -39,7 +39,7 @@ def healthy(plan: NetworkPlan, name: str) -> HostState:
         UNIT_PATH: FileState(FILES.unit, 0o644, 0, 0),
         SYSCTL_PATH: FileState(_sysctl_file(plan, bare), 0o644, 0, 0),
     }
-    unit = UnitState("loaded", "active", "enabled", result="success", properties={"FragmentPath": (UNIT_PATH,)})
+    unit = UnitState("loaded", "active", "enabled", properties={"FragmentPath": (UNIT_PATH,)})
     return replace(routes, lookups=lookups, files=files, unit=unit)
 
 

@@ -135,7 +135,6 @@ def _manager_lines(index: int, managed: ManagedLink) -> str:
 
 def _unit(unit: UnitState) -> str:
     own = {
-        "Result": unit.result,
         "LoadState": unit.load,
         "ActiveState": unit.active,
         "DropInPaths": unit.drop_ins,

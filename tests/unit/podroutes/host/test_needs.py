@@ -70,11 +70,11 @@ def cells(heading: str) -> list[list[str]]:
 def test_the_page_names_what_is_needed() -> None:
     rows = {row[0]: row for row in cells("What a host needs")}
     named = {word for row in rows.values() for word in re.findall(r"`([^`]+)`", row[1])}
-    assert {need.command for need in NEEDS} <= named
+    assert set(NEEDS) <= named
     for oldest in OLDEST.values():
         package = oldest.package.removeprefix("flock of ")
         assert rows[package][2].split()[0] == ".".join(map(str, oldest.version))
-    assert {name for need in NEEDS for name in need.package.split(" or ")} <= set(", ".join(rows).split(", "))
+    assert {name for package in NEEDS.values() for name in package.split(" or ")} <= set(", ".join(rows).split(", "))
 
 
 def test_the_page_names_everything_that_is_on_a_host() -> None:

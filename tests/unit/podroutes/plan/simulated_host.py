@@ -104,7 +104,7 @@ class SimulatedHost:
                 self._reload_daemon()
             assert self.unit.load == "loaded", f"Unit {UNIT_NAME} is {self.unit.load}"
             assert not self._needs_reload, "the unit's file changed: run daemon-reload"
-            self.unit = replace(self.unit, active="active", result="success")
+            self.unit = replace(self.unit, active="active")
         elif verb == "disable":
             if self.unit.active == "active":
                 self._run_exec_stop()

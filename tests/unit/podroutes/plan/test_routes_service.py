@@ -37,7 +37,7 @@ INSTALLED = {
     SCRIPT_PATH: FileState(FILES.script, 0o755, 0, 0),
     UNIT_PATH: FileState(FILES.unit, 0o644, 0, 0),
 }
-RUNNING = UnitState("loaded", "active", "enabled", result="success")
+RUNNING = UnitState("loaded", "active", "enabled")
 OTHERWISE = replace(RUNNING, properties={"User": ("nobody",)})
 ABSENT = UnitState("not-found", "inactive", "")
 SEED_UNIT = FileState("[Unit]\nDescription=Add static routes\n", 0o664, 1000, 1000)
@@ -173,7 +173,7 @@ def changed(path: str, **how: object) -> dict[str, FileState]:
         (INSTALLED, replace(RUNNING, active="inactive"), [START], ["reload-or-restart routes.service"]),
         (
             INSTALLED,
-            replace(RUNNING, active="failed", result="exit-code"),
+            replace(RUNNING, active="failed"),
             [START],
             ["reload-or-restart routes.service"],
         ),
@@ -277,7 +277,7 @@ def steps_of(host_plan: HostPlan) -> list[str]:
     [
         ({}, ABSENT, [], []),
         # its file is gone, and something of it is not
-        ({}, replace(ABSENT, active="failed", result="exit-code"), ["reset-failed", "disable"], []),
+        ({}, replace(ABSENT, active="failed"), ["reset-failed", "disable"], []),
         ({}, replace(ABSENT, active="active"), ["disable --now"], []),
         ({}, replace(ABSENT, enabled="enabled"), ["disable"], []),
         # somebody else's
