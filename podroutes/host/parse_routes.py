@@ -54,48 +54,30 @@ def parse_routes(text: str, family: Family) -> tuple[Route, ...]:
 # In a large cluster, all machines have nearly the same routes: this takes four fifths of the time off.
 @lru_cache(1 << 14)
 def _route(line: str, family: Family) -> Route:
+    words = line.replace("\\", " ").split()
     try:
-        return _read_route(_Words(line.replace("\\", " ").split()), family)
-    except ValueError as error:
-        message = f"`ip route` printed what can't be understood: {line[:200]!r}: {_first_line(error)}"
+        if unsafe := [word for word in words if _SAFE.fullmatch(word) is None]:
+            message = f"{unsafe[0][:50]!r} is no word of a route"
+            raise ValueError(message)
+        return _read_route(words[::-1], family)
+    except (ValueError, IndexError) as error:
+        reason = "it ends too early" if isinstance(error, IndexError) else _first_line(error)
+        message = f"`ip route` printed what can't be understood: {line[:200]!r}: {reason}"
         raise FactsError(message) from error
 
 
-class _Words:
-    """The words of a line, taken one after the other."""
-
-    def __init__(self, words: list[str]) -> None:
-        for word in words:
-            if _SAFE.fullmatch(word) is None:
-                message = f"{word[:50]!r} is no word of a route"
-                raise ValueError(message)
-        self._words = words
-        self._taken = 0
-
-    @property
-    def next(self) -> str:
-        """The next word, which stays; empty at the end."""
-        return self._words[self._taken] if self._taken < len(self._words) else ""
-
-    def take(self) -> str:
-        """The next word; there has to be one."""
-        word = self.next
-        if not word:
-            message = "it ends too early"
-            raise ValueError(message)
-        self._taken += 1
-        return word
+# What follows takes words from the end of a list, which has them backwards.
 
 
-def _read_route(words: _Words, family: Family) -> Route:
-    kind = words.take() if words.next in _KINDS or words.next in _KINDS.values() else "unicast"
+def _read_route(words: list[str], family: Family) -> Route:
+    kind = words.pop() if words[-1] in _KINDS or words[-1] in _KINDS.values() else "unicast"
     fields: dict[str, Any] = {"via": None, "dev": None, "protocol": BOOT, "metric": 0, "kind": _KINDS.get(kind, kind)}
-    fields["destination"] = _destination(words.take(), family)
+    fields["destination"] = _destination(words.pop(), family)
     options: list[str] = []
     unknown: list[str] = []
     hops: list[NextHop] = []
-    while word := words.next:
-        words.take()
+    while words:
+        word = words.pop()
         if word == "nexthop":
             hops.append(_read_hop(words, family, unknown))
         elif word in _FIELDS:
@@ -104,10 +86,10 @@ def _read_route(words: _Words, family: Family) -> Route:
         elif word in ATTRIBUTES:
             options += _read_attribute(word, words)
         elif word == "encap":
-            text, known = _read_encapsulation(words)
-            (options if known else unknown).append(text)
+            is_known = bool(words) and words[-1] in ENCAPSULATIONS
+            (options if is_known else unknown).append(_read_encapsulation(words))
         elif word == "error":
-            words.take()  # why its packets are refused, which its type says too
+            words.pop()  # why its packets are refused, which its type says too
         elif word == "linkdown":
             fields["linkdown"] = True
         elif word not in STATE_WORDS:
@@ -123,13 +105,13 @@ def _read_route(words: _Words, family: Family) -> Route:
     return Route(**fields, next_hops=tuple(hops), options=tuple(options), unknown=tuple(unknown))
 
 
-def _read_hop(words: _Words, family: Family, unknown: list[str]) -> NextHop:
+def _read_hop(words: list[str], family: Family, unknown: list[str]) -> NextHop:
     """Read one next hop of several; adds what is not understood of it."""
     fields: dict[str, Any] = {"via": None, "dev": None}
-    while words.next not in ("", "nexthop"):
-        word = words.take()
+    while words and words[-1] != "nexthop":
+        word = words.pop()
         if word == "weight":
-            fields["weight"] = _number(words.take(), 256)
+            fields["weight"] = _number(words.pop(), 256)
         elif word in ("via", "dev", "onlink"):
             fields[word] = _FIELDS[word][1](words, family)
         elif word not in STATE_WORDS:
@@ -137,21 +119,19 @@ def _read_hop(words: _Words, family: Family, unknown: list[str]) -> NextHop:
     return NextHop(**fields)
 
 
-def _read_attribute(word: str, words: _Words) -> list[str]:
-    lock = words.take() if words.next == "lock" else ""
-    value = words.take()
-    if (word, value) == ("pref", "medium"):
-        return []
-    # rto_min is always locked; `ip` says so and does not take it.
-    return [f"{word} lock {value}" if lock and word != "rto_min" else f"{word} {value}"]
+def _read_attribute(word: str, words: list[str]) -> list[str]:
+    value = words.pop()
+    if value == "lock":
+        # rto_min is always locked; `ip` says so and does not take it.
+        value = words.pop() if word == "rto_min" else f"lock {words.pop()}"
+    return [] if (word, value) == ("pref", "medium") else [f"{word} {value}"]
 
 
-def _read_encapsulation(words: _Words) -> tuple[str, bool]:
-    """Its text, and whether `ip` takes it."""
+def _read_encapsulation(words: list[str]) -> str:
     found = ["encap"]
-    while words.next not in ("", "via", "dev"):
-        found.append(words.take())
-    return " ".join(found), len(found) > 1 and found[1] in ENCAPSULATIONS
+    while words and words[-1] not in ("via", "dev"):
+        found.append(words.pop())
+    return " ".join(found)
 
 
 def _destination(text: str, family: Family) -> IPNetwork:
@@ -162,10 +142,11 @@ def _destination(text: str, family: Family) -> IPNetwork:
     return parse_network(text)
 
 
-def _next_hop(words: _Words, family: Family) -> IPAddress:
-    if words.next in ("inet", "inet6"):
-        family = 6 if words.take() == "inet6" else 4
-    address = parse_address(words.take())
+def _next_hop(words: list[str], family: Family) -> IPAddress:
+    word = words.pop()
+    if word in ("inet", "inet6"):
+        family, word = (6 if word == "inet6" else 4), words.pop()
+    address = parse_address(word)
     if address.version != family:
         message = f"{address} is no IPv{family} address"
         raise ValueError(message)
@@ -201,17 +182,17 @@ def _scope(text: str) -> int:
 
 
 # Each word with the field that it fills and what reads its value.
-_FIELDS: Final[Mapping[str, tuple[str, Callable[[_Words, Family], object]]]] = {
+_FIELDS: Final[Mapping[str, tuple[str, Callable[[list[str], Family], object]]]] = {
     "via": ("via", _next_hop),
-    "dev": ("dev", lambda words, _: parse_interface_name(words.take())),
-    "proto": ("protocol", lambda words, _: _protocol(words.take())),
-    "metric": ("metric", lambda words, _: _number(words.take())),
-    "scope": ("scope", lambda words, _: _scope(words.take())),
-    "src": ("source", lambda words, _: parse_address(words.take())),
-    "tos": ("tos", lambda words, _: _tos(words.take())),
-    "from": ("sources", lambda words, family: _destination(words.take(), family)),
-    "nhid": ("nhid", lambda words, _: _number(words.take())),
-    "expires": ("expires", lambda words, _: _number(words.take().removesuffix("sec")) >= 0),
+    "dev": ("dev", lambda words, _: parse_interface_name(words.pop())),
+    "proto": ("protocol", lambda words, _: _protocol(words.pop())),
+    "metric": ("metric", lambda words, _: _number(words.pop())),
+    "scope": ("scope", lambda words, _: _scope(words.pop())),
+    "src": ("source", lambda words, _: parse_address(words.pop())),
+    "tos": ("tos", lambda words, _: _tos(words.pop())),
+    "from": ("sources", lambda words, family: _destination(words.pop(), family)),
+    "nhid": ("nhid", lambda words, _: _number(words.pop())),
+    "expires": ("expires", lambda words, _: _number(words.pop().removesuffix("sec")) >= 0),
     "onlink": ("onlink", lambda _words, _family: True),
 }
 

@@ -43,6 +43,16 @@ ATTRIBUTES: Final = (
 ENCAPSULATIONS: Final = ("ip", "ip6", "mpls")
 
 
+def _option(name: str, value: object) -> list[str]:
+    return [] if value is None else [name, str(value)]
+
+
+def _way(via: IPAddress | None, dev: str | None, version: int | None) -> list[str]:
+    """Next hop and device as `ip` takes them; the next hop with its family unless that is the given version."""
+    family = [] if via is None or via.version == version else ["inet6" if via.version == 6 else "inet"]
+    return [*(["via", *family, str(via)] if via is not None else []), *_option("dev", dev)]
+
+
 class NextHop(Struct, frozen=True):
     """One of a route's several next hops."""
 
@@ -54,14 +64,9 @@ class NextHop(Struct, frozen=True):
     @property
     def selector(self) -> str:
         """As `ip route` takes it."""
-        parts = ["nexthop"]
-        if self.via is not None:
-            # Without its family, `ip` would look for one of the destination's.
-            parts += ["via", "inet6" if self.via.version == 6 else "inet", str(self.via)]
-        if self.dev is not None:
-            parts += ["dev", self.dev]
-        parts += ["weight", str(self.weight)]
-        return " ".join([*parts, "onlink"] if self.onlink else parts)
+        # Without its family, `ip` would look for one of the destination's.
+        words = ["nexthop", *_way(self.via, self.dev, None), "weight", str(self.weight)]
+        return " ".join([*words, "onlink"] if self.onlink else words)
 
 
 class Route(Struct, frozen=True, cache_hash=True):
@@ -141,35 +146,26 @@ class Route(Struct, frozen=True, cache_hash=True):
         return self.selector
 
     def _text(self, *, with_way: bool) -> str:
-        parts = [self.kind] if with_way and self.kind not in ("unicast", MULTIPATH) else []
-        parts.append(str(self.destination))
-        if self.tos:
-            parts += ["tos", self.tos]
-        if self.sources is not None:
-            parts += ["from", str(self.sources)]
-        if self.nhid is not None:
-            parts += ["nhid", str(self.nhid)]
-        if with_way and self.via is not None:
-            other_family = self.via.version != self.destination.version
-            parts += ["via", "inet6" if self.via.version == 6 else "inet"] if other_family else ["via"]
-            parts.append(str(self.via))
-        if with_way and self.dev is not None:
-            parts += ["dev", self.dev]
-        parts += ["proto", _PROTOCOL_NAMES.get(self.protocol, str(self.protocol))]
+        words = [self.kind] if with_way and self.kind not in ("unicast", MULTIPATH) else []
+        words.append(str(self.destination))
+        words += _option("tos", self.tos or None)
+        words += _option("from", self.sources)
+        words += _option("nhid", self.nhid)
+        if with_way:
+            words += _way(self.via, self.dev, self.destination.version)
+        words += ["proto", _PROTOCOL_NAMES.get(self.protocol, str(self.protocol))]
         # Without its scope, a route on the link would select one with a next hop too; without its metric, an IPv6 route
         # one of a lower metric.
         if self.scope != 0 or self._is_on_link:
-            parts += ["scope", self._scope_name]
-        if self.metric != 0:
-            parts += ["metric", str(self.metric)]
-        if self.source is not None:
-            parts += ["src", str(self.source)]
-        if self.onlink and with_way:
-            parts.append("onlink")
-        parts += self.options
+            words += ["scope", self._scope_name]
+        words += _option("metric", self.metric or None)
+        words += _option("src", self.source)
+        if with_way and self.onlink:
+            words.append("onlink")
+        words += self.options
         if with_way:
-            parts += [hop.selector for hop in self.next_hops]
-        return " ".join(parts)
+            words += [hop.selector for hop in self.next_hops]
+        return " ".join(words)
 
     @property
     def _is_on_link(self) -> bool:
