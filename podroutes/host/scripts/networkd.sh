@@ -5,8 +5,8 @@ reload_networkd() {
     link=/run/systemd/netif/links/$index
     before=$(stat --format='%i %y' "$link") || return 1
     networkctl reload || return 1
-    # Before systemd 256 this returns first; then the addresses go and come back, with a new lease if need be. What it
-    # knows of a link it writes anew when that is done. A link that it leaves alone it is done with at once.
+    # Before systemd 256 this returns first; then the addresses go and come back, with a new lease where one is needed.
+    # When that is done, systemd-networkd rewrites the link's file; of a link that it leaves alone, it does not.
     tenths=0
     while [ "$tenths" -lt 200 ]; do
         now=$(stat --format='%i %y' "$link") || return 1
@@ -34,7 +34,7 @@ networkd_file() {
     if [ -f "$1" ]; then was=$(cat "$1" && echo .); fi
     put_networkd_file "$1" "$2" "$4"
     if [ -z "$3" ] || reload_networkd "$3"; then return 0; fi
-    # This may be the interface that the host is reached by.
+    # The host may be reached by this interface.
     put_networkd_file "$1" "${was%.}" "$4"
     networkctl reload || true
     printf '%s is as it was before\n' "$1"

@@ -33,7 +33,11 @@ printf '%s\n' "$value"
 part network
 # One process for all of it. An address that no route leads to is an error that ends nothing; `ip` names its line. That
 # the first line failed, or anything else, is a failure.
-said=$(printf 'address show\n%s\n' "$lookups" | ip -j -N -force -batch - 2>&1 >&3)
+said=$(ip -j -N -force -batch - 2>&1 >&3 <<END
+address show
+$lookups
+END
+)
 status=$?
 case "$status $said
 " in
