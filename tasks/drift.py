@@ -6,12 +6,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 from nornir.core.task import MultiResult, Result, Task
 
-from podroutes.addresses import IPAddress
 from podroutes.drift.detection import find_drift, finding_of_error, findings_of
 from podroutes.drift.findings import Finding
 from podroutes.host.changes import Change
-from podroutes.host.routes import Lookup
-from podroutes.host.shared import Sharing
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import Node
 from podroutes.outcomes import HostOutcome, Outcome
@@ -21,9 +18,6 @@ from tasks.facts import collect_facts, take_state
 from tasks.outcome import failure_of, outcome_of, reason_of
 from tasks.record import fill
 
-# All hosts but a few send packets for a pod CIDR the same way.
-_LOOKUPS: Sharing[IPAddress, Lookup] = Sharing()
-
 
 class CheckResult(Struct):
     """What was found on one host; filled in as far as the task came.
@@ -32,7 +26,7 @@ class CheckResult(Struct):
         findings: What differs.
         changes: What provisioning would do about it.
         state: What was read; None of a cloud, and if nothing could be read. Where nothing is to be changed, it is
-            without its files, which have been compared, and shares its lookups: most of it.
+            without its files, which have been compared.
         commands: Remote commands that were run.
         seconds: Time from the start to the end, in seconds.
         error: What went wrong; None if nothing did.
@@ -87,7 +81,7 @@ def _check_machine(task: Task, work: Provisioning, node: Node, checked: CheckRes
     checked.findings = find_drift(work, node, state, planned, wanted)
     checked.changes = planned.changes
     if not planned.changes:
-        checked.state = replace(state, files={}, lookups=_LOOKUPS.share(state.lookups))
+        checked.state = replace(state, files={})
 
 
 def _check_cloud(task: Task, work: Provisioning, checked: CheckResult) -> None:

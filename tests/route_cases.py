@@ -18,7 +18,8 @@ from msgspec import Struct, convert
 from msgspec.structs import replace
 
 from podroutes.addresses import FAMILIES, Family
-from podroutes.host.routes import Route, parse_routes
+from podroutes.host.parse_routes import parse_routes
+from podroutes.host.routes import Route
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.plan.routes import desired_routes

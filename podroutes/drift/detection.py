@@ -6,7 +6,8 @@ from typing import Final
 from podroutes.drift.findings import Finding, new_finding
 from podroutes.errors import UnreachableError
 from podroutes.host.changes import Change, HostPlan, is_file
-from podroutes.host.state import UNIT_NAME, HostState
+from podroutes.host.managed_files import UNIT_NAME
+from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import Node
 from podroutes.outcomes import HostOutcome, Outcome
 from podroutes.plan.forwarding import plan_forwarding

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from msgspec import Struct, field
 
@@ -21,6 +21,8 @@ from podroutes.host.routes import DEFAULT_METRIC, PROTOCOL, Lookup, Route
 
 Role = Literal["controller", "worker"]
 Persist = Literal["unit", "networkd", "networkmanager", "ifupdown"]
+# Hooks of these have `routes.service` set the routes again.
+KEPT_BY_HOOKS: Final = frozenset[Persist]({"networkmanager", "ifupdown"})
 _Of = TypeVar("_Of")
 
 

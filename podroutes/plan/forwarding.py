@@ -9,9 +9,10 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from podroutes.host.changes import Change, HostPlan, RemoveFile, SetSysctl, Step, WriteFile
-from podroutes.host.facts import parse_sysctl_lines, sysctl_key
+from podroutes.host.managed_files import BEFORE_PATH, MARKER, SYSCTL_PATH
 from podroutes.host.routes import RA
-from podroutes.host.state import BEFORE_PATH, MARKER, SYSCTL_PATH, HostState
+from podroutes.host.state import HostState
+from podroutes.host.sysctls import parse_sysctl_lines, sysctl_key
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.plan.managed_files import difference_of, is_up_to_date
 
@@ -24,14 +25,6 @@ _ALIASES: Final[Mapping[str, str]] = {"net.ipv4.conf.all.forwarding": IPV4_FORWA
 
 _HEADER: Final = f"# {MARKER}; changes to this file are overwritten.\n"
 _BEFORE_HEADER: Final = f"# {MARKER}: what these kernel parameters were before, to put them back.\n"
-
-
-def expected_contents(plan: NetworkPlan) -> tuple[str, ...]:
-    """What stands in the files of forwarding on most hosts, so that they need not send it."""
-    forward = [key for family, key in ((6, IPV6_FORWARD), (4, IPV4_FORWARD)) if family in plan.families]
-    redirects = [f"{IPV4_REDIRECTS} = {value}\n" for value in "01"] if 4 in plan.families else [""]
-    was_off = _lines(dict.fromkeys(forward, "0"))
-    return (_HEADER + _lines(dict.fromkeys(forward, "1")), *(_BEFORE_HEADER + was_off + line for line in redirects))
 
 
 def desired_sysctls(plan: NetworkPlan, state: HostState) -> dict[str, str]:

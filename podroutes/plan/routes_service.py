@@ -7,18 +7,11 @@ from typing import Final
 from msgspec import Struct
 
 from podroutes.addresses import IPNetwork
-from podroutes.host.changes import Change, HostPlan, RemoveFile, Step, Systemctl, WriteFile
-from podroutes.host.loaded_unit import loaded_otherwise
+from podroutes.host.changes import Change, HostPlan, RemoveFile, Step, Systemctl
+from podroutes.host.loaded_unit import differing_settings
+from podroutes.host.managed_files import DATA_PATH, MARKER, SCRIPT_PATH, SCRIPT_STATE_PATHS, UNIT_NAME, UNIT_PATH
 from podroutes.host.routes import Route
-from podroutes.host.state import (
-    DATA_PATH,
-    MARKER,
-    SCRIPT_PATH,
-    SCRIPT_STATE_PATHS,
-    UNIT_NAME,
-    UNIT_PATH,
-    HostState,
-)
+from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.plan.managed_files import OURS, plan_file, plan_file_removal
 from podroutes.plan.routes import DesiredRoutes, desired_routes
@@ -76,25 +69,18 @@ def plan_routes_service(
         return HostPlan(conflicts=(f"{UNIT_NAME} is masked in /run: systemctl unmask --runtime {UNIT_NAME}",))
     written = [
         change
-        for file in (
-            WriteFile(DATA_PATH, 0o644, render_data(plan, wanted.routes, node.pod_cidrs)),
-            WriteFile(SCRIPT_PATH, 0o755, files.script),
-            WriteFile(UNIT_PATH, 0o644, files.unit),
+        for path, content in (
+            (DATA_PATH, render_data(plan, wanted.routes, node.pod_cidrs)),
+            (SCRIPT_PATH, files.script),
+            (UNIT_PATH, files.unit),
         )
-        for change in plan_file(_LAYER, state, file, _drift_of(file.path, state))
+        for change in plan_file(state, path, content)
     ]
     changes = [*written, *_unit_changes(state, files.unit, {change.subject for change in written})]
     notes: tuple[str, ...] = ()
     if unit.drop_ins:
         notes = (f"{UNIT_NAME} has drop-ins that are not ours: {unit.drop_ins}",)
     return HostPlan(tuple(changes), notes=notes)
-
-
-def _drift_of(path: str, state: HostState) -> str:
-    """What a drift check calls it where a file is not as it should be."""
-    if path not in state.files:
-        return "unit-missing"
-    return "script-edited" if path == SCRIPT_PATH else "unit-edited"
 
 
 def _unit_changes(state: HostState, text: str, written: set[str]) -> Iterator[Change]:
@@ -107,7 +93,7 @@ def _unit_changes(state: HostState, text: str, written: set[str]) -> Iterator[Ch
     # nothing of the unit's that it could take away.
     waits = unit.active == "activating"
     run = Systemctl(("restart" if waits else "reload-or-restart", UNIT_NAME))
-    otherwise = loaded_otherwise(text, unit)
+    otherwise = differing_settings(text, unit)
     enable: tuple[Step, ...] = ()
     if unit.enabled != "enabled":
         if not loaded:
@@ -160,7 +146,7 @@ def plan_routes_service_removal(state: HostState) -> HostPlan:
         reason = "its file is gone" if is_gone else OURS
         changes.append(Change(_LAYER, "disable", UNIT_NAME, before, "disabled, inactive", reason, tuple(off)))
     for path in own:
-        changes.append(plan_file_removal(_LAYER, state, path))
+        changes.append(plan_file_removal(state, path))
         if path == UNIT_PATH and changes[-1].action == "restore":
             notes.append(
                 f"the {UNIT_NAME} that was there before is back, and disabled: systemctl enable --now {UNIT_NAME}"

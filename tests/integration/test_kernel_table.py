@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from podroutes.addresses import FAMILIES, Family
-from podroutes.host.routes import Route, parse_routes
+from podroutes.host.parse_routes import parse_routes
+from podroutes.host.routes import Route
 from podroutes.plan.routes import plan_routes
 from tests.unit.podroutes.builders import ipv4_cluster, ipv6_cluster, link, state
 from tests.unit.podroutes.plan.kernel_table import NEXT_HOP_OBJECTS, KernelTable

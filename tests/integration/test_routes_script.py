@@ -295,7 +295,7 @@ def test_a_changed_next_hop_is_replaced_without_a_gap(host: Host) -> None:
     host.add()
     host.want(R1.replace(".21", ".31"), S1.replace("::21", "::31"))
     with host.events() as events:
-        assert host.add().startswith(f"was wrong: {R1} proto 201, wanted ")
+        assert host.add().startswith(f"was wrong: {R1} proto 201, expected ")
     assert [event.split()[0] for event in events] == ["10.200.1.0/24", "fd00:200:0:1::/64"]  # none is "Deleted"
     for address, hop in (("10.200.1.9", "10.240.0.31"), ("fd00:200:0:1::9", "fd00:240::31")):
         assert json.loads(host.ip(f"-j route get {address}"))[0]["gateway"] == hop

@@ -4,16 +4,9 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from podroutes.host.managed_files import DATA_PATH, SCRIPT_PATH, SYSCTL_PATH, UNIT_PATH
 from podroutes.host.routes import KERNEL, LINK_SCOPE, Lookup, Route
-from podroutes.host.state import (
-    DATA_PATH,
-    SCRIPT_PATH,
-    SYSCTL_PATH,
-    UNIT_PATH,
-    FileState,
-    HostState,
-    UnitState,
-)
+from podroutes.host.state import FileState, HostState, UnitState
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.plan.forwarding import plan_forwarding
 from podroutes.plan.host import Provisioning
@@ -46,7 +39,7 @@ def healthy(plan: NetworkPlan, name: str) -> HostState:
         UNIT_PATH: FileState(FILES.unit, 0o644, 0, 0),
         SYSCTL_PATH: FileState(_sysctl_file(plan, bare), 0o644, 0, 0),
     }
-    unit = UnitState("loaded", "active", "enabled", result="success", properties={"FragmentPath": (UNIT_PATH,)})
+    unit = UnitState("loaded", "active", "enabled", properties={"FragmentPath": (UNIT_PATH,)})
     return replace(routes, lookups=lookups, files=files, unit=unit)
 
 

@@ -19,21 +19,18 @@ from podroutes.errors import (
     RemoteTimeoutError,
     UnreachableError,
 )
-from podroutes.host.network_managers import ManagedLink, Manager
-from podroutes.host.routes import RA
-from podroutes.host.state import (
+from podroutes.host.managed_files import (
     BEFORE_PATH,
     DATA_PATH,
     SCRIPT_PATH,
     SYSCTL_PATH,
     UNIT_NAME,
     UNIT_PATH,
-    FileState,
-    HostState,
-    SysctlSetting,
-    UnitState,
     temporary_path,
 )
+from podroutes.host.network_managers import ManagedLink, Manager
+from podroutes.host.routes import RA
+from podroutes.host.state import FileState, HostState, SysctlSetting, UnitState
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.plan.host import Provisioning
 from tests.unit.podroutes.builders import (

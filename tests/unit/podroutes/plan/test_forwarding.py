@@ -3,9 +3,10 @@
 import pytest
 
 from podroutes.host.changes import Change, RemoveFile, SetSysctl, WriteFile
-from podroutes.host.state import BEFORE_PATH, SYSCTL_PATH, FileState, HostState, SysctlSetting
+from podroutes.host.managed_files import BEFORE_PATH, SYSCTL_PATH
+from podroutes.host.state import FileState, HostState, SysctlSetting
 from podroutes.inventory.network_plan import NetworkPlan
-from podroutes.plan.forwarding import expected_contents, plan_forwarding, plan_forwarding_removal
+from podroutes.plan.forwarding import plan_forwarding, plan_forwarding_removal
 from tests.unit.podroutes.builders import dual_stack_cluster, ipv4_cluster, ipv6_cluster, link, state
 
 HEADER = "# Managed by pod-routes; changes to this file are overwritten.\n"
@@ -326,19 +327,3 @@ def test_what_is_put_back(host_state: HostState, expected: list[str], notes: lis
 def test_turning_forwarding_off_puts_back_what_the_kernel_resets_with_it() -> None:
     host_plan = plan_forwarding_removal(state(sysctls={V4: "1", REDIRECTS: "0"}, files=ALL_OF_OURS))
     assert host_plan.changes[1].steps == (SetSysctl(V4, "0"), SetSysctl(REDIRECTS, "1"))
-
-
-@pytest.mark.parametrize(
-    ("plan", "sysctls"),
-    [
-        (ipv4_cluster(), {V4: "0", REDIRECTS: "1"}),
-        (ipv4_cluster(), {V4: "0", REDIRECTS: "0"}),
-        (dual_stack_cluster(), {V6: "0", V4: "0", REDIRECTS: "1"}),
-        (ipv6_cluster(), {V6: "0"}),
-    ],
-)
-def test_usual_contents_are_those_of_a_host_that_did_not_forward(plan: NetworkPlan, sysctls: dict[str, str]) -> None:
-    changes = plan_forwarding(plan, state(sysctls=sysctls)).changes
-    written = {change.after for change in changes if change.action == "write"}
-    assert len(written) == 2
-    assert written <= set(expected_contents(plan))

@@ -6,20 +6,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from podroutes.addresses import FAMILIES
-from podroutes.host.facts import parse_facts
+from podroutes.host.managed_files import BEFORE_PATH, DATA_PATH, SCRIPT_PATH, SYSCTL_PATH, UNIT_NAME, UNIT_PATH
 from podroutes.host.network_managers import BY_SETTING, HOOK_PATHS, ManagedLink
+from podroutes.host.parse_facts import parse_facts
 from podroutes.host.routes import PROTOCOL
-from podroutes.host.state import (
-    BEFORE_PATH,
-    DATA_PATH,
-    SCRIPT_PATH,
-    SYSCTL_PATH,
-    UNIT_NAME,
-    UNIT_PATH,
-    FileState,
-    HostState,
-    UnitState,
-)
+from podroutes.host.state import FileState, HostState, UnitState
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.plan.hooks import HOOKS
 from podroutes.plan.host import Deprovisioning, Provisioning

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from podroutes.host.changes import Change, HostPlan, KeepCopy, PutBack, RemoveFile, Systemctl, WriteFile
-from podroutes.host.state import (
+from podroutes.host.managed_files import (
     DATA_PATH,
     REPLACED_SCRIPT_PATH,
     REPLACED_UNIT_PATH,
@@ -12,9 +12,8 @@ from podroutes.host.state import (
     SCRIPT_STATE_PATHS,
     UNIT_NAME,
     UNIT_PATH,
-    FileState,
-    UnitState,
 )
+from podroutes.host.state import FileState, UnitState
 from podroutes.plan.routes import desired_routes
 from podroutes.plan.routes_service import (
     ServiceFiles,
@@ -38,7 +37,7 @@ INSTALLED = {
     SCRIPT_PATH: FileState(FILES.script, 0o755, 0, 0),
     UNIT_PATH: FileState(FILES.unit, 0o644, 0, 0),
 }
-RUNNING = UnitState("loaded", "active", "enabled", result="success")
+RUNNING = UnitState("loaded", "active", "enabled")
 OTHERWISE = replace(RUNNING, properties={"User": ("nobody",)})
 ABSENT = UnitState("not-found", "inactive", "")
 SEED_UNIT = FileState("[Unit]\nDescription=Add static routes\n", 0o664, 1000, 1000)
@@ -174,7 +173,7 @@ def changed(path: str, **how: object) -> dict[str, FileState]:
         (INSTALLED, replace(RUNNING, active="inactive"), [START], ["reload-or-restart routes.service"]),
         (
             INSTALLED,
-            replace(RUNNING, active="failed", result="exit-code"),
+            replace(RUNNING, active="failed"),
             [START],
             ["reload-or-restart routes.service"],
         ),
@@ -278,7 +277,7 @@ def steps_of(host_plan: HostPlan) -> list[str]:
     [
         ({}, ABSENT, [], []),
         # its file is gone, and something of it is not
-        ({}, replace(ABSENT, active="failed", result="exit-code"), ["reset-failed", "disable"], []),
+        ({}, replace(ABSENT, active="failed"), ["reset-failed", "disable"], []),
         ({}, replace(ABSENT, active="active"), ["disable --now"], []),
         ({}, replace(ABSENT, enabled="enabled"), ["disable"], []),
         # somebody else's
