@@ -1,9 +1,25 @@
-"""Files that this software installs: whether one is as it should be, and what unfinished writes have left."""
+"""Files that this software installs: writing, removing and restoring them, and what unfinished writes have left."""
 
-from podroutes.host.changes import Change, HostPlan, RemoveFile
-from podroutes.host.state import BEFORE_PATH, SYSCTL_PATH, FileState, HostState, temporary_path
+from collections.abc import Iterator
+from typing import Final
 
-_FORWARDING = frozenset({temporary_path(BEFORE_PATH), temporary_path(SYSCTL_PATH)})
+from podroutes.host.changes import Change, HostPlan, KeepCopy, Layer, PutBack, RemoveFile, Step, WriteFile
+from podroutes.host.state import (
+    BEFORE_PATH,
+    REPLACED_SCRIPT_PATH,
+    REPLACED_UNIT_PATH,
+    SCRIPT_PATH,
+    SYSCTL_PATH,
+    UNIT_PATH,
+    FileState,
+    HostState,
+    temporary_path,
+)
+
+OURS: Final = "this software put it there"
+# Where a copy is kept of what stood in the place of a file.
+KEPT_PATHS: Final = {SCRIPT_PATH: REPLACED_SCRIPT_PATH, UNIT_PATH: REPLACED_UNIT_PATH}
+_FORWARDING: Final = frozenset({temporary_path(BEFORE_PATH), temporary_path(SYSCTL_PATH)})
 
 
 def is_up_to_date(file: FileState | None, mode: int, content: str) -> bool:
@@ -12,7 +28,7 @@ def is_up_to_date(file: FileState | None, mode: int, content: str) -> bool:
 
 
 def difference_of(file: FileState | None, content: str) -> str:
-    """What is so of a file that is not as it should be, in a few words."""
+    """What is wrong with a file that is not up to date, in a few words."""
     if file is None:
         return "missing"
     if not file.ours and file.content != content:
@@ -24,20 +40,43 @@ def difference_of(file: FileState | None, content: str) -> str:
     return f"its mode or owner differs: {file.mode:04o} {file.uid}:{file.gid}"
 
 
+def plan_file(layer: Layer, state: HostState, desired: WriteFile, drift: str) -> Iterator[Change]:
+    """Plan to write a file unless it is up to date; of somebody else's, a copy is kept where it can be restored.
+
+    Args:
+        layer: Which capability it belongs to.
+        state: What was read.
+        desired: How it is written.
+        drift: Code of the drift class that it is otherwise.
+    """
+    path, content = desired.path, desired.content
+    file = state.files.get(path)
+    if is_up_to_date(file, desired.mode, content):
+        return
+    steps: tuple[Step, ...] = (desired,)
+    reason = finding = difference_of(file, content)
+    if file is not None and not file.ours and path in KEPT_PATHS:
+        reason = f"taken over; what was there is kept as {KEPT_PATHS[path]}"
+        steps = (KeepCopy(path, KEPT_PATHS[path]), desired)
+    before = file.content if file is not None else ""
+    yield Change(layer, "write", path, before, content, reason, steps, drift, finding)
+
+
+def plan_file_removal(layer: Layer, state: HostState, path: str) -> Change:
+    """Plan to remove a file of ours that is there, or to restore what stood in its place before."""
+    before = state.files[path].content
+    kept = KEPT_PATHS.get(path)
+    if kept is None or kept not in state.files:
+        return Change(layer, "remove", path, before, "", OURS, (RemoveFile(path),))
+    after = state.files[kept].content
+    return Change(layer, "restore", path, before, after, "it was there before", (PutBack(kept, path),))
+
+
 def plan_leftovers(state: HostState) -> HostPlan:
-    """Plan to remove what an interrupted write has left beside the place of its file; nobody else uses these names."""
-    return HostPlan(
-        tuple(
-            Change(
-                "forwarding" if path in _FORWARDING else "routes_service",
-                "remove",
-                path,
-                "",
-                "",
-                "a write that was interrupted left it there",
-                (RemoveFile(path),),
-                "leftover-file",
-            )
-            for path in state.leftovers
-        )
-    )
+    """Plan to remove what interrupted writes have left beside their files; nobody else uses these names."""
+    changes = []
+    for path in state.leftovers:
+        layer: Layer = "forwarding" if path in _FORWARDING else "routes_service"
+        reason = "a write that was interrupted left it there"
+        changes.append(Change(layer, "remove", path, "", "", reason, (RemoveFile(path),), "leftover-file"))
+    return HostPlan(tuple(changes))

@@ -17,8 +17,8 @@ from podroutes.host.network_managers import DROP_IN_NAME, ManagedLink, Manager, 
 from podroutes.host.routes import Route
 from podroutes.host.state import MARKER, HostState, Link
 from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.plan.desired_routes import DesiredRoutes, desired_routes
 from podroutes.plan.managed_files import is_up_to_date
-from podroutes.plan.routes import DesiredRoutes, desired_routes
 
 _LAYER: Final = "persist"
 _DIRECTORY: Final = "/etc/systemd/network"

@@ -209,7 +209,7 @@ CASES: dict[str, tuple[HostState, list[tuple[str, str]]]] = {
                 "plan-conflict",
                 (
                     "10.200.1.0/24 via 10.240.0.99 dev eth0 proto boot encap seg6: `encap seg6` is not understood, "
-                    "so it could not be put back: remove it by hand"
+                    "so it could not be restored: remove it by hand"
                 ),
             )
         ],
@@ -295,13 +295,13 @@ def test_every_class_that_a_machine_can_have_is_among_the_cases() -> None:
     [
         (
             minus_routes(HEALTHY, "10.200.1.0/24"),
-            f"10.200.1.0/24: missing; wanted: {OURS}",
+            f"no route to 10.200.1.0/24; expected: {OURS}",
             OURS,
             "",
         ),
         (
             instead("10.200.1.0/24 via 10.240.0.22 dev eth0 proto 201"),
-            f"10.200.1.0/24: 10.200.1.0/24 via 10.240.0.22 dev eth0 proto 201; wanted: {OURS}",
+            f"10.200.1.0/24: 10.200.1.0/24 via 10.240.0.22 dev eth0 proto 201; expected: {OURS}",
             OURS,
             "10.200.1.0/24 via 10.240.0.22 dev eth0 proto 201",
         ),
@@ -313,7 +313,7 @@ def test_every_class_that_a_machine_can_have_is_among_the_cases() -> None:
         ),
         (
             with_sysctls(HEALTHY, {"net.ipv4.ip_forward": "0"}),
-            "net.ipv4.ip_forward: 0; wanted: 1",
+            "IPv4 forwarding is off: net.ipv4.ip_forward is 0; expected: 1",
             "1",
             "0",
         ),
@@ -329,7 +329,7 @@ def test_every_class_that_a_machine_can_have_is_among_the_cases() -> None:
             "",
         ),
         (file(UNIT_PATH, mode=0o600), f"{UNIT_PATH}: its mode or owner differs: 0600 0:0", "", ""),
-        (with_unit(HEALTHY, enabled="disabled"), f"{UNIT_NAME}: disabled; wanted: enabled", "enabled", "disabled"),
+        (with_unit(HEALTHY, enabled="disabled"), f"{UNIT_NAME}: disabled; expected: enabled", "enabled", "disabled"),
         (
             LOADED_OTHERWISE,
             f"{UNIT_NAME}: systemd has loaded something else than its file says: ExecStartPre",
@@ -367,7 +367,7 @@ def test_every_class_that_a_machine_can_have_is_among_the_cases() -> None:
         ),
         (
             with_ours(options=("mtu lock 600",), source=parse_address("10.240.0.20")),
-            f"10.200.1.0/24: {OURS} src 10.240.0.20 mtu lock 600; wanted: {OURS}",
+            f"10.200.1.0/24: {OURS} src 10.240.0.20 mtu lock 600; expected: {OURS}",
             OURS,
             f"{OURS} src 10.240.0.20 mtu lock 600",
         ),
@@ -477,7 +477,7 @@ def test_a_check_finds_drift_wherever_provisioning_would_act_or_refuse(
     assert all("\n" not in finding.message and finding.message for finding in findings)
     planned = work.plan_host(node, found)
     left = work.remaining(node, found)
-    would = bool(planned.changes or planned.conflicts or left.unmet)
+    would = bool(planned.changes or planned.conflicts or left.unresolved)
     drifted = any(finding.is_drift for finding in findings)
     # Before its changes are made, provisioning does not ask where packets go.
     assert drifted == would
@@ -490,8 +490,8 @@ def verdicts(found: HostState, plan: NetworkPlan, name: str) -> tuple[str, str, 
     """
     node, work = plan.nodes[name], work_of(plan)
     planned = work.plan_host(node, found)
-    left = planned if planned.changes else work.remaining(node, found, planned)
-    reasons = {*left.conflicts, *left.unmet}
+    left = planned if planned.changes else work.remaining(node, found)
+    reasons = {*left.conflicts, *left.unresolved}
     provisioning = "; ".join(sorted(reasons)) or ("fixed" if planned.changes else "ok")
     drift = [finding for finding in find_drift(work, node, found) if finding.is_drift]
     stays = {text for text in reasons if any(text in finding.message for finding in drift)}
