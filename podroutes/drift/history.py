@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from msgspec import Struct, convert
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from podroutes.errors import LockHeldError, PodRoutesError, UsageError
 from podroutes.outcomes import FAILURES, HostOutcome, Outcome, RunReport
 from podroutes.report.summary import COVERAGE_CODES, cut_directions
 
+# Age at which runs and healed findings are deleted, seen from the run that is recorded.
 KEEP_DAYS: Final = 90
 SCHEMA_VERSION: Final = 1
 # Tells our files from other programs' (SQLite's application_id): "podr".
@@ -45,10 +46,6 @@ class PastFinding(Struct, frozen=True):
     """A finding as the history keeps it.
 
     Attributes:
-        host: Where it was.
-        code: Its drift class.
-        subject: What differed.
-        message: One line for a person.
         since: When a check found it first.
         healed: When a check found it gone; None while it is there, or nobody knows.
     """
@@ -66,14 +63,7 @@ class PastRun(Struct, frozen=True):
 
     Attributes:
         number: Counted from 1; later runs have higher ones.
-        runbook: What was run.
-        started: When.
-        seconds: How long it took.
-        exit_code: What its report says of it.
-        interrupted: Whether it was stopped before its end.
-        asked: Number of hosts.
-        checked: Number of hosts whose state was known.
-        drifted: Number of hosts that had drifted.
+        asked, checked, drifted: Numbers of hosts; the state of those checked was known.
         findings: Number of findings, notices among them.
         cut: Number of directions in which packets did not arrive.
         new: The findings that it was the first to see.
@@ -108,13 +98,11 @@ class History:
 
     Args:
         path: Of the file; `record` makes it if there is none.
-        keep_days: Age in days, seen from the run that is recorded, at which runs and healed findings are deleted.
         patience: Seconds to wait for another process that is writing.
     """
 
-    def __init__(self, path: Path, *, keep_days: int = KEEP_DAYS, patience: float = 30.0) -> None:
+    def __init__(self, path: Path, *, patience: float = 30.0) -> None:
         self.path = path
-        self._keep_days = keep_days
         self._patience = patience
 
     def record(self, report: RunReport) -> RunReport:
@@ -123,35 +111,26 @@ class History:
         Returns:
             The report, each finding with its state and since when, and with what has healed on the hosts it checked.
         """
-        with self._transaction("create") as database:
+        with self._transaction(write=True) as database:
             remembered = _record(database, report)
-            _prune(database, report.started - timedelta(days=self._keep_days))
+            _prune(database, report.started - timedelta(days=KEEP_DAYS))
         return remembered
 
     def runs(self, limit: int) -> tuple[PastRun, ...]:
         """The last runs, newest first, `limit` at most."""
-        with self._transaction("read") as database:
+        with self._transaction(write=False) as database:
             rows = database.execute("SELECT id AS number, * FROM runs ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
             return tuple(_past_run(database, row) for row in rows)
 
     def open_findings(self) -> tuple[PastFinding, ...]:
         """The findings that have not healed, also of hosts that could not be checked lately; by host, oldest first."""
-        with self._transaction("read") as database:
+        with self._transaction(write=False) as database:
             return _findings(database, "healed_run IS NULL ORDER BY host, since, code, subject")
 
-    def prune(self, older_than_days: int) -> int:
-        """Delete old runs, and findings that healed before; what is still open stays.
-
-        Returns:
-            How many runs were deleted.
-        """
-        with self._transaction("write") as database:
-            return _prune(database, datetime.now(UTC) - timedelta(days=older_than_days))
-
     @contextmanager
-    def _transaction(self, mode: Literal["read", "write", "create"]) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, write: bool) -> Iterator[sqlite3.Connection]:
         """A transaction on the checked file; rolled back on any error."""
-        if mode != "create" and not self.path.exists():
+        if not write and not self.path.exists():
             message = f"{self.path}: there is no such history; a drift check with --history {self.path} creates it"
             raise UsageError(message)
         try:
@@ -161,9 +140,9 @@ class History:
             ) as database:
                 database.row_factory = sqlite3.Row
                 database.execute("PRAGMA synchronous = EXTRA")
-                database.execute("BEGIN" if mode == "read" else "BEGIN IMMEDIATE")
+                database.execute("BEGIN IMMEDIATE" if write else "BEGIN")
                 try:
-                    self._check(database, create=mode == "create")
+                    self._check(database, create=write)
                     yield database
                 except BaseException:
                     database.rollback()
@@ -270,9 +249,10 @@ def _has_healed(host: HostOutcome, code: str, subject: str) -> bool:
     return code in COVERAGE_CODES and any(finding.code in COVERAGE_CODES for finding in host.findings)
 
 
-def _prune(database: sqlite3.Connection, oldest: datetime) -> int:
+def _prune(database: sqlite3.Connection, oldest: datetime) -> None:
+    """Delete old runs, and findings that healed before; what is still open stays."""
     database.execute("DELETE FROM findings WHERE healed < ?", (_text(oldest),))
-    return database.execute("DELETE FROM runs WHERE started < ?", (_text(oldest),)).rowcount
+    database.execute("DELETE FROM runs WHERE started < ?", (_text(oldest),))
 
 
 def _past_run(database: sqlite3.Connection, row: sqlite3.Row) -> PastRun:

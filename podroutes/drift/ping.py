@@ -30,24 +30,17 @@ _COUNT: Final = 2
 
 
 class Gateway(Struct, frozen=True):
-    """A worker's own address in its pod CIDR.
-
-    Attributes:
-        address: The address.
-        mtu: Of the interface that has it, in bytes.
-    """
+    """A worker's own address in its pod CIDR, and the MTU of the interface that has it, in bytes."""
 
     address: IPAddress
     mtu: int
 
 
 class Ping(Struct, frozen=True):
-    """A pair of gateways to ping between.
+    """A ping to another worker's gateway.
 
     Attributes:
         target: Name of the other worker.
-        source_address: Where the ping comes from.
-        target_address: Where it goes.
         payload: Bytes of payload that fill a packet of the source's MTU.
     """
 

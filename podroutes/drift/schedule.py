@@ -1,7 +1,9 @@
 """The systemd units that check for drift on a schedule, as text; and the checks of everything written into them."""
 
 import re
+from importlib.resources import files
 from pathlib import Path
+from string import Template
 from typing import Final
 
 from msgspec import Struct
@@ -135,7 +137,26 @@ def render_units(options: TimerOptions) -> dict[str, str]:
         UsageError: Something may not be written into a unit.
     """
     options.check()
-    return {SERVICE: _service(options), TIMER: _timer(options)}
+    seconds = parse_span(options.every)
+    places = (options.python, options.runbook, options.config, options.state_dir)
+    in_tmp = any(place.is_relative_to(folder) for place in places for folder in ("/tmp", "/var/tmp"))  # noqa: S108  # asked, not used
+    values = {
+        "mark": MARK,
+        "command": _command(options),
+        "directory": options.runbook.parent.parent,
+        "user": options.user,
+        "state": f"ReadWritePaths={options.state_dir}",
+        "private_tmp": "no" if in_tmp else "yes",
+        "capabilities": "CAP_DAC_READ_SEARCH" if options.user == "root" else "",
+        "every": " ".join(options.every.split()),
+        "calendar": on_calendar(seconds),
+        "jitter": min(seconds // 10, _LONGEST_JITTER),
+    }
+    if uses_state_directory(options):
+        values["state"] = f"StateDirectory={options.state_dir.name}\nStateDirectoryMode=0755"
+    folder = files("podroutes.drift") / "templates"
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name in (SERVICE, TIMER)}
+    return {name: Template(text).substitute(values) for name, text in texts.items()}
 
 
 def is_ours(text: str) -> bool:
@@ -155,76 +176,3 @@ def _command(options: TimerOptions) -> str:
     for option, name in _REPORTS:
         words += [option, str(options.state_dir / name)]
     return " ".join(words)
-
-
-def _service(options: TimerOptions) -> str:
-    root = options.user == "root"
-    places = (options.python, options.runbook, options.config, options.state_dir)
-    in_tmp = any(place.is_relative_to(folder) for place in places for folder in ("/tmp", "/var/tmp"))  # noqa: S108  # asked, not used
-    state = (
-        f"StateDirectory={options.state_dir.name}\nStateDirectoryMode=0755"
-        if uses_state_directory(options)
-        else f"ReadWritePaths={options.state_dir}"
-    )
-    return f"""{MARK}
-[Unit]
-Description=Check the pod routes of the Kubernetes cluster for drift
-Wants=network-online.target
-After=network-online.target nss-lookup.target
-
-[Service]
-Type=oneshot
-ExecStart={_command(options)}
-# 2: the check did its work, and something has drifted. 1 is a host that could not be checked.
-SuccessExitStatus=2
-TimeoutStartSec=30min
-WorkingDirectory={options.runbook.parent.parent}
-User={options.user}
-Environment=PYTHONDONTWRITEBYTECODE=1
-{state}
-# The lock against a second run.
-ReadWritePaths=-/run/lock
-UMask=0022
-# It reads its own files, the user's SSH keys, and the network.
-ProtectSystem=strict
-ProtectHome=read-only
-PrivateTmp={"no" if in_tmp else "yes"}
-PrivateDevices=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectProc=invisible
-NoNewPrivileges=yes
-CapabilityBoundingSet={"CAP_DAC_READ_SEARCH" if root else ""}
-AmbientCapabilities=
-LockPersonality=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallErrorNumber=EPERM
-"""
-
-
-def _timer(options: TimerOptions) -> str:
-    seconds = parse_span(options.every)
-    return f"""{MARK}
-[Unit]
-Description=Check the pod routes of the Kubernetes cluster for drift, every {" ".join(options.every.split())}
-
-[Timer]
-OnCalendar={on_calendar(seconds)}
-# Not all operators' machines at once; a machine keeps its own delay, so its checks stay evenly spaced.
-RandomizedDelaySec={min(seconds // 10, _LONGEST_JITTER)}s
-FixedRandomDelay=yes
-AccuracySec=1s
-Persistent=true
-
-[Install]
-WantedBy=timers.target
-"""

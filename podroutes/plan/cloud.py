@@ -282,9 +282,9 @@ def lease_note(plan: NetworkPlan, cloud: Cloud) -> str:
     if not without:
         return (
             "machines learn the subnet's routes at their next DHCP renewal; "
-            "until then the kernel routes that this software gives them serve"
+            "until then they use the kernel routes that this software sets"
         )
     return (
-        "machines learn the subnet's routes at their next DHCP renewal; until then these have none after a reboot, "
-        f"as the inventory wants it: {', '.join(without)}"
+        "machines learn the subnet's routes at their next DHCP renewal; until then, after a reboot, these have none "
+        f"because the inventory says so: {', '.join(without)}"
     )

@@ -420,8 +420,8 @@ class TestTakingPairsBack:
 class TestLeaseNote:
     def test_said_plainly(self) -> None:
         assert lease_note(ipv4_cluster(), CLOUD) == (
-            "machines learn the subnet's routes at their next DHCP renewal; until then the kernel routes that this "
-            "software gives them serve"
+            "machines learn the subnet's routes at their next DHCP renewal; until then they use the kernel routes "
+            "that this software sets"
         )
         assert lease_note(ipv4_cluster(), ROUTER) == (
             "the router sends on what machines send to it; nothing has to be renewed"
