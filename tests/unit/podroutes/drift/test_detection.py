@@ -172,7 +172,7 @@ CASES: dict[str, tuple[HostState, list[tuple[str, str]]]] = {
         plus_routes(HEALTHY, "10.200.0.5/32 dev veth5 proto 3", "blackhole 10.200.0.64/26"),
         [],
     ),
-    "missing is not told as shadowed, too": (
+    "missing is not reported as shadowed, too": (
         minus_routes(
             replace(HEALTHY, lookups={ip: way for ip, way in HEALTHY.lookups.items() if str(ip) != "10.200.1.1"}),
             "10.200.1.0/24",
@@ -382,7 +382,7 @@ def test_every_class_that_a_machine_can_have_is_among_the_cases() -> None:
         ),
     ],
 )
-def test_a_finding_says_what_is_wanted_and_what_is_there(
+def test_a_finding_says_what_is_expected_and_what_is_there(
     found: HostState, message: str, expected: str, is_there: str
 ) -> None:
     first = found_on(found)[0]
@@ -401,7 +401,7 @@ def test_interfaces_that_ignore_router_advertisements() -> None:
     ]
 
 
-def test_a_unit_that_is_not_wanted() -> None:
+def test_a_unit_that_the_inventory_disables() -> None:
     plan = plan_of(IPV4, controller(0), worker(0, routes_service=False), worker(1), worker(2))
     assert codes(found_on(HEALTHY, plan)) == [("unit-unwanted", UNIT_NAME)]
     gone = replace(
@@ -486,7 +486,7 @@ def test_a_check_finds_drift_wherever_provisioning_would_act_or_refuse(
 def verdicts(found: HostState, plan: NetworkPlan, name: str) -> tuple[str, str, str]:
     """What provisioning, the drift check and its --fix make of a host: `ok`, `fixed`, or why it stays wrong.
 
-    What the changes make right is not made here: of a host that has some, what counts is what is left beside them.
+    The changes are not made here: of a host that has some, what counts is what is left beside them.
     """
     node, work = plan.nodes[name], work_of(plan)
     planned = work.plan_host(node, found)

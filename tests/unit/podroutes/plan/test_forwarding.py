@@ -25,7 +25,7 @@ def before(content: str) -> FileState:
     return FileState(BEFORE_HEADER + content, 0o644, 0, 0)
 
 
-def told(changes: tuple[Change, ...]) -> list[str]:
+def summary(changes: tuple[Change, ...]) -> list[str]:
     return [f"{change.action} {change.subject}: {change.before!r} -> {change.after!r}" for change in changes]
 
 
@@ -62,7 +62,7 @@ def with_ra(*devices: str, sysctls: dict[str, str], files: dict[str, FileState] 
                 f"write {SYSCTL_PATH}: '' -> {HEADER + f'{V4} = 1{chr(10)}'!r}",
             ],
         ),
-        # as wanted
+        # up to date
         (ipv4_cluster(), state(sysctls={V4: "1"}, files={SYSCTL_PATH: ours(f"{V4} = 1\n")}), []),
         # off again: what was there before was noted down the first time
         (
@@ -161,7 +161,7 @@ def with_ra(*devices: str, sysctls: dict[str, str], files: dict[str, FileState] 
 )
 def test_what_a_host_needs(plan: NetworkPlan, host_state: HostState, expected: list[str]) -> None:
     host_plan = plan_forwarding(plan, host_state)
-    assert told(host_plan.changes) == expected
+    assert summary(host_plan.changes) == expected
     assert (host_plan.conflicts, host_plan.unresolved, host_plan.notes) == ((), (), ())
     for change in host_plan.changes:
         if change.action == "set":

@@ -47,7 +47,7 @@ SEVERAL = Route(
 )
 
 
-def told(changes: Sequence[Change]) -> list[str]:
+def summary(changes: Sequence[Change]) -> list[str]:
     return [f"{change.action} {change.subject}: {change.reason}" for change in changes]
 
 
@@ -58,18 +58,18 @@ def commands(changes: Sequence[Change]) -> list[tuple[str, str]]:
 
 
 def changes_on_worker_0(*routes: str | Route) -> list[tuple[str, str]]:
-    """What worker-0 needs, when TO_2 is there already and only the first wanted route matters."""
+    """What worker-0 needs, when TO_2 is there already and only the first desired route matters."""
     plan = ipv4_cluster()
     host_state = state(ETH0, routes=[CONNECTED, OWN_PODS, *routes, TO_2])
     host_plan = planned_routes(plan, plan.nodes["worker-0"], host_state)
     assert host_plan.conflicts == ()
-    return list(zip(told(host_plan.changes), [do for do, _ in commands(host_plan.changes)], strict=True))
+    return list(zip(summary(host_plan.changes), [do for do, _ in commands(host_plan.changes)], strict=True))
 
 
 def test_a_fresh_worker_gets_all_routes_but_its_own() -> None:
     plan = ipv4_cluster()
     host_plan = planned_routes(plan, plan.nodes["worker-0"], state(ETH0, routes=[CONNECTED]))
-    assert told(host_plan.changes) == ["add 10.200.1.0/24: missing", "add 10.200.2.0/24: missing"]
+    assert summary(host_plan.changes) == ["add 10.200.1.0/24: missing", "add 10.200.2.0/24: missing"]
     assert commands(host_plan.changes) == [
         (
             "route replace 10.200.1.0/24 via 10.240.0.21 dev eth0 proto 201",
@@ -337,7 +337,7 @@ def test_a_worker_in_another_subnet_keeps_no_route_from_the_others() -> None:
     plan = plan_of(network, worker(0), worker(1), worker(2, "10.240.1.22"))
     stale = "10.200.2.0/24 via 10.240.0.22 dev eth0 proto 201"
     host_plan = planned_routes(plan, plan.nodes["worker-0"], state(ETH0, routes=[CONNECTED, stale]))
-    assert told(host_plan.changes) == [
+    assert summary(host_plan.changes) == [
         "add 10.200.1.0/24: missing",
         "remove 10.200.2.0/24: its worker's internal IP is not on the link",
     ]
@@ -417,8 +417,8 @@ def test_the_device_of_a_host_whose_internal_ip_is_not_known(
 ) -> None:
     entry = host("controller-9", "controller-9", ["controllers"], interface=interface)
     plan = plan_of(IPV4, entry, worker(0))
-    wanted = desired_routes(plan, plan.nodes["controller-9"], state(*links))
-    routes, problems = wanted.routes, wanted.problems
+    desired = desired_routes(plan, plan.nodes["controller-9"], state(*links))
+    routes, problems = desired.routes, desired.problems
     assert [*(route.dev for route in routes), *problems] == [device]
 
 
@@ -433,7 +433,7 @@ def test_two_families_have_two_devices_and_ipv6_its_own_metric() -> None:
         "::/0 via fe80::1 dev eth1 proto 9",
     ]
     host_plan = planned_routes(plan, plan.nodes["worker-0"], state(*links, routes=routes))
-    assert told(host_plan.changes) == [
+    assert summary(host_plan.changes) == [
         "add 10.200.2.0/24: missing",
         "add fd00:200:0:2::/64: missing",
         "remove fd00:200:0:2::/64: duplicate",
@@ -459,7 +459,7 @@ def test_ipv6_replaces_what_the_kernel_would_replace() -> None:
         "fd00:200:0:2::/64 via fd00:240::22 dev eth0 proto 201",
     ]
     host_plan = planned_routes(plan, plan.nodes["worker-0"], state(link("eth0", "fd00:240::20/64"), routes=routes))
-    assert told(host_plan.changes) == [
+    assert summary(host_plan.changes) == [
         "replace fd00:200:0:1::/64: wrong next hop",
         "remove fd00:200:0:1::/64: wrong next hop or device beside the right route",
     ]
@@ -604,7 +604,7 @@ def tables(draw: st.DrawFn, version: int) -> list[Route]:
 
 
 _TO_1_IPV6 = parse_network("fd00:200:0:1::/64")
-# Of one place and protocol: told of no next hop, `ip -6 route del` would take the first.
+# Of one place and protocol: without a next hop, `ip -6 route del` would take the first.
 ON_LINK_BESIDE_A_NEXT_HOP = [
     Route(_TO_1_IPV6, parse_address("fd00:240::20"), "eth0", 3, 512),
     Route(_TO_1_IPV6, None, "eth0", 3, 512),
@@ -637,10 +637,10 @@ def test_any_table_becomes_right_and_stays_so(case: tuple[int, list[Route]]) -> 
             assert table.routes == before or _interleaved(before, host_plan.changes)
         assert sorted(map(str, table.routes)) == sorted(map(str, before))
 
-    # a second run has nothing to do, and every wanted pod CIDR has exactly one route that the kernel would take
-    assert told(planned_routes(plan, node, state(eth0, routes=after)).changes) == []
-    wanted = desired_routes(plan, node, state(eth0, routes=after)).routes
-    for item in wanted:
+    # a second run has nothing to do, and every desired pod CIDR has exactly one route that the kernel would take
+    assert summary(planned_routes(plan, node, state(eth0, routes=after)).changes) == []
+    desired = desired_routes(plan, node, state(eth0, routes=after)).routes
+    for item in desired:
         first = next(route for route in after if route.destination == item.destination and route.tos == "")
         assert (first.via, first.dev) == (item.via, item.dev)
 

@@ -53,7 +53,7 @@ RELOAD = f"reload {UNIT_NAME}: its files changed"
 ENABLE = f"enable {UNIT_NAME}: it has to start at boot"
 
 
-def told(host_plan: HostPlan) -> list[str]:
+def summary(host_plan: HostPlan) -> list[str]:
     return [f"{change.action} {change.subject}: {change.reason}" for change in host_plan.changes]
 
 
@@ -79,7 +79,7 @@ def changed(path: str, **how: object) -> dict[str, FileState]:
 @pytest.mark.parametrize(
     ("files", "unit", "expected", "systemctl"),
     [
-        # as wanted
+        # up to date
         (INSTALLED, RUNNING, [], []),
         # nothing there yet
         (
@@ -204,7 +204,7 @@ def test_what_a_host_needs(
     files: dict[str, FileState], unit: UnitState | None, expected: list[str], systemctl: list[str]
 ) -> None:
     host_plan = plan_on_worker_0(files, unit)
-    assert told(host_plan) == expected
+    assert summary(host_plan) == expected
     assert calls(host_plan.changes) == systemctl
     assert (host_plan.notes, host_plan.conflicts, host_plan.unresolved) == ((), (), ())
 
