@@ -13,7 +13,6 @@ from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import Node
 from podroutes.outcomes import HostOutcome, Outcome
 from podroutes.plan.host import Provisioning
-from podroutes.plan.routes import desired_routes
 from tasks.facts import collect_facts, take_state
 from tasks.outcome import failure_of, outcome_of, reason_of
 from tasks.record import fill
@@ -76,11 +75,9 @@ def _check_machine(task: Task, work: Provisioning, node: Node, checked: CheckRes
     checked.commands = 1
     state = take_state(task.run(collect_facts, plan=work.plan))
     checked.state = state
-    wanted = desired_routes(work.plan, node, state)
-    planned = work.plan_host(node, state, wanted)
-    checked.findings = find_drift(work, node, state, planned, wanted)
-    checked.changes = planned.changes
-    if not planned.changes:
+    checked.findings = find_drift(work, node, state)
+    checked.changes = work.plan_host(node, state).changes
+    if not checked.changes:
         checked.state = replace(state, files={})
 
 

@@ -125,13 +125,13 @@ class HostPlan(Struct, frozen=True):
     Attributes:
         changes: In the order in which they are made.
         conflicts: What on the host contradicts the plan and is not ours to change; nothing is changed then.
-        unmet: What stays wrong although every change is made; the host has failed then, with the changes made.
+        unresolved: What stays wrong although every change is made; the host has failed then, with the changes made.
         notes: What a person should know, and is no failure.
     """
 
     changes: tuple[Change, ...] = ()
     conflicts: tuple[str, ...] = ()
-    unmet: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __add__(self, other: "HostPlan") -> "HostPlan":
@@ -139,6 +139,6 @@ class HostPlan(Struct, frozen=True):
         return HostPlan(
             self.changes + other.changes,
             self.conflicts + other.conflicts,
-            self.unmet + other.unmet,
+            self.unresolved + other.unresolved,
             self.notes + other.notes,
         )

@@ -1,4 +1,4 @@
-"""Files that this software installs: whether one is as it should be, and what unfinished writes have left."""
+"""Files that this software installs: writing, removing and restoring them, and what unfinished writes have left."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -16,7 +16,7 @@ def is_up_to_date(file: FileState | None, mode: int, content: str) -> bool:
 
 
 def difference_of(file: FileState | None, content: str) -> str:
-    """What is so of a file that is not as it should be, in a few words."""
+    """What is wrong with a file that is not up to date, in a few words."""
     if file is None:
         return "missing"
     if not file.ours and file.content != content:
@@ -65,19 +65,11 @@ def plan_file_removal(state: HostState, path: str, drift: str = "") -> Change:
 
 
 def plan_leftovers(state: HostState) -> HostPlan:
-    """Plan to remove what an interrupted write has left beside the place of its file; nobody else uses these names."""
+    """Plan to remove what interrupted writes have left beside their files; nobody else uses these names."""
+    reason = "a write that was interrupted left it there"
     return HostPlan(
         tuple(
-            Change(
-                managed_file_of(path).layer,
-                "remove",
-                path,
-                "",
-                "",
-                "a write that was interrupted left it there",
-                (RemoveFile(path),),
-                "leftover-file",
-            )
+            Change(managed_file_of(path).layer, "remove", path, "", "", reason, (RemoveFile(path),), "leftover-file")
             for path in state.leftovers
         )
     )

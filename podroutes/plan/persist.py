@@ -18,9 +18,9 @@ from podroutes.host.network_managers import BY_SETTING, MANAGERS, ManagedLink, M
 from podroutes.host.routes import Route
 from podroutes.host.state import HostState, Link
 from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.plan.desired_routes import DesiredRoutes, desired_routes
 from podroutes.plan.hooks import plan_hooks
 from podroutes.plan.managed_files import OURS, is_up_to_date
-from podroutes.plan.routes import DesiredRoutes, desired_routes
 
 _LAYER: Final = "persist"
 _DIRECTORY: Final = "/etc/systemd/network"

@@ -77,7 +77,7 @@ def state(
     )
 
 
-def told(changes: Sequence[Change]) -> list[str]:
+def summary(changes: Sequence[Change]) -> list[str]:
     return [f"{change.action} {change.subject}: {change.reason}" for change in changes]
 
 
@@ -91,8 +91,8 @@ def routes_after(found: CloudState, planned: CloudPlan) -> list[str]:
 
 
 def pairs_after(planned: CloudPlan, name: str) -> list[tuple[str, str | None]] | None:
-    wanted = planned.pairs.get(f"id-{name}")
-    return None if wanted is None else [(pair.ip_address, pair.mac_address) for pair in wanted]
+    desired = planned.pairs.get(f"id-{name}")
+    return None if desired is None else [(pair.ip_address, pair.mac_address) for pair in desired]
 
 
 def conflicts_of(found: CloudState, cloud: Cloud = CLOUD, plan: NetworkPlan | None = None) -> tuple[str, ...]:
@@ -115,7 +115,7 @@ class TestRoutes:
     def test_the_first_run_adds_pairs_first_and_then_all_routes_in_one_list(self) -> None:
         planned = plan_cloud(ipv4_cluster(), CLOUD, state())
         drops = "port security drops pod traffic without it"
-        assert told(planned.host_plan.changes) == [
+        assert summary(planned.host_plan.changes) == [
             *(f"add port worker-{x}: 10.200.{x}.0/24: {drops}" for x in range(3)),
             *(f"add subnet kubernetes: 10.200.{x}.0/24: missing" for x in range(3)),
         ]
@@ -167,7 +167,7 @@ class TestRoutes:
     def test_each_kind_of_drift(self, present: list[str], changes: list[str], drift: list[str]) -> None:
         found = state(*present, *FOREIGN, pairs=PAIRS)
         planned = plan_cloud(ipv4_cluster(), CLOUD, found)
-        assert told(planned.host_plan.changes) == changes
+        assert summary(planned.host_plan.changes) == changes
         assert [change.drift for change in planned.host_plan.changes] == drift
         assert routes_after(found, planned) == sorted([*ALL, *FOREIGN])
         assert planned.pairs == {}
@@ -184,7 +184,7 @@ class TestRoutes:
         ports = [port("worker-0", "10.240.0.20", pairs=["10.200.0.0/24"])]
         assert plan_cloud(plan, CLOUD, state(TO_0, ports=ports)) == CloudPlan()
         wrong = plan_cloud(plan, CLOUD, state("10.200.0.0/24 10.240.0.9", ports=ports))
-        assert told(wrong.host_plan.changes) == ["replace subnet kubernetes: 10.200.0.0/24: wrong next hop"]
+        assert summary(wrong.host_plan.changes) == ["replace subnet kubernetes: 10.200.0.0/24: wrong next hop"]
         assert texts(wrong.host_routes["four"]) == [TO_0]
         removed = plan_cloud(plan, CLOUD, state(TO_0, ports=ports), remove=True)
         assert (removed.host_routes, removed.pairs) == ({"four": ()}, {"id-worker-0": ()})
@@ -230,7 +230,7 @@ class TestRouter:
     def test_what_is_wrong_or_stale_there_is_replaced(self) -> None:
         found = state(pairs=PAIRS, router=[TO_0, "10.200.1.0/24 10.240.0.20", TO_2, "10.200.7.0/24 10.240.0.27"])
         planned = plan_cloud(ipv4_cluster(), ROUTER, found)
-        assert told(planned.host_plan.changes) == [
+        assert summary(planned.host_plan.changes) == [
             "replace router kubernetes: 10.200.1.0/24: wrong next hop",
             "remove router kubernetes: 10.200.7.0/24: no worker has this pod CIDR",
         ]
@@ -262,7 +262,7 @@ class TestPairs:
     def test_a_stale_pair_is_removed_wherever_it_is(self) -> None:
         ports = [*workers_ports(PAIRS), port("old", "10.240.0.29", pairs=["10.200.9.0/24"])]
         planned = plan_cloud(ipv4_cluster(), CLOUD, state(*ALL, ports=ports))
-        assert told(planned.host_plan.changes) == [
+        assert summary(planned.host_plan.changes) == [
             "remove port old: 10.200.9.0/24: this port has no such pod CIDR",
         ]
         assert [change.drift for change in planned.host_plan.changes] == ["address-pair-stale"]
@@ -277,7 +277,7 @@ class TestPairs:
     def test_a_pair_for_another_machines_mac_address_lets_nothing_of_this_port_through(self) -> None:
         other = {"ip_address": "10.200.0.0/24", "mac_address": "fa:16:3e:00:00:01"}
         planned = plan_cloud(ipv4_cluster(), CLOUD, state(*ALL, pairs=PAIRS | {"worker-0": [other]}))
-        assert told(planned.host_plan.changes) == [
+        assert summary(planned.host_plan.changes) == [
             "add port worker-0: 10.200.0.0/24: port security drops pod traffic without it"
         ]
         assert [pair.as_json() for pair in planned.pairs["id-worker-0"]] == [other, {"ip_address": "10.200.0.0/24"}]
@@ -420,8 +420,8 @@ class TestTakingPairsBack:
 class TestLeaseNote:
     def test_said_plainly(self) -> None:
         assert lease_note(ipv4_cluster(), CLOUD) == (
-            "machines learn the subnet's routes at their next DHCP renewal; until then the kernel routes that this "
-            "software gives them serve"
+            "machines learn the subnet's routes at their next DHCP renewal; until then they use the kernel routes "
+            "that this software sets"
         )
         assert lease_note(ipv4_cluster(), ROUTER) == (
             "the router sends on what machines send to it; nothing has to be renewed"

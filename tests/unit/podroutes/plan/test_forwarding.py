@@ -26,7 +26,7 @@ def before(content: str) -> FileState:
     return FileState(BEFORE_HEADER + content, 0o644, 0, 0)
 
 
-def told(changes: tuple[Change, ...]) -> list[str]:
+def summary(changes: tuple[Change, ...]) -> list[str]:
     return [f"{change.action} {change.subject}: {change.before!r} -> {change.after!r}" for change in changes]
 
 
@@ -63,7 +63,7 @@ def with_ra(*devices: str, sysctls: dict[str, str], files: dict[str, FileState] 
                 f"write {SYSCTL_PATH}: '' -> {HEADER + f'{V4} = 1{chr(10)}'!r}",
             ],
         ),
-        # as wanted
+        # up to date
         (ipv4_cluster(), state(sysctls={V4: "1"}, files={SYSCTL_PATH: ours(f"{V4} = 1\n")}), []),
         # off again: what was there before was noted down the first time
         (
@@ -162,8 +162,8 @@ def with_ra(*devices: str, sysctls: dict[str, str], files: dict[str, FileState] 
 )
 def test_what_a_host_needs(plan: NetworkPlan, host_state: HostState, expected: list[str]) -> None:
     host_plan = plan_forwarding(plan, host_state)
-    assert told(host_plan.changes) == expected
-    assert (host_plan.conflicts, host_plan.unmet, host_plan.notes) == ((), (), ())
+    assert summary(host_plan.changes) == expected
+    assert (host_plan.conflicts, host_plan.unresolved, host_plan.notes) == ((), (), ())
     for change in host_plan.changes:
         if change.action == "set":
             assert change.steps == (SetSysctl(change.subject, change.after),)
@@ -186,7 +186,7 @@ OWN_SETTING = boot(SYSCTL_PATH, V4, "1")
 
 
 @pytest.mark.parametrize(
-    ("settings", "unmet"),
+    ("settings", "unresolved"),
     [
         ([], []),
         ([OWN_SETTING], []),
@@ -223,16 +223,16 @@ OWN_SETTING = boot(SYSCTL_PATH, V4, "1")
         ([OWN_SETTING, boot("/etc/sysctl.d/99-z.conf", V6, "0")], []),
     ],
 )
-def test_a_file_that_overrules_ours_at_boot(settings: list[SysctlSetting], unmet: list[str]) -> None:
+def test_a_file_that_overrules_ours_at_boot(settings: list[SysctlSetting], unresolved: list[str]) -> None:
     host_state = state(sysctls={V4: "1"}, files={SYSCTL_PATH: ours(f"{V4} = 1\n")}, boot_sysctls=settings)
     host_plan = plan_forwarding(ipv4_cluster(), host_state)
-    assert (host_plan.changes, list(host_plan.unmet)) == ((), unmet)
+    assert (host_plan.changes, list(host_plan.unresolved)) == ((), unresolved)
 
 
 def test_ipv6_forwarding_that_is_overruled() -> None:
     settings = [boot("/etc/sysctl.d/99-z.conf", V6, "0"), boot("/etc/sysctl.d/99-z.conf", RA0, "0")]
     host_state = state(sysctls={V6: "1"}, files={SYSCTL_PATH: ours(f"{V6} = 1\n")}, boot_sysctls=settings)
-    assert list(plan_forwarding(ipv6_cluster(), host_state).unmet) == [
+    assert list(plan_forwarding(ipv6_cluster(), host_state).unresolved) == [
         overruled("/etc/sysctl.d/99-z.conf", V6, f"{V6}=0")
     ]
 

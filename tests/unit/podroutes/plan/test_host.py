@@ -51,7 +51,7 @@ def test_what_is_left_tells_the_ways_that_the_kernel_takes_too() -> None:
     lookups = state(lookups=["10.200.1.1 via 10.240.0.21 dev eth0", "10.200.2.1 via 10.240.0.99 dev eth0"]).lookups
     left = work.remaining(plan.nodes["worker-0"], replace(host.state, lookups=lookups))
     assert left.changes == ()
-    assert [text.partition(" via ")[0] for text in left.unmet] == [
+    assert [text.partition(" via ")[0] for text in left.unresolved] == [
         "the kernel sends packets for 10.200.2.1 (worker-2's pods)"
     ]
 

@@ -13,8 +13,9 @@ from podroutes.host.managed_files import (
     UNIT_NAME,
     UNIT_PATH,
 )
-from podroutes.host.state import FileState, UnitState
-from podroutes.plan.routes import desired_routes
+from podroutes.host.state import FileState, HostState, UnitState
+from podroutes.inventory.network_plan import NetworkPlan
+from podroutes.plan.desired_routes import desired_routes
 from podroutes.plan.routes_service import (
     ServiceFiles,
     plan_routes_service,
@@ -50,7 +51,7 @@ RELOAD = f"reload {UNIT_NAME}: its files changed"
 ENABLE = f"enable {UNIT_NAME}: it has to start at boot"
 
 
-def told(host_plan: HostPlan) -> list[str]:
+def summary(host_plan: HostPlan) -> list[str]:
     return [f"{change.action} {change.subject}: {change.reason}" for change in host_plan.changes]
 
 
@@ -59,9 +60,14 @@ def calls(changes: tuple[Change, ...]) -> list[str]:
     return [" ".join(step.arguments) for step in steps]
 
 
+def planned_service(plan: NetworkPlan, found: HostState) -> HostPlan:
+    node = plan.nodes["worker-0"]
+    return plan_routes_service(plan, node, found, FILES, desired_routes(plan, node, found))
+
+
 def plan_on_worker_0(files: dict[str, FileState], unit: UnitState | None) -> HostPlan:
     plan = ipv4_cluster()
-    return plan_routes_service(plan, plan.nodes["worker-0"], state(ETH0, files=files, unit=unit), FILES)
+    return planned_service(plan, state(ETH0, files=files, unit=unit))
 
 
 def changed(path: str, **how: object) -> dict[str, FileState]:
@@ -71,7 +77,7 @@ def changed(path: str, **how: object) -> dict[str, FileState]:
 @pytest.mark.parametrize(
     ("files", "unit", "expected", "systemctl"),
     [
-        # as wanted
+        # up to date
         (INSTALLED, RUNNING, [], []),
         # nothing there yet
         (
@@ -196,9 +202,9 @@ def test_what_a_host_needs(
     files: dict[str, FileState], unit: UnitState | None, expected: list[str], systemctl: list[str]
 ) -> None:
     host_plan = plan_on_worker_0(files, unit)
-    assert told(host_plan) == expected
+    assert summary(host_plan) == expected
     assert calls(host_plan.changes) == systemctl
-    assert (host_plan.notes, host_plan.conflicts, host_plan.unmet) == ((), (), ())
+    assert (host_plan.notes, host_plan.conflicts, host_plan.unresolved) == ((), (), ())
 
 
 def test_what_is_written_and_what_is_kept_first() -> None:
@@ -231,7 +237,7 @@ def test_drop_ins_are_said() -> None:
 
 def test_a_host_that_can_not_have_its_routes_gets_no_unit_either() -> None:
     plan = ipv4_cluster()
-    assert plan_routes_service(plan, plan.nodes["worker-0"], state(link("eth0")), FILES) == HostPlan()
+    assert planned_service(plan, state(link("eth0"))) == HostPlan()
 
 
 def test_the_data_of_two_families() -> None:
@@ -253,7 +259,7 @@ def test_the_data_of_two_families() -> None:
 KEPT = {REPLACED_UNIT_PATH: SEED_UNIT, REPLACED_SCRIPT_PATH: FileState("#!/bin/sh\n", 0o755, 0, 0)}
 OURS = "this software put it there"
 FORGET = ("daemon-reload", *(f"rm {path}" for path in SCRIPT_STATE_PATHS))
-BACK = "the routes.service that was there before is back, and disabled: systemctl enable --now routes.service"
+BACK = "the routes.service that was there before is restored, and disabled: systemctl enable --now routes.service"
 
 
 def steps_of(host_plan: HostPlan) -> list[str]:
@@ -342,4 +348,4 @@ def test_what_is_removed(files: dict[str, FileState], unit: UnitState, expected:
     assert list(host_plan.notes) == notes
     # a host that is to have no unit is one from which it is removed
     plan = plan_of(IPV4, worker(0, routes_service=False))
-    assert plan_routes_service(plan, plan.nodes["worker-0"], host_state, FILES) == host_plan
+    assert planned_service(plan, host_state) == host_plan
