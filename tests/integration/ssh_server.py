@@ -97,6 +97,7 @@ class Sshd:
             f"set -e\nmount -t tmpfs none /run\nmkdir -p /run/sshd /run/sudo\n{mounts}"
             f"exec /usr/sbin/sshd -D -e -f '{self.folder}/sshd_config'\n"
         )
+        before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", script],
@@ -105,12 +106,12 @@ class Sshd:
                 stderr=log,
                 start_new_session=True,
             )
-        self._wait_until_listening()
+        self._wait_until_listening(before)
 
-    def _wait_until_listening(self) -> None:
+    def _wait_until_listening(self, since: int) -> None:
         assert self.process is not None
         deadline = time.monotonic() + START_SECONDS
-        while "Server listening" not in self.log.read_text():
+        while b"Server listening" not in self.log.read_bytes()[since:]:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"sshd did not start: {self.log.read_text()}")
             time.sleep(0.01)
