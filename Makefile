@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Files side by side, each on labs of its own: most of the time goes by waiting.
 IN_TWO := -n 2 --dist loadfile
 
-.PHONY: help run run-lxd test bench check unit integration shell down setup test-setup venv picture requirements
+.PHONY: help run run-lxd test bench check unit integration shell down setup test-setup venv made picture requirements
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,6 +24,7 @@ test: test-setup check ## ruff, mypy, unit and integration tests
 
 check: venv
 	@ruff format --check --quiet . && ruff check --quiet . && mypy
+	@command -v shellcheck >/dev/null || { echo 'check: shellcheck is missing: install it, or let `make test` do it' >&2; exit 64; }
 	@shellcheck tasks/templates/*.sh scripts/*.sh
 
 bench: setup ## measure it against Ansible, pyinfra and others; writes docs/benchmarks
@@ -35,10 +36,10 @@ unit: venv ## unit tests alone; needs no root
 integration: test-setup
 	@python -m pytest $(IN_TWO) tests/integration
 
-shell: ## a shell in the running lab's operator namespace
+shell: made ## a shell in the running lab's operator namespace
 	@python -m lab shell
 
-down: ## take the lab down
+down: made ## take the lab down
 	@python -m lab down
 
 setup:
@@ -49,6 +50,9 @@ test-setup:
 
 venv:
 	@scripts/setup.sh venv
+
+made:
+	@scripts/setup.sh made
 
 picture: setup ## draw the README's picture from what the runbooks print
 	@python scripts/picture.py

@@ -34,13 +34,13 @@ _POWER_OFF = signal.SIGRTMIN + 4
 _SUPERVISOR = """
 set -e
 echo $$ >"$1/cgroup.procs"
-mount -t overlay -o "lowerdir=$2:/,upperdir=$3/upper,workdir=$3/work" lab "$3/root"
+mount -t overlay -o "lowerdir=$2:$5,upperdir=$3/upper,workdir=$3/work" lab "$3/root"
 mount -t tmpfs -o mode=0755 lab /run/systemd
 : >"$3/netns"
 mount --bind "$4" "$3/netns"
 umount --lazy "${4%/*}"
 echo $$ >"$3/supervisor.new" && mv "$3/supervisor.new" "$3/supervisor"
-shift 4
+shift 5
 exec "$@"
 """
 
@@ -160,7 +160,7 @@ def _start(host: Host, paths: LabPaths) -> _Booting:
         # The hosts see control groups v2 alone, as today's systems do, whatever this computer has besides.
         "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
     }
-    arguments = (group, paths.template, of.dir, NETNS / of.netns)
+    arguments = (group, paths.template(host.release), of.dir, NETNS / of.netns, paths.base(host.release))
     supervisor = ["sh", "-c", _SUPERVISOR, "lab", *map(str, arguments), *nspawn]
     with of.console.open("a") as console:
         # `setsid --fork`: the host belongs to nobody's session and is nobody's child, so it outlives this command.

@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="a pod on each worker (default)",
     )
+    _add_release(up)
     _add_kinds(up)
     up.set_defaults(run=_up)
     down = commands.add_parser("down", parents=[common], help="remove every trace of it")
@@ -151,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     mend.add_argument("--all", action="store_true", help="every host, and the cloud or LXD")
     mend.set_defaults(run=_mend)
     demo = commands.add_parser("demo", parents=[common, size], help="a first run: the lab, its pods before and after")
+    _add_release(demo)
     _add_kinds(demo)
     demo.set_defaults(run=_demo)
     cloud = commands.add_parser("cloud", help="the lab's OpenStack: its requests, its faults")
@@ -159,6 +161,16 @@ def _parser() -> argparse.ArgumentParser:
     inventory.add_argument("folder", metavar="DIR", type=Path)
     inventory.set_defaults(run=_inventory)
     return parser
+
+
+def _add_release(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--release",
+        action="append",
+        default=argparse.SUPPRESS,
+        metavar="RELEASE[,RELEASE…]",
+        help="Debian's releases, which hosts take in turn (default: this computer's own system)",
+    )
 
 
 def _add_kinds(parser: argparse.ArgumentParser) -> None:
@@ -175,7 +187,8 @@ def _lab(options: argparse.Namespace) -> Any:  # noqa: ANN401 - Lab, which is im
 
 def _size(options: argparse.Namespace) -> dict[str, Any]:
     keys = ("controllers", "workers", "node_network", "ipv6", "pods")
-    return {key: getattr(options, key) for key in keys if hasattr(options, key)}
+    size = {key: getattr(options, key) for key in keys if hasattr(options, key)}
+    return size | ({"release": ",".join(options.release)} if hasattr(options, "release") else {})
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -198,12 +211,15 @@ def _status(options: argparse.Namespace) -> int:
         return EX_FAILED
     states = lab.status()
     containers = container_names(lab.paths) != []
-    rows = [("HOST", "ADDRESS", "STATE", "POD", "PID")]
+    rows: list[tuple[str, ...]] = [("HOST", "ADDRESS", "STATE", "POD", "PID")]
+    releases = ["RELEASE"] + [one.host.release or "" for one in states]
     for one in states:
         pods = [str(address) for address in one.host.pod_addresses] if lab.layout.pods else []
         addresses = [str(address.ip) for address in one.host.addresses]
         pid = "-" if one.pid is None else str(one.pid)
         rows.append((one.host.name, ",".join(addresses), one.state, ",".join(pods) or "-", pid))
+    if any(releases[1:]):
+        rows = [(*row, release) for row, release in zip(rows, releases, strict=True)]
     if states or not containers:
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         for row in rows:

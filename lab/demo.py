@@ -11,6 +11,7 @@ from lab import enter, matrix
 from lab.defaults import DEFAULT_NAME, command
 from lab.inventory import write_inventory
 from lab.layout import Layout
+from lab.lxd.paths import container_names
 from lab.machines import Lab
 
 _EXAMPLE_WITH_CLOUD = "examples/openstack/config.yaml"
@@ -32,6 +33,7 @@ def demo(lab: Lab, size: dict[str, Any], *, cloud: bool = False) -> int:
         LabError: The lab cannot be started.
     """
     started = time.monotonic()
+    make_room(lab, containers=False)
     lab.up(**size)
     if cloud:
         from lab.cloud import Cloud  # noqa: PLC0415  # not for others
@@ -56,6 +58,28 @@ def demo(lab: Lab, size: dict[str, Any], *, cloud: bool = False) -> int:
         print(f"  Every pod is reached. That took {time.monotonic() - started:.1f} s.")
     say_how_to_go_on(lab, "ssh worker-0")
     return status or shown or (1 if missing > 0 else 0)
+
+
+def make_room(lab: Lab, *, containers: bool) -> None:
+    """Take down what an earlier first run of the other kind has left: both have the same names.
+
+    Args:
+        lab: The lab.
+        containers: Whether containers are to be started; else hosts.
+
+    Raises:
+        LabError: It cannot be taken down from here.
+    """
+    if not lab.exists:
+        return
+    only_hosts = lab.hosts != () and container_names(lab.paths) == []
+    if containers and only_hosts:
+        print(f"lab: the hosts of the lab {lab.name} go: containers of the same names take their place", flush=True)
+    elif not containers and lab.hosts == ():
+        print(f"lab: the containers of the lab {lab.name} go: hosts of the same names take their place", flush=True)
+    else:
+        return
+    lab.down()
 
 
 def say_how_to_go_on(lab: Lab, trial: str) -> None:

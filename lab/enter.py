@@ -14,8 +14,15 @@ from lab.proc import has_files, start_time
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# Shows the lab's keys and names in place of the computer's own, to this command and what it starts alone.
-_AS_OPERATOR = 'mount --bind "$1" "$2" && mount --bind "$3" /etc/hosts || exit 64; shift 3; exec "$@"'
+# Shows the lab's keys and names in place of the computer's own, to this command and what it starts alone. A computer
+# that has no /etc/hosts has a layer over /etc instead: nothing can be mounted on a file that is not there.
+_AS_OPERATOR = """
+mount --bind "$1" "$2" || exit 64
+if [ -e /etc/hosts ]; then mount --bind "$3/hosts" /etc/hosts
+else mount -t overlay -o "ro,lowerdir=$3:/etc" lab /etc; fi || exit 64
+shift 3
+exec "$@"
+"""
 _AS_ROOT = 'cd /root; exec "$@"'
 
 
@@ -42,7 +49,7 @@ def operator_argv(paths: LabPaths, argv: Sequence[str]) -> list[str]:
         "sh",
         str(paths.operator / "ssh"),
         str(ssh_folder()),
-        str(paths.operator / "hosts"),
+        str(paths.operator_etc),
         *argv,
     ]
 

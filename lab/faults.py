@@ -225,7 +225,7 @@ def _mend_host_key(lab: Lab, host: Host) -> str | None:
 
 
 def _mend_sudo(lab: Lab, host: Host) -> str | None:
-    own = (lab.paths.template / template.SUDOERS).read_text()
+    own = (lab.paths.template(host.release) / template.SUDOERS).read_text()
     path = f"/{template.SUDOERS}"
     if lab.exec(host.name, ["cat", path]).stdout == own:
         return None

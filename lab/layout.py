@@ -14,6 +14,8 @@ SERVICE_CIDR = IPv4Network("10.32.0.0/24")
 NODE_MASK = 24
 NODE_MASK_IPV6 = 64
 MAX_HOSTS = 400
+RELEASES = ("bullseye", "bookworm", "trixie")
+"""Debian's releases that hosts can have, oldest first."""
 
 _CLUSTER_BASE = IPv4Address("10.200.0.0")
 # 10.200.0.0 is on the boundary of a /13 and no larger block.
@@ -35,6 +37,7 @@ class Host:
         pod_cidr: The worker's pod network; None for a controller.
         pod_cidr_ipv6: Likewise; None in a lab without IPv6.
         interface: The one on the node network.
+        release: The Debian that it has; None for this computer's own system.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Host:
     pod_cidr: IPv4Network | None
     pod_cidr_ipv6: IPv6Network | None
     interface: str = "eth0"
+    release: str | None = None
 
     @property
     def addresses(self) -> list[IPv4Interface | IPv6Interface]:
@@ -83,6 +87,8 @@ class Layout:
         ipv6: Whether hosts and pods have IPv6 addresses too.
         pods: Whether each worker has a pod bridge and a pod.
         containers: Whether its machines are containers (see `lab.lxd`), so that it may have no hosts.
+        release: Debian's releases with commas in between, which controllers take in turn, and workers likewise; empty
+            for this computer's own system.
     """
 
     controllers: int = DEFAULT_SIZE
@@ -91,6 +97,7 @@ class Layout:
     ipv6: bool = False
     pods: bool = True
     containers: bool = False
+    release: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built.
@@ -106,6 +113,9 @@ class Layout:
             raise LabError(
                 f"{self.controllers + self.workers} hosts are too many for one computer: at most {MAX_HOSTS}"
             )
+        for release in self.releases:
+            if release not in RELEASES:
+                raise LabError(f"--release {release!r}: there are {', '.join(RELEASES)}")
         network = self.network
         room = max(0, network.num_addresses - 1 - _FIRST_WORKER)
         if self.workers > room:
@@ -126,6 +136,11 @@ class Layout:
             return IPv4Network(self.node_network)
         except ValueError as error:
             raise LabError(f"--node-network {self.node_network}: {error}") from error
+
+    @property
+    def releases(self) -> tuple[str, ...]:
+        """The releases that hosts take in turn; empty for this computer's own system."""
+        return tuple(self.release.split(",")) if self.release != "" else ()
 
     @property
     def cluster_cidr(self) -> IPv4Network:
@@ -195,6 +210,8 @@ class Layout:
                 if worker and self.ipv6
                 else None
             ),
+            # By its index alone: a host that is there keeps its release when others are added.
+            release=self.releases[index % len(self.releases)] if self.releases else None,
         )
 
 

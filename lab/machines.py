@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import boot, cgroup, enter, footprint, limits, network, operator, rootfs, template
+from lab import boot, cgroup, enter, footprint, limits, network, operator, releases, rootfs, template
 from lab.checks import check_computer, check_place
 from lab.defaults import DEFAULT_NAME, check_name
 from lab.errors import LabError
@@ -100,8 +100,11 @@ class Lab:
         Raises:
             LabError: It cannot be built here or in that size, or a host did not come up.
         """
-        Layout(**size)  # a wrong size is said before anything else is looked at
+        asked = Layout(**size)  # a wrong size is said before anything else is looked at
         check_computer()
+        if not self.exists:
+            # It takes long, and fails without a network: there need be no lab yet.
+            self._make_roots(asked.hosts)
         with locked(self.name):
             started = time.monotonic()
             layout, new = self._settle_layout(size)
@@ -266,7 +269,7 @@ class Lab:
             footprint.make(self.paths)
         else:
             present = self.layout
-            for key in ("node_network", "ipv6", "pods"):
+            for key in ("node_network", "ipv6", "pods", "release"):
                 if key in size and size[key] != getattr(present, key):
                     raise LabError(
                         f"the lab {self.name} is there with another {key.replace('_', '-')}: take it down first"
@@ -290,7 +293,6 @@ class Lab:
 
     def _bring_up(self, layout: Layout) -> int:
         """Start what does not run; returns how many hosts were started."""
-        template.make_template(self.paths)
         operator.make_folder(self.paths)
         operator.name_hosts(layout, self.paths)
         network.make_operator(layout, self.paths)
@@ -312,6 +314,10 @@ class Lab:
         check_computer()
         for host in hosts:
             boot.cut_power(self.paths.host(host.name))
+        for made, root in self._make_roots(hosts).items():
+            releases.link_root(root, self.paths.base(made))
+        for release in {host.release for host in hosts}:
+            template.make_template(self.paths.base(release), self.paths.template(release))
         key = operator.make_folder(self.paths)
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(lambda host: rootfs.make_host(host, self.paths.host(host.name), layout, key), hosts))
@@ -332,6 +338,11 @@ class Lab:
             name, reason = next(iter(failed.items()))
             more = f" (and {len(failed) - 1} more hosts)" if len(failed) > 1 else ""
             raise LabError(f"{name} {reason}{more}", status=1)
+
+    def _make_roots(self, hosts: Sequence[Host]) -> dict[str, Path]:
+        """Make the roots of these hosts' releases; returns those that the lab does not have yet."""
+        needed = {host.release for host in hosts if host.release is not None}
+        return releases.make_roots([one for one in needed if not self.paths.base(one).exists()], self._say)
 
     def _name_hosts(self, host: Host, layout: Layout) -> bool:
         """Tell a host the names of those that were added since it was made; False if it does not run."""

@@ -42,7 +42,12 @@ def name_hosts(layout: Layout, paths: LabPaths) -> None:
         paths: The lab's.
     """
     own = f"127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\t{socket.gethostname()}\n"
-    add_missing_lines(paths.operator / "hosts", (own + layout.hosts_file).splitlines(keepends=True))
+    hosts = paths.operator_etc / "hosts"
+    hosts.parent.mkdir(exist_ok=True)
+    add_missing_lines(hosts, (own + layout.hosts_file).splitlines(keepends=True))
+    # Programs that the operator starts as another user read it, too, whatever root's umask is.
+    hosts.parent.chmod(0o755)
+    hosts.chmod(0o644)
     keys = []
     for host in layout.hosts:
         public = paths.host(host.name).identity / f"{HOST_KEY}.pub"

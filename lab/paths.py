@@ -26,15 +26,31 @@ class LabPaths(NamedTuple):
         """The lab's size, as JSON."""
         return self.root / "lab.json"
 
-    @property
-    def template(self) -> Path:
-        """The file system layer that all hosts share, above the computer's root."""
-        return self.root / "template"
+    def template(self, release: str | None) -> Path:
+        """The file system layer that hosts of a release share, above its root.
+
+        Args:
+            release: As in `Host`.
+        """
+        return self.root / "templates" / (release or "own")
+
+    def base(self, release: str | None) -> Path:
+        """The root file system below the template, never written to; of a release, a link to where it is cached.
+
+        Args:
+            release: As in `Host`.
+        """
+        return Path("/") if release is None else self.root / "bases" / release
 
     @property
     def operator(self) -> Path:
-        """What the operator's commands see: `ssh/` and `hosts`."""
+        """What the operator's commands see: `ssh/` and `etc/`."""
         return self.root / "operator"
+
+    @property
+    def operator_etc(self) -> Path:
+        """What the operator's commands see in /etc in place of the computer's own: `hosts` and nothing else."""
+        return self.operator / "etc"
 
     @property
     def operator_netns(self) -> str:

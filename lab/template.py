@@ -1,7 +1,7 @@
-"""The file system layer that all hosts of a lab share.
+"""The file system layer that all hosts of a lab share which have the same root file system below.
 
-It lies above the computer's own root, which is never written to, and hides what is the computer's own: services,
-generators, users, keys, homes.
+That is the computer's own root or one of a release. It is never written to; the layer hides what is not for hosts:
+services, generators, users, keys, homes.
 """
 
 import os
@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lab.files import write_file
-from lab.paths import LabPaths
 
 USER = "ubuntu"
 SUDOERS = "etc/sudoers.d/90-lab"
@@ -20,7 +19,7 @@ USER_ID = 1000
 _FIRST_PERSON = 1000
 _NOBODY = 65534
 
-# Of the computer's own root only these are seen by hosts as they are.
+# Of the root below only these are seen by hosts as they are.
 _SHARED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc"})
 _EMPTY = ("boot", "dev", "home", "media", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp", "var")
 _EMPTY_BELOW = (
@@ -62,7 +61,7 @@ _DIRECTORIES = {
     "tmp": 0o1777,
     "root": 0o700,
 }
-# What a host starts of what the computer's systemd package wants started.
+# What a host starts of what the systemd package wants started.
 _ALLOWED_UNITS = frozenset(
     {
         "dbus.service",
@@ -90,10 +89,8 @@ _MASKED_UNITS = (
     "systemd-udevd-control.socket",
     "systemd-udevd-kernel.socket",
 )
-_UNIT_FOLDERS = ("/usr/lib/systemd/system", "/lib/systemd/system", "/usr/local/lib/systemd/system")
-_GENERATOR_FOLDERS = tuple(
-    f"{base}/systemd/system-generators" for base in ("/usr/lib", "/lib", "/usr/local/lib", "/etc")
-)
+_UNIT_FOLDERS = tuple(f"{above}/systemd/system" for above in ("usr/lib", "lib", "usr/local/lib"))
+_GENERATOR_FOLDERS = tuple(f"{above}/systemd/system-generators" for above in ("usr/lib", "lib", "usr/local/lib", "etc"))
 
 _FILES = {
     "etc/environment": "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",
@@ -145,22 +142,24 @@ _FILES = {
 _MODES = {"etc/sudoers": 0o440, SUDOERS: 0o440}
 
 
-def make_template(paths: LabPaths) -> None:
-    """Write the layer that all hosts of a lab share; nothing to do if it is there.
+def make_template(base: Path, template: Path) -> None:
+    """Write the layer; nothing to do if it is there.
 
     Args:
-        paths: The lab's.
+        base: The root file system that it lies above.
+        template: The layer's folder.
     """
-    if paths.template.exists():
+    if template.exists():
         return
-    unfinished = paths.template.with_suffix(".new")
+    unfinished = template.with_suffix(".new")
     shutil.rmtree(unfinished, ignore_errors=True)
+    template.parent.mkdir(exist_ok=True)
     unfinished.mkdir(mode=0o755)
     (unfinished / "etc").mkdir()
     (unfinished / "usr").mkdir()
     for path in (*_EMPTY, *_EMPTY_BELOW):
         _make_empty(unfinished / path)
-    for name in os.listdir("/"):  # noqa: PTH208 - names are wanted
+    for name in _names_in([base]):
         if name not in _SHARED and name not in _EMPTY:
             os.mknod(unfinished / name, stat.S_IFCHR, os.makedev(0, 0))  # overlayfs' mark for "not there"
     for path, mode in _DIRECTORIES.items():
@@ -168,17 +167,17 @@ def make_template(paths: LabPaths) -> None:
         (unfinished / path).chmod(mode)
     (unfinished / "var/run").symlink_to("/run")
     (unfinished / "var/lock").symlink_to("/run/lock")
-    for path, text in (_FILES | _user_files()).items():
+    for path, text in (_FILES | user_files(base)).items():
         write_file(unfinished / path, text, _MODES.get(path, 0o644))
     units = unfinished / "etc/systemd/system"
-    for unit in _units_to_mask():
+    for unit in units_to_mask(base):
         (units / unit).symlink_to("/dev/null")
-    for generator in _names_in(_GENERATOR_FOLDERS):
+    for generator in _names_in(base / folder for folder in _GENERATOR_FOLDERS):
         (unfinished / "etc/systemd/system-generators" / generator).symlink_to("/dev/null")
     (units / "default.target").symlink_to("/usr/lib/systemd/system/multi-user.target")
     (units / "sshd.service").symlink_to("/etc/systemd/system/ssh.service")
     (units / "multi-user.target.wants/ssh.service").symlink_to("/etc/systemd/system/ssh.service")
-    unfinished.rename(paths.template)
+    unfinished.rename(template)
 
 
 def system_accounts(passwd: str) -> list[list[str]]:
@@ -198,10 +197,18 @@ def system_accounts(passwd: str) -> list[list[str]]:
     ]
 
 
-def _user_files() -> dict[str, str]:
-    accounts = system_accounts(Path("/etc/passwd").read_text())
+def user_files(base: Path) -> dict[str, str]:
+    """Text of the files that say who there is: the accounts of the base's services, and the lab's user.
+
+    Args:
+        base: The root file system below.
+
+    Returns:
+        The texts, by path.
+    """
+    accounts = system_accounts((base / "etc/passwd").read_text())
     accounts.append([USER, "x", str(USER_ID), str(USER_ID), "", f"/home/{USER}", "/bin/bash"])
-    groups = [line.split(":") for line in Path("/etc/group").read_text().splitlines() if line.count(":") == 3]
+    groups = [line.split(":") for line in (base / "etc/group").read_text().splitlines() if line.count(":") == 3]
     # As in cloud images, where the first user may read the journal.
     kept = [
         f"{name}:x:{gid}:{USER if name in ('adm', 'systemd-journal') else ''}\n"
@@ -217,19 +224,19 @@ def _user_files() -> dict[str, str]:
     }
 
 
-def _units_to_mask() -> list[str]:
-    wanted = {
-        name
-        for folder in _UNIT_FOLDERS
-        for wants in Path(folder).glob("*.target.wants")
-        for name in os.listdir(wants)  # noqa: PTH208 - names are wanted
-    }
+def units_to_mask(base: Path) -> list[str]:
+    """Names of the units that would be started on the base and are not for hosts.
+
+    Args:
+        base: The root file system below.
+    """
+    wanted = _names_in(wants for folder in _UNIT_FOLDERS for wants in (base / folder).glob("*.target.wants"))
     # Services that other packages would have activated over the bus are of no use here either.
-    return sorted((wanted | set(_MASKED_UNITS)) - _ALLOWED_UNITS)
+    return sorted({*wanted, *_MASKED_UNITS} - _ALLOWED_UNITS)
 
 
-def _names_in(folders: Iterable[str]) -> list[str]:
-    return sorted({path.name for folder in folders if Path(folder).is_dir() for path in Path(folder).iterdir()})
+def _names_in(folders: Iterable[Path]) -> list[str]:
+    return sorted({path.name for folder in folders if folder.is_dir() for path in folder.iterdir()})
 
 
 def _make_empty(path: Path) -> None:

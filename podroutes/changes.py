@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-Layer = Literal["forwarding", "routes", "routes_service", "subnet", "ports"]
+Layer = Literal["forwarding", "routes", "persist", "routes_service", "subnet", "ports"]
 Action = Literal["add", "replace", "remove", "set", "write", "enable", "disable", "start", "reload", "restore"]
 
 
@@ -68,7 +68,21 @@ class Systemctl(Struct, frozen=True):
     arguments: tuple[str, ...]
 
 
-Step = WriteFile | KeepCopy | PutBack | RemoveFile | SetSysctl | RouteCommand | Systemctl
+class NetworkdFile(Struct, frozen=True):
+    """Write or remove a drop-in of systemd-networkd's and have it set the interface up anew; all of it or nothing.
+
+    Attributes:
+        path: Absolute path of the drop-in.
+        content: Text, ending in a newline; empty to remove it, and its folder if that is empty then.
+        device: The interface to wait for; empty where systemd-networkd does not use the file.
+    """
+
+    path: str
+    content: str
+    device: str
+
+
+Step = WriteFile | KeepCopy | PutBack | RemoveFile | SetSysctl | RouteCommand | Systemctl | NetworkdFile
 
 
 class Change(Struct, frozen=True, cache_hash=True):
@@ -82,7 +96,8 @@ class Change(Struct, frozen=True, cache_hash=True):
         after: What will be there; empty if nothing.
         reason: Why, in a few words.
         steps: How, in order.
-        drift: Code of the drift class that it mends; empty where it only accompanies another change.
+        drift: Code of the drift class that it resolves; empty where it only accompanies another change.
+        finding: What is so now, for a check, which does nothing; empty where `reason` says that.
     """
 
     layer: Layer
@@ -93,6 +108,7 @@ class Change(Struct, frozen=True, cache_hash=True):
     reason: str
     steps: tuple[Step, ...]
     drift: str = ""
+    finding: str = ""
 
     def __repr__(self) -> str:
         """Without its steps, which hold whole files."""

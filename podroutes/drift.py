@@ -4,25 +4,28 @@ from collections.abc import Iterator
 from typing import Final
 
 from podroutes.changes import Change, HostPlan, is_file
-from podroutes.drift_classes import DRIFT_CLASSES
 from podroutes.errors import UnreachableError
 from podroutes.findings import Finding, new_finding
 from podroutes.host_state import UNIT_NAME, HostState
-from podroutes.network_plan import Node, PodRoute
+from podroutes.network_plan import Node
 from podroutes.outcomes import HostOutcome, Outcome
+from podroutes.planning.files import plan_leftovers
 from podroutes.planning.forwarding import plan_forwarding
 from podroutes.planning.host import Provisioning
+from podroutes.planning.persist import plan_persist, removing_managers
 from podroutes.planning.routes import (
+    FEW,
+    Foreign,
+    Unmet,
     Wanted,
-    foreign_routes,
-    networkd_removes_routes,
     plan_routes,
-    shadowed_routes,
+    some_of,
+    sort_foreign,
+    unmet_lookups,
+    unmet_routes,
     wanted_routes,
 )
 from podroutes.planning.routes_service import plan_routes_service
-from podroutes.routes import Route
-from podroutes.values import contains
 
 # Without these, packets do not go where the unit has told the kernel to send them.
 _NOT_THERE: Final = frozenset({"route-missing", "route-wrong-next-hop", "route-wrong-device"})
@@ -54,7 +57,12 @@ def _plan(work: Provisioning, node: Node, state: HostState, planned: HostPlan | 
     if node.routes_service:
         return work.plan_host(node, state, wanted) if planned is None else planned
     # Taking the unit away takes its routes along, so provisioning puts all of them back: they are not missing now.
-    return plan_forwarding(work.plan, state) + plan_routes(work.plan, node, state, wanted)
+    return (
+        plan_leftovers(state)
+        + plan_forwarding(work.plan, state)
+        + plan_routes(work.plan, node, state, wanted)
+        + plan_persist(work.plan, node, state, wanted)
+    )
 
 
 def findings_of(plan: HostPlan, *, conflict: str) -> Iterator[Finding]:
@@ -74,10 +82,9 @@ def findings_of(plan: HostPlan, *, conflict: str) -> Iterator[Finding]:
 def _finding(change: Change) -> Finding:
     # A file's whole text is provisioning's diff to show; here its path and the reason say enough.
     if is_file(change.subject):
-        return new_finding(change.drift, change.subject, f"{change.subject}: {change.reason}")
-    if change.action == "reload":
-        message = f"{change.subject}: systemd has loaded something else than the file that is there"
-        return new_finding(change.drift, change.subject, message)
+        return new_finding(change.drift, change.subject, f"{change.subject}: {change.finding or change.reason}")
+    if change.finding:
+        return new_finding(change.drift, change.subject, f"{change.subject}: {change.finding}")
     if change.before and change.after:
         message = f"{change.subject}: {change.before}; wanted: {change.after}"
     elif change.after:
@@ -88,17 +95,26 @@ def _finding(change: Change) -> Finding:
 
 
 def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan, wanted: Wanted) -> Iterator[Finding]:
-    for message in plan.unmet:
-        yield new_finding("forwarding-not-kept", message.partition(" ")[0], message)
+    for message in plan_forwarding(work.plan, state).unmet if plan.unmet else ():
+        yield new_finding("forwarding-overruled", message.partition(" ")[0], message)
     yield from _unit_findings(work, node, state, plan)
     if not plan.conflicts:
-        told = {change.subject for change in plan.changes if change.drift}
-        yield from _shadowed(work, node, state, wanted, told)
-    yield from _linkdown(state, wanted)
-    if networkd_removes_routes(state):
-        yield new_finding(
-            "manager-removes-routes", "systemd-networkd.service", DRIFT_CLASSES["manager-removes-routes"].breaks
-        )
+        changed = {change.subject for change in plan.changes if change.drift}
+        foreign = sort_foreign(work.plan, node, state)
+        # What stays wrong whatever provisioning does, in its own words; several of one subject are one finding.
+        left_wrong: dict[tuple[str, str], list[Unmet]] = {}
+        for one in (
+            *unmet_routes(work.plan, node, state, wanted, foreign),
+            # Where packets go whose routes are to be changed is not known before.
+            *(one for one in unmet_lookups(work.plan, node, state, wanted) if one.subject not in changed),
+        ):
+            left_wrong.setdefault((one.code, one.subject), []).append(one)
+        for (code, subject), together in left_wrong.items():
+            message = "; ".join(one.message for one in together)
+            yield new_finding(code, subject, message, found="; ".join(one.found for one in together if one.found))
+        yield from _foreign(work, foreign)
+    for manager in removing_managers(work.plan, node, state, wanted):
+        yield new_finding("manager-removes-routes", manager.unit, manager.message)
 
 
 def _unit_findings(work: Provisioning, node: Node, state: HostState, plan: HostPlan) -> Iterator[Finding]:
@@ -117,44 +133,15 @@ def _unit_findings(work: Provisioning, node: Node, state: HostState, plan: HostP
         yield new_finding("unit-drop-in", UNIT_NAME, message, found=unit.drop_ins)
 
 
-def _shadowed(work: Provisioning, node: Node, state: HostState, wanted: Wanted, told: set[str]) -> Iterator[Finding]:
-    """What goes another way than the main table's right routes, and what else is in the cluster's range.
-
-    Args:
-        work: What provisioning would do.
-        node: The host.
-        state: What was read.
-        wanted: The routes that it should have.
-        told: Destinations of which something is said already.
-    """
-    for pod_route, message in shadowed_routes(work.plan, node, state, wanted):
-        if str(pod_route.destination) not in told:
-            yield new_finding("route-shadowed", str(pod_route.destination), message)
-        told.add(str(pod_route.destination))
-    foreign = foreign_routes(work.plan, node, state)
-    ways = {pod_route.destination: pod_route for pod_route in work.plan.routes_for(node)} if foreign else {}
-    for route in foreign:
-        inside = next((cidr for cidr in (*ways, *node.pod_cidrs) if contains(cidr, route.destination)), None)
-        if inside in node.pod_cidrs and route.via is None and not route.next_hops:
-            continue  # a pod's own device, which is the network plugin's business
-        if inside is None or _leads_to(route, ways.get(inside)):
-            yield new_finding("foreign-route", str(route), f"not ours, left alone: {route}", found=str(route))
-        elif str(inside) not in told:
-            whose = f"{ways[inside].worker}'s" if inside in ways else "this worker's own"
-            message = f"part of {inside} ({whose} pods) goes another way: {route}"
-            yield new_finding("route-shadowed", str(inside), message, found=str(route))
-
-
-def _leads_to(route: Route, way: PodRoute | None) -> bool:
-    return way is not None and route.kind == "unicast" and route.via == way.next_hop
-
-
-def _linkdown(state: HostState, wanted: Wanted) -> Iterator[Finding]:
-    down = [route for routes in state.routes.values() for route in routes if route.linkdown]
-    present = {(route.destination, route.via, route.dev) for route in wanted.routes} if down else set()
-    for route in down:
-        if (route.destination, route.via, route.dev) in present:
-            yield new_finding("route-linkdown", str(route.destination), f"{route.dev} has no carrier: {route}")
+def _foreign(work: Provisioning, foreign: Foreign) -> Iterator[Finding]:
+    routes = [str(route) for route in foreign.left]
+    if len(routes) > FEW:
+        ranges = ", ".join(map(str, work.plan.cluster_cidrs))
+        message = f"{len(routes)} routes inside {ranges} are not ours, left alone: {some_of(routes)}"
+        yield new_finding("foreign-route", ranges, message, found=some_of(routes))
+    else:
+        for route in routes:
+            yield new_finding("foreign-route", route, f"not ours, left alone: {route}", found=route)
 
 
 def finding_of_error(error: Exception, message: str) -> Finding:

@@ -70,6 +70,14 @@ _CLASSES: Final = (
         "It lacks our protocol number: a script or a person made it, or it was there before this software.",
     ),
     DriftClass(
+        "route-attributes",
+        "kernel",
+        "a route of ours has attributes that are not ours",
+        "Packets to that worker's pods are sent otherwise than planned: too small ones, say, or from another address.",
+        PROVISION,
+        "Somebody replaced it by one with an mtu, a src or a next hop object (nhid), and kept our protocol number.",
+    ),
+    DriftClass(
         "route-duplicate",
         "kernel",
         "a pod CIDR has a second route",
@@ -89,9 +97,10 @@ _CLASSES: Final = (
         "route-shadowed",
         "kernel",
         "the kernel sends packets another way although the route is right",
-        "Packets to that worker's pods go elsewhere.",
-        "Remove the more specific route or the policy rule that is in front of it; it is not ours.",
-        "A more specific route, a policy rule or another table is looked at first; `ip route get` tells.",
+        "Packets to that worker's pods, or some of them, go elsewhere.",
+        "Remove the more specific route, the one with a tos or the policy rule that is in front of it; it is not ours.",
+        "A more specific route, one for some packets only (tos, from), a policy rule or another table is looked at "
+        "first; `ip route get` tells.",
     ),
     DriftClass(
         "own-cidr-hijack",
@@ -141,8 +150,24 @@ _CLASSES: Final = (
         "IP forwarding will be off after a reboot",
         "Nothing now; pod traffic through this host stops at its next reboot.",
         PROVISION,
-        "The drop-in in sysctl.d is missing or edited, or a file that sorts after it sets another value; "
-        "such a file has to be mended by hand.",
+        "The file in sysctl.d that keeps it on is missing, edited or somebody else's.",
+    ),
+    DriftClass(
+        "forwarding-overruled",
+        "persisted",
+        "another file sets a kernel parameter of forwarding otherwise at boot",
+        "Nothing now; pod traffic through this host, or what it learns from routers, stops at its next reboot.",
+        "Remove the line that the finding names from the file that it names, or give it the value that it names; "
+        "provisioning changes no file of others.",
+        "Of the files in sysctl.d, the one whose name sorts last wins (sysctl.d(5)).",
+    ),
+    DriftClass(
+        "leftover-file",
+        "persisted",
+        "a write that was interrupted has left a file",
+        "Nothing; it lies beside the file that was to be written.",
+        PROVISION,
+        "Files are written under another name first. A power cut between that and the renaming leaves it there.",
     ),
     DriftClass(
         "unit-missing",
@@ -158,7 +183,7 @@ _CLASSES: Final = (
         "routes.service or its list differs from what was installed",
         "At its next start it may do something else.",
         PROVISION,
-        "Content, mode and owner are compared, and what systemd has loaded with what is on the disk.",
+        "Content, mode and owner are compared, and what systemd has loaded with what the file says.",
     ),
     DriftClass(
         "unit-drop-in",
@@ -212,11 +237,22 @@ _CLASSES: Final = (
     DriftClass(
         "manager-removes-routes",
         "persisted",
-        "systemd-networkd will remove our routes when it restarts",
-        "Nothing now; all pod routes of this host go when systemd-networkd restarts, at an upgrade for instance.",
-        "Write ManageForeignRoutes=no below [Network] in /etc/systemd/networkd.conf on the host.",
-        "ManageForeignRoutes=yes is systemd-networkd's default.",
+        "a network manager will take our routes away with the addresses of their device",
+        "Nothing now; all pod routes of this host go when the manager sets their device up anew.",
+        "systemd-networkd keeps them with `persist: networkd` in the inventory. "
+        "With another manager, `systemctl reload routes.service` brings them back.",
+        "The kernel drops routes with the address that they use. systemd-networkd's own ManageForeignRoutes=no and "
+        "KeepConfiguration=yes do not help where it takes the address away.",
         "notice",
+    ),
+    DriftClass(
+        "manager-lacks-routes",
+        "persisted",
+        "the network manager's list of our routes is not what the inventory wants",
+        "Nothing now; when systemd-networkd sets the device up anew, routes are missing or wrong.",
+        PROVISION,
+        "With `persist: networkd` the routes stand in a drop-in beside the device's .network file. It is missing, "
+        "edited, not read yet or beside another file, or the inventory no longer wants it.",
     ),
     DriftClass(
         "packets-dropped",
@@ -238,9 +274,10 @@ _CLASSES: Final = (
         "plan-conflict",
         "host",
         "what is on the host contradicts the plan",
-        "This host can't be given its routes.",
+        "This host can't be given its routes, or not all of them.",
         "Do what the finding says, on the host or in the inventory.",
-        "The internal IP is on no interface, the device is down, a next hop is not on the link, and the like.",
+        "The internal IP is on no interface, the device is down, and the like: nothing is changed. Where only some "
+        "next hops are not on the link, all other routes are given.",
     ),
     DriftClass(
         "cloud-route-missing",

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from podroutes.network_managers import ManagedLink
 from podroutes.routes import Lookup, Route
 from podroutes.values import Family, IPAddress, IPNetwork
 
@@ -23,16 +24,45 @@ REPLACED_UNIT_PATH: Final = f"{REPLACED_DIRECTORY}/{UNIT_NAME}"
 SCRIPT_STATE_DIRECTORY: Final = "/run/kubernetes-routes"
 SCRIPT_STATE_PATHS: Final = (f"{SCRIPT_STATE_DIRECTORY}/applied", f"{SCRIPT_STATE_DIRECTORY}/lock")
 SYSCTL_PATH: Final = "/etc/sysctl.d/90-kubernetes-pod-routes.conf"
+FILE_PATHS: Final = (
+    SCRIPT_PATH,
+    UNIT_PATH,
+    DATA_PATH,
+    BEFORE_PATH,
+    SYSCTL_PATH,
+    REPLACED_SCRIPT_PATH,
+    REPLACED_UNIT_PATH,
+)
+# What `systemctl enable` leaves, whatever target or unit it is for.
+ENABLING_LINKS: Final = (f"/etc/systemd/system/*.wants/{UNIT_NAME}", f"/etc/systemd/system/*.requires/{UNIT_NAME}")
+# Held by the run that changes the host.
+LOCK_PATH: Final = "/run/pod-routes.lock"
+
+
+def temporary_path(path: str) -> str:
+    """Where a file is written before it gets its place; a power cut leaves it there."""
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/.{name}.new"
+
+
+TEMPORARY_PATHS: Final = tuple(map(temporary_path, FILE_PATHS))
 
 # Stands in every file that is ours; a file without it was somebody else's.
 MARKER: Final = "Managed by pod-routes"
 
 
 class InterfaceAddress(Struct, frozen=True):
-    """An address on an interface, with the network that is on its link."""
+    """An address on an interface.
+
+    Attributes:
+        ip: The address.
+        network: The network that is on its link.
+        dynamic: Whether it runs out unless it is renewed: from DHCP or router advertisements.
+    """
 
     ip: IPAddress
     network: IPNetwork
+    dynamic: bool = False
 
 
 class Link(Struct, frozen=True):
@@ -44,6 +74,7 @@ class Link(Struct, frozen=True):
         carrier: Whether it has carrier (`LOWER_UP`).
         mtu: Maximum transmission unit in bytes.
         addresses: Its addresses.
+        index: The kernel's number for it; 0 where that does not matter.
     """
 
     name: str
@@ -51,6 +82,7 @@ class Link(Struct, frozen=True):
     carrier: bool
     mtu: int
     addresses: tuple[InterfaceAddress, ...]
+    index: int = 0
 
 
 class FileState(Struct, frozen=True):
@@ -83,25 +115,35 @@ class UnitState(Struct, frozen=True):
         load: LoadState: loaded, not-found, masked, bad-setting, error.
         active: ActiveState: active, inactive, failed, activating, …
         enabled: As `systemctl is-enabled` says: enabled, disabled, masked, static; empty where there is no file.
-        needs_reload: NeedDaemonReload: its file is newer than what systemd has loaded.
-        drop_ins: DropInPaths, separated by spaces.
+        drop_ins: Paths of its own drop-ins, separated by spaces.
         result: Result of the last run: success, exit-code, …
+        properties: What systemd has loaded of it, as `podroutes.loaded_unit` compares it; some have several lines.
+        overridden: Names of the settings that drop-ins have, its own or those for all services.
     """
 
     load: str
     active: str
     enabled: str
-    needs_reload: bool
     drop_ins: str = ""
     result: str = ""
+    properties: Mapping[str, tuple[str, ...]] = {}
+    overridden: frozenset[str] = frozenset()
 
 
 class SysctlSetting(Struct, frozen=True):
-    """A line of a sysctl.d file, in the order in which systemd-sysctl applies them at boot."""
+    """A line of a sysctl.d file, in the order in which systemd-sysctl applies them at boot.
+
+    Attributes:
+        path: The file.
+        key: The kernel parameter, in `net.ipv4.ip_forward`'s form.
+        value: What it is set to.
+        line: The line as it stands there.
+    """
 
     path: str
     key: str
     value: str
+    line: str
 
 
 class HostState(Struct, frozen=True, dict=True):
@@ -109,8 +151,6 @@ class HostState(Struct, frozen=True, dict=True):
 
     Attributes:
         host_name: Its own name for itself.
-        boot_id: Changes at every boot.
-        machine_id: The same at every boot; two inventory hosts with the same one are one machine.
         links: Interfaces by name.
         routes: Routes of the main table by family.
         lookups: What the kernel does with a packet to each address that was asked for.
@@ -119,13 +159,11 @@ class HostState(Struct, frozen=True, dict=True):
         boot_sysctls: What sysctl.d files set at boot, in order; the last of a key wins.
         files: The files of ours that are there, by path.
         unit: `routes.service`.
-        networkd_active: Whether systemd-networkd runs.
-        manages_foreign_routes: systemd-networkd's ManageForeignRoutes=; None where it is not set.
+        leftovers: What writes of ours that were interrupted have left, by path.
+        managers: Who manages which interface, by its name; those that nobody manages are not in it.
     """
 
     host_name: str
-    boot_id: str
-    machine_id: str
     links: Mapping[str, Link]
     routes: Mapping[Family, tuple[Route, ...]]
     lookups: Mapping[IPAddress, Lookup]
@@ -134,8 +172,8 @@ class HostState(Struct, frozen=True, dict=True):
     boot_sysctls: tuple[SysctlSetting, ...]
     files: Mapping[str, FileState]
     unit: UnitState
-    networkd_active: bool = False
-    manages_foreign_routes: bool | None = None
+    leftovers: tuple[str, ...] = ()
+    managers: Mapping[str, ManagedLink] = {}
 
     def link_with(self, ip: IPAddress) -> Link | None:
         """The interface that has an address."""

@@ -85,6 +85,13 @@ class HostData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         bool,
         Meta(description="false: no routes.service on this machine, so its routes are gone after a reboot."),
     ] = True
+    persist: Annotated[
+        Literal["unit", "networkd"],
+        Meta(
+            description="What keeps the routes: unit (routes.service, at boot), or networkd (systemd-networkd as well, "
+            "whenever it gives the device its addresses anew)."
+        ),
+    ] = "unit"
 
 
 class CloudData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -20,6 +20,7 @@ from podroutes.values import (
 )
 
 Role = Literal["controller", "worker"]
+Persist = Literal["unit", "networkd"]
 _Of = TypeVar("_Of")
 
 
@@ -75,6 +76,7 @@ class Node(Struct, frozen=True):
         interface: The device that routes use, if the inventory overrides it.
         manage_routes: Whether this machine is connected to at all.
         routes_service: Whether it gets `routes.service`.
+        persist: What keeps its routes besides: nothing, or systemd-networkd.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Node(Struct, frozen=True):
     interface: str | None = None
     manage_routes: bool = True
     routes_service: bool = True
+    persist: Persist = "unit"
 
     def internal_ip(self, family: Family) -> IPAddress | None:
         """The internal IP of a family, if it is known."""

@@ -175,6 +175,7 @@ class _Builder:
             data.interface,
             data.manage_routes,
             data.routes_service,
+            data.persist,
         )
 
     def _address(self, entry: HostEntry) -> str:

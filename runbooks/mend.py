@@ -102,4 +102,4 @@ def _not_mended(host: HostOutcome) -> HostOutcome:
     if host.outcome != Outcome.DRIFT:
         return host
     reason = "; ".join(finding.message for finding in host.findings if finding.is_drift)
-    return replace(host, outcome=Outcome.FAILED, reason=f"can't be mended from here: {reason}")
+    return replace(host, outcome=Outcome.FAILED, reason=f"can't be fixed from here: {reason}")

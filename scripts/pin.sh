@@ -4,6 +4,8 @@ set -eu
 cd "$(dirname "$0")/.."
 env=$(mktemp -d)
 trap 'rm -rf "$env"' EXIT
+# dash runs no EXIT trap on a signal.
+trap 'exit 1' HUP INT TERM
 .venv/bin/python -m venv "$env"
 "$env/bin/pip" install --quiet --disable-pip-version-check '.[dev]'
 {

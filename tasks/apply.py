@@ -3,15 +3,29 @@
 import secrets
 from collections.abc import Sequence
 
+from msgspec import Struct
 from nornir.core.task import Result, Task
 
 from podroutes.changes import Change, WriteFile
 from podroutes.errors import HostConflictError, RemoteCommandError
 from podroutes.facts import digest
+from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan
-from podroutes.script import LOCKED_STATUS, apply_script
+from podroutes.script import LOCKED_STATUS, NOTE, apply_script
 from tasks.facts import Reading, known_contents, last_line
 from tasks.remote import run_script
+
+
+class Applied(Struct, frozen=True):
+    """What became of changes that were all made.
+
+    Attributes:
+        state: What was read after them.
+        notes: What their commands had to say.
+    """
+
+    state: HostState
+    notes: tuple[str, ...] = ()
 
 
 def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> Result:
@@ -23,7 +37,7 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
         changes: At least one, in the order in which to make them.
 
     Returns:
-        The `HostState` that was read after the changes as result.
+        An `Applied` as result.
 
     Raises:
         HostError: The host can't be reached, or a change failed; the message says which.
@@ -37,14 +51,15 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
     if status is None:
         message = f"the changes did not end (exit status {answer.status}): {last_line(answer.stderr)}"
         raise RemoteCommandError(message)
-    if status == LOCKED_STATUS:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    if status == LOCKED_STATUS and not lines:
         message = "another run is changing this host; nothing was changed"
         raise HostConflictError(message)
     if status != 0:
-        message = f"a change failed: {_what_failed(said)}"
+        message = f"a change failed: {_what_failed(lines)}"
         raise RemoteCommandError(message)
-    state = reading.state_from(answer.stdout)
-    return Result(host=task.host, result=state, changed=True)
+    notes = tuple(line.removeprefix(NOTE) for line in lines if line.startswith(NOTE))
+    return Result(host=task.host, result=Applied(reading.state_from(answer.stdout), notes), changed=True)
 
 
 def _what_was_said(answer: str, nonce: str) -> tuple[str, int | None]:
@@ -58,11 +73,10 @@ def _what_was_said(answer: str, nonce: str) -> tuple[str, int | None]:
     return answer[start + len(begins) : end], int(status) if newline and status.isdecimal() else None
 
 
-def _what_failed(said: str) -> str:
+def _what_failed(lines: list[str]) -> str:
     """The step that was under way, and what its command said."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
     steps = [number for number, line in enumerate(lines) if line.startswith("> ")]
     if not steps:
-        return last_line(said)
+        return last_line("\n".join(lines))
     words = "; ".join(lines[steps[-1] + 1 :]) or "it said nothing"
     return f"{lines[steps[-1]][2:]}: {words}"

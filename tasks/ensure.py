@@ -1,6 +1,6 @@
 """The shape of every changing task: collect, plan, apply what differs, verify."""
 
-from typing import Protocol
+from typing import Protocol, cast
 
 from msgspec import Struct
 from nornir.core.task import Result, Task
@@ -10,7 +10,7 @@ from podroutes.diff import diff_of
 from podroutes.errors import HostConflictError, VerificationError
 from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
-from tasks.apply import apply_changes
+from tasks.apply import Applied, apply_changes
 from tasks.facts import collect_facts, take_state
 from tasks.guard import fill
 
@@ -134,17 +134,22 @@ def _ensure(task: Task, work: Work, approved: dict[str, tuple[Change, ...]] | No
     ensured.changes = host_plan.changes
     if will_change:
         ensured.commands = 2
-        state = take_state(task.run(apply_changes, plan=work.plan, changes=host_plan.changes))
+        results = task.run(apply_changes, plan=work.plan, changes=host_plan.changes)
+        applied = cast("Applied", results[0].result)
+        results[0].result = applied.state
+        state = take_state(results)
         ensured.state = state
+        ensured.notes += applied.notes
     if not host_plan.changes:
         _verify(work.remaining(node, state, host_plan))
     elif will_change:
-        _verify(work.remaining(node, state))
+        _verify(work.remaining(node, state), applied.notes)
     elif host_plan.unmet:
         raise HostConflictError("; ".join(host_plan.unmet))
 
 
-def _verify(left: HostPlan) -> None:
-    lines = [*left.conflicts, *(f"{change.subject}: still {change.reason}" for change in left.changes), *left.unmet]
+def _verify(left: HostPlan, notes: tuple[str, ...] = ()) -> None:
+    still = [f"{change.subject}: still {change.finding or change.reason}" for change in left.changes]
+    lines = [*left.conflicts, *still, *left.unmet]
     if lines:
-        raise VerificationError("; ".join(lines))
+        raise VerificationError("; ".join([*lines, *notes]))

@@ -24,7 +24,8 @@ class Routes(Struct, frozen=True):
         """What one host still lacks, the ways that the kernel really chooses included."""
         wanted = wanted_routes(self.plan, node, state)
         left = plan_routes(self.plan, node, state, wanted) if planned is None else planned
-        return replace(left, unmet=unmet_lookups(self.plan, node, state, wanted))
+        lookups = tuple(one.message for one in unmet_lookups(self.plan, node, state, wanted))
+        return replace(left, unmet=left.unmet + lookups)
 
 
 def ensure_routes(task: Task, plan: NetworkPlan) -> Result:

@@ -4,13 +4,27 @@ from functools import lru_cache
 from importlib.resources import files
 
 from podroutes.planning.routes_service import ServiceFiles
+from podroutes.routes import ATTRIBUTES, DEFAULT_METRIC, ENCAPSULATIONS, PROTOCOL, STATE_WORDS
 
 
 @lru_cache(1)
 def load_service_files() -> ServiceFiles:
-    """Read the files that are installed on every host."""
+    """Read the files that are installed on every host, and fill in what the planner knows."""
     folder = files("tasks") / "templates"
-    return ServiceFiles(
-        script=(folder / "basic-kubernetes-routes.sh").read_text(encoding="utf-8"),
-        unit=(folder / "routes.service").read_text(encoding="utf-8"),
-    )
+    script = (folder / "basic-kubernetes-routes.sh").read_text(encoding="utf-8")
+    return ServiceFiles(script=fill(script), unit=(folder / "routes.service").read_text(encoding="utf-8"))
+
+
+def fill(script: str) -> str:
+    """Fill in what the script has to know as the planner knows it, which is in `podroutes.routes` alone."""
+    known = {
+        "PROTOCOL": str(PROTOCOL),
+        "METRIC_IPV4": str(DEFAULT_METRIC[4]),
+        "METRIC_IPV6": str(DEFAULT_METRIC[6]),
+        "STATE_WORDS": " ".join(STATE_WORDS),
+        "ATTRIBUTES": " ".join(ATTRIBUTES),
+        "ENCAPSULATIONS": " ".join(ENCAPSULATIONS),
+    }
+    for name, value in known.items():
+        script = script.replace(f"@{name}@", value)
+    return script

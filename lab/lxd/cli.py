@@ -29,7 +29,11 @@ def size(asked: dict[str, Any]) -> dict[str, Any]:
     Raises:
         LabError: Containers do not come in that shape.
     """
-    for key, words in (("ipv6", "have no --ipv6"), ("pods", "always have pods: leave out --pods and --no-pods")):
+    for key, words in (
+        ("ipv6", "have no --ipv6"),
+        ("pods", "always have pods: leave out --pods and --no-pods"),
+        ("release", "all have the same Debian: leave out --release"),
+    ):
         if key in asked:
             raise LabError(f"containers {words}")
     return asked

@@ -28,7 +28,7 @@ def name_hosts(paths: LxdPaths, nodes: Iterable[Node]) -> None:
         nodes: The containers.
     """
     lines = [f"{node.address}\t{node.name}\n" for node in nodes if node.address is not None]
-    add_missing_lines(paths.lab.operator / "hosts", lines)
+    add_missing_lines(paths.lab.operator_etc / "hosts", lines)
 
 
 def remove_config(paths: LxdPaths) -> None:

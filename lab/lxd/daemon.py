@@ -32,6 +32,8 @@ set -e
 echo $$ >"$1/cgroup.procs"
 exec unshare --mount --propagation private --cgroup --pid --fork --kill-child --mount-proc sh -ec '
     mount --bind "$1" "$2"
+    # What LXC locks there would stay.
+    mount -t tmpfs -o mode=0755 lxd /run
     mount -t sysfs sysfs /sys
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
     mkdir /sys/fs/cgroup/init.scope /sys/fs/cgroup/daemon

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import enter, matrix
-from lab.demo import runbook, say_how_to_go_on, show
+from lab.demo import make_room, runbook, say_how_to_go_on, show
 from lab.layout import Host
 from lab.lxd.lxd import Lxd
 from lab.lxd.processes import container_pid
@@ -32,6 +32,7 @@ def demo(lab: Lab, size: dict[str, Any]) -> int:
         LabError: The containers cannot be started.
     """
     started = time.monotonic()
+    make_room(lab, containers=True)
     lxd = Lxd(lab, say=lambda line: print(f"lab: {line}", flush=True))
     lxd.up(**size)
     before = _show(lxd, "Before")

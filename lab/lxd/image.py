@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from lab import debootstrap
 from lab.cloud.cache import cache_root, made_once
 from lab.cloud.environment import run_tool
 from lab.errors import LabError
@@ -15,10 +16,7 @@ from lab.files import write_file
 # Newer releases' systemd would do as well; this is the one with which all has been measured.
 SUITE = "bookworm"
 PACKAGES = ("systemd", "systemd-sysv", "udev", "dbus", "iproute2", "iputils-ping", "procps", "netbase")
-MIRROR = "http://deb.debian.org/debian"
 TARBALL = "image.tar"
-_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DIGITS = 12
 
 _ETH1 = """[Match]
@@ -173,13 +171,10 @@ _TEMPLATES = {
     "hosts.tpl": "127.0.0.1\tlocalhost\n127.0.1.1\t{{ container.name }}\n::1\tlocalhost\n",
 }
 
-# debootstrap mounts what packages expect; here nobody else sees it, and it goes with the command.
-_PRIVATELY = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
-
 
 def image_folder() -> Path:
     """Where the image is cached: another content has another place."""
-    depends = Path(__file__).read_bytes() + platform.machine().encode()
+    depends = Path(__file__).read_bytes() + Path(debootstrap.__file__).read_bytes() + platform.machine().encode()
     return cache_root() / f"lxd-{hashlib.sha256(depends).hexdigest()[:_DIGITS]}"
 
 
@@ -204,38 +199,9 @@ def ensure_image(say: Callable[[str], None]) -> Path:
     return made_once(image_folder(), _make, announce=lambda: say(announce)) / TARBALL
 
 
-def pick_mirror(listed: str) -> str:
-    """Choose where packages come from.
-
-    Args:
-        listed: Lines `URI|codename|component` of the computer's own sources.
-
-    Returns:
-        The URI of the computer's own source of this release, if it has one; else Debian's.
-    """
-    for line in listed.splitlines():
-        fields = line.split("|")
-        if len(fields) == 3 and fields[1:] == [SUITE, "main"] and fields[0].startswith(("http://", "https://")):
-            return fields[0].rstrip("/")
-    return MIRROR
-
-
 def _make(folder: Path, lock: int) -> None:
     tree = folder / "rootfs"
-    sources = ["apt-get", "indextargets", "--format", "$(REPO_URI)|$(CODENAME)|$(COMPONENT)", "Created-By: Packages"]
-    listed = subprocess.run(sources, capture_output=True, text=True, check=False).stdout
-    argv = [
-        *_PRIVATELY,
-        "env",
-        f"PATH={_SYSTEM_PATH}",
-        *_proxies(),
-        "debootstrap",
-        "--variant=minbase",
-        f"--include={','.join(PACKAGES)}",
-    ]
-    if Path(_KEYRING).exists():
-        argv.append(f"--keyring={_KEYRING}")
-    run_tool([*argv, SUITE, str(tree), pick_mirror(listed)], "make the containers' image", lock=lock)
+    debootstrap.install(tree, SUITE, PACKAGES, "the containers' image", lock=lock)
     _fit(tree)
     write_file(folder / "metadata.yaml", _METADATA.format(architecture=platform.machine(), suite=SUITE), 0o644)
     for name, text in _TEMPLATES.items():
@@ -267,15 +233,3 @@ def _fit(tree: Path) -> None:
         mask = tree / "etc/systemd/system" / unit
         mask.unlink(missing_ok=True)
         mask.symlink_to("/dev/null")
-
-
-def _proxies() -> list[str]:
-    """Settings for debootstrap's downloads: apt's own proxies."""
-    found = []
-    for scheme in ("http", "https"):
-        argv = ["apt-config", "shell", "PROXY", f"Acquire::{scheme}::Proxy"]
-        said = subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
-        proxy = said.removeprefix("PROXY=").strip("'")
-        if proxy not in ("", "DIRECT"):
-            found.append(f"{scheme}_proxy={proxy}")
-    return found

@@ -49,9 +49,15 @@ def ensure_image(api: Api, tarball: Path) -> None:
     """
     if any(alias["name"] == IMAGE for alias in api.call("GET", "/1.0/images/aliases?recursion=1")):
         return
-    with tarball.open("rb") as body:
-        imported = api.call("POST", "/1.0/images", body)
-    fingerprint = imported["metadata"]["fingerprint"]
+    try:
+        with tarball.open("rb") as body:
+            fingerprint = api.call("POST", "/1.0/images", body)["metadata"]["fingerprint"]
+    except LabError:
+        # An `up` that was interrupted may have imported it and not named it yet: the daemon has no other image.
+        present = api.call("GET", "/1.0/images?recursion=1")
+        if not present:
+            raise
+        fingerprint = present[0]["fingerprint"]
     api.call("POST", "/1.0/images/aliases", {"name": IMAGE, "target": fingerprint})
 
 

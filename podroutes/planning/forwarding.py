@@ -12,7 +12,7 @@ from podroutes.changes import Change, HostPlan, RemoveFile, SetSysctl, Step, Wri
 from podroutes.facts import parse_sysctl_lines, sysctl_key
 from podroutes.host_state import BEFORE_PATH, MARKER, SYSCTL_PATH, HostState
 from podroutes.network_plan import NetworkPlan
-from podroutes.planning.files import is_wanted_file
+from podroutes.planning.files import difference_of, is_wanted_file
 from podroutes.routes import RA
 
 IPV4_FORWARD: Final = "net.ipv4.ip_forward"
@@ -82,6 +82,7 @@ def plan_forwarding(plan: NetworkPlan, state: HostState) -> HostPlan:
                 "forwarding has to stay on after a reboot",
                 (WriteFile(SYSCTL_PATH, 0o644, content),),
                 "forwarding-not-kept",
+                difference_of(own, content),
             )
         )
     return HostPlan(tuple(_remember(changes, wanted, state)), unmet=tuple(_overruled(wanted, state)))
@@ -138,15 +139,16 @@ def _sets(key: str) -> str:
 def _overruled(wanted: Mapping[str, str], state: HostState) -> list[str]:
     """Files that sort after ours and set something else at boot."""
     name = SYSCTL_PATH.rpartition("/")[2]
-    last: dict[str, tuple[str, str]] = {}
-    for setting in state.boot_sysctls:
-        key = _sets(setting.key)
-        if setting.path.rpartition("/")[2] > name and key in wanted:
-            last[key] = (setting.path, setting.value)
+    last = {
+        key: setting
+        for setting in state.boot_sysctls
+        if setting.path.rpartition("/")[2] > name and (key := _sets(setting.key)) in wanted
+    }
     return [
-        f"{path} sets {key} = {value} at boot, after {SYSCTL_PATH}: remove that line there"
-        for key, (path, value) in last.items()
-        if value != wanted[key]
+        f"{setting.path} sets {key} to {setting.value} at boot, after {SYSCTL_PATH}, "
+        f"with its line `{setting.line}`: remove that line, or have it say {wanted[key]}"
+        for key, setting in last.items()
+        if setting.value != wanted[key]
     ]
 
 

@@ -6,7 +6,9 @@ from msgspec.structs import replace
 from podroutes.changes import HostPlan
 from podroutes.host_state import HostState
 from podroutes.network_plan import NetworkPlan, Node
+from podroutes.planning.files import plan_leftovers
 from podroutes.planning.forwarding import plan_forwarding, plan_forwarding_removal
+from podroutes.planning.persist import lets_routes_go, plan_persist, plan_persist_removal
 from podroutes.planning.routes import Wanted, plan_routes, plan_routes_removal, unmet_lookups, wanted_routes
 from podroutes.planning.routes_service import ServiceFiles, plan_routes_service, plan_routes_service_removal
 from podroutes.routes import PROTOCOL
@@ -31,15 +33,17 @@ class Provisioning(Struct, frozen=True):
             state: What was read.
             wanted: The routes that it should have, where they are computed already.
         """
-        forwarding = plan_forwarding(self.plan, state)
+        # What the last writes have left goes first, so that a run that is interrupted again does not add to it.
+        forwarding = plan_leftovers(state) + plan_forwarding(self.plan, state)
         if wanted is None:
             wanted = wanted_routes(self.plan, node, state)
         routes = plan_routes(self.plan, node, state, wanted)
+        persist = plan_persist(self.plan, node, state, wanted)
         service = plan_routes_service(self.plan, node, state, self.files, wanted)
-        if node.routes_service or not service.changes:
-            return forwarding + routes + service
-        # Stopping the unit takes away the routes that it knows. What has to go does so before, and all others of ours
-        # are put back after.
+        if not lets_routes_go(persist) and (node.routes_service or not service.changes):
+            return forwarding + routes + persist + service
+        # The unit takes away the routes that it knows when it stops, and systemd-networkd when it is no longer to keep
+        # them. What has to go does so before, and all others of ours are put back after.
         removals = tuple(change for change in routes.changes if change.action == "remove")
         gone = {change.before for change in removals}
         left = {
@@ -47,7 +51,8 @@ class Provisioning(Struct, frozen=True):
             for family, present in state.routes.items()
         }
         again = plan_routes(self.plan, node, replace(state, routes=left), wanted)
-        return forwarding + HostPlan(removals) + service + again
+        put_back = [change if change in routes.changes else replace(change, drift="") for change in again.changes]
+        return forwarding + HostPlan(removals) + persist + service + replace(again, changes=tuple(put_back))
 
     def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
         """What is still not as wanted, the kernel's own choice of ways included.
@@ -59,7 +64,8 @@ class Provisioning(Struct, frozen=True):
         """
         wanted = wanted_routes(self.plan, node, state)
         left = self.plan_host(node, state, wanted) if planned is None else planned
-        return replace(left, unmet=left.unmet + unmet_lookups(self.plan, node, state, wanted))
+        lookups = tuple(one.message for one in unmet_lookups(self.plan, node, state, wanted))
+        return replace(left, unmet=left.unmet + lookups)
 
 
 class Deprovisioning(Struct, frozen=True):
@@ -74,7 +80,11 @@ class Deprovisioning(Struct, frozen=True):
     def plan_host(self, node: Node, state: HostState) -> HostPlan:  # the same for every node
         """Plan the removal of everything that is ours on one host."""
         return (
-            plan_routes_removal(self.plan, state) + plan_routes_service_removal(state) + plan_forwarding_removal(state)
+            plan_leftovers(state)
+            + plan_routes_removal(self.plan, state)
+            + plan_persist_removal(state)
+            + plan_routes_service_removal(state)
+            + plan_forwarding_removal(state)
         )
 
     def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:

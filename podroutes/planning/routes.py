@@ -5,7 +5,7 @@ what is in that place, a second route can be appended to it, and the connected r
 (`proto kernel`) must stay the only one to its own pod CIDR.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from msgspec import Struct
@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from podroutes.changes import Change, HostPlan, RouteCommand
 from podroutes.host_state import HostState, Link
 from podroutes.network_plan import NetworkPlan, Node, PodRoute
-from podroutes.routes import BOOT, DEFAULT_METRIC, DHCP, KERNEL, MULTIPATH, PROTOCOL, Lookup, Route
-from podroutes.values import Family, IPNetwork, contains
+from podroutes.routes import BOOT, DEFAULT_METRIC, DHCP, KERNEL, LINK_SCOPE, MULTIPATH, PROTOCOL, Lookup, Route
+from podroutes.values import Family, IPNetwork, contains, sort_key
 
 _OWN_PODS = "a worker reaches its own pods through its bridge, never through a next hop"
 _STALE = "no worker has this pod CIDR"
@@ -25,6 +25,11 @@ _WRONG_NEXT_HOP = "wrong next hop"
 _WRONG_DEVICE = "wrong device"
 _MISSING = "missing"
 _SEVERAL = "several next hops"
+_SOME_PACKETS = "for some packets only"
+_NO_NEXT_HOP = "its worker's internal IP is not on the link"
+# As many routes as a person reads one by one; of more, some are examples.
+FEW = 5
+_EXAMPLES = 3
 
 # Most machines of a cluster want the same routes.
 _REMEMBERED = 1 << 14
@@ -37,6 +42,8 @@ _DRIFT_CLASSES = {
     _WRONG_DEVICE: "route-wrong-device",
     _DUPLICATE: "route-duplicate",
     _BESIDE: "route-duplicate",
+    _SOME_PACKETS: "route-duplicate",
+    _NO_NEXT_HOP: "route-wrong-next-hop",
     _STALE: "route-stale",
     _OWN_PODS: "own-cidr-hijack",
 }
@@ -99,13 +106,28 @@ class Wanted(Struct, frozen=True):
         routes: Sorted by destination.
         pod_routes: What each of them is in the plan, in the same order.
         lookups: What the kernel should say of the ways to their pods, in the same order.
-        problems: What prevents some, a line each.
+        problems: What contradicts the plan so that the whole host is in doubt, a line each; nothing is changed then.
+        impossible: Why there can be no route to a pod CIDR, a line each; the other routes are as they should be.
     """
 
     routes: tuple[Route, ...]
     pod_routes: tuple[PodRoute, ...]
     lookups: tuple[Lookup, ...]
     problems: tuple[str, ...] = ()
+    impossible: tuple[str, ...] = ()
+
+
+class Foreign(Struct, frozen=True):
+    """Others' routes inside the cluster's range, but for those that provisioning replaces.
+
+    Attributes:
+        left: Those that may be there: they take no packets of a pod CIDR another way than the plan's.
+        ways: By pod CIDR, those that take some of its packets another way: they are more specific, or for some packets
+            only. They are not ours to remove.
+    """
+
+    left: tuple[Route, ...]
+    ways: Mapping[PodRoute, tuple[Route, ...]]
 
 
 def wanted_routes(plan: NetworkPlan, node: Node, state: HostState) -> Wanted:
@@ -131,25 +153,49 @@ def wanted_routes(plan: NetworkPlan, node: Node, state: HostState) -> Wanted:
         return Wanted(routes, plan.routes_for(node), lookups)
     problems = [device.problem for device in devices.values() if device.link is None]
     possible: list[tuple[PodRoute, str]] = []
-    for pod_route in plan.routes_for(node):
-        link = links.get(pod_route.family)
-        if link is None:
-            continue
-        refusal = (
-            ""
-            if pod_route.family in ordinary
-            else _refusal(pod_route, link, state, connected.get(pod_route.destination))
-        )
-        if refusal:
-            problems.append(refusal)
-        else:
-            possible.append((pod_route, link.name))
+    impossible: list[str] = []
+    for family, link in links.items():
+        on_link = () if family in ordinary else _on_link(link, state, family)
+        reachable: list[tuple[PodRoute, str]] = []
+        off_link: list[str] = []
+        for route in plan.routes_for(node):
+            if route.family != family:
+                continue
+            if family in ordinary or any(route.next_hop in network for network in on_link):
+                reachable.append((route, link.name))
+            else:
+                off_link.append(_off_link(route, link, on_link))
+            if family not in ordinary and (text := _contradiction(route, state, connected.get(route.destination))):
+                problems.append(text)
+        # Without a next hop at all, it is rather the device, or its address, that is not the right one.
+        (impossible if reachable else problems).extend(off_link)
+        possible += reachable
+    possible.sort(key=lambda one: sort_key(one[0].destination))
     return Wanted(
         tuple(pod_route.on(dev) for pod_route, dev in possible),
         tuple(pod_route for pod_route, _ in possible),
         tuple(pod_route.lookup_on(dev) for pod_route, dev in possible),
         tuple(problems),
+        tuple(impossible),
     )
+
+
+def _on_link(link: Link, state: HostState, family: Family) -> tuple[IPNetwork, ...]:
+    """The networks in which the kernel takes next hops on a device: those of its addresses and of its on-link routes.
+
+    A cloud that gives addresses with a /32 mask gives such routes with them (fib_semantics.c, fib_check_nh).
+    """
+    own = [own.network for own in link.addresses if own.ip.version == family]
+    routed = [
+        route.destination
+        for route in state.routes.get(family, ())
+        if route.dev == link.name
+        and route.kind == "unicast"
+        and not route.has_next_hop
+        # IPv6 has no scopes: what has no next hop is on the link.
+        and (family == 6 or route.scope == LINK_SCOPE)
+    ]
+    return tuple(dict.fromkeys([*own, *routed]))
 
 
 def _is_ordinary(
@@ -168,12 +214,19 @@ def _is_ordinary(
     )
 
 
-def _refusal(route: PodRoute, link: Link, state: HostState, connected: Route | None) -> str:
-    """Why a route can't or must not be given to this host; empty if it can.
+def _off_link(route: PodRoute, link: Link, on_link: Sequence[IPNetwork]) -> str:
+    networks = some_of(on_link, ", ") or "no network"
+    return (
+        f"next hop {route.next_hop} ({route.worker}) is not on {link.name}'s link ({networks}): "
+        "pod routes need all machines on one network"
+    )
+
+
+def _contradiction(route: PodRoute, state: HostState, connected: Route | None) -> str:
+    """Why this host is perhaps not the one that the plan takes it for; empty if nothing says so.
 
     Args:
-        route: The route.
-        link: Its device here.
+        route: A route that it should have.
         state: What was read.
         connected: The kernel's own route to the same destination, if there is one.
     """
@@ -181,12 +234,6 @@ def _refusal(route: PodRoute, link: Link, state: HostState, connected: Route | N
         return (
             f"{route.next_hop}, the internal IP of {route.worker}, is this host's own: is it {route.worker}? "
             "check both hosts in the inventory"
-        )
-    if not any(route.next_hop in own.network for own in link.addresses):
-        networks = ", ".join(str(own.network) for own in link.addresses if own.ip.version == route.family)
-        return (
-            f"next hop {route.next_hop} ({route.worker}) is not on {link.name}'s link ({networks or 'no network'}): "
-            "pod routes need all machines on one network"
         )
     if connected is not None:
         return (
@@ -211,16 +258,33 @@ def plan_routes(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted 
         return HostPlan(conflicts=wanted.problems)
     changes = tuple(_changes(plan, node, state, wanted.routes))
     changed = {change.before for change in changes}
-    return HostPlan(changes, notes=tuple(_notes(plan, node, state, wanted.routes, changed)))
+    if conflicts := _not_understood(state, changed):
+        return HostPlan(conflicts=conflicts)
+    foreign = sort_foreign(plan, node, state)
+    return HostPlan(
+        changes,
+        unmet=tuple(one.message for one in unmet_routes(plan, node, state, wanted, foreign)),
+        notes=tuple(_notes(state, wanted.routes, foreign, changed)),
+    )
+
+
+def _not_understood(state: HostState, changed: Container[str]) -> tuple[str, ...]:
+    """Routes that would be changed and could not be put back, a line each."""
+    return tuple(
+        f"{route}: `{' '.join(route.unknown)}` is not understood, so it could not be put back: remove it by hand"
+        for routes in state.routes.values()
+        for route in routes
+        if route.unknown and str(route) in changed
+    )
 
 
 def _changes(plan: NetworkPlan, node: Node, state: HostState, wanted: tuple[Route, ...]) -> Iterator[Change]:
-    # Routes for one type of service are left alone.
-    present = [route for routes in state.routes.values() for route in routes if route.tos == ""]
+    everything = [route for routes in state.routes.values() for route in routes]
+    present = [route for route in everything if not route.is_for_some_packets]
     right = frozenset(wanted)
     others = _by_destination(route for route in present if route not in right)
     # Most hosts have nothing else to a pod CIDR, and then no destination need be looked up.
-    contested = plan.destinations.intersection(others).difference(node.pod_cidrs)
+    contested = {route.destination for route in wanted}.intersection(others)
     by_destination = _by_destination(present) if contested else {}
     there = frozenset(present)
     for route in wanted:
@@ -233,7 +297,21 @@ def _changes(plan: NetworkPlan, node: Node, state: HostState, wanted: tuple[Rout
             hiding = [number for number, route in enumerate(routes) if _hides_own_pods(route)]
             yield from _removals(routes, dict.fromkeys(hiding, _OWN_PODS))
         elif destination not in contested and plan.owns(destination):
-            yield from _removals(routes, dict.fromkeys(_ours(routes), _STALE))
+            reason = _NO_NEXT_HOP if destination in plan.destinations else _STALE
+            yield from _removals(routes, dict.fromkeys(_ours(routes), reason))
+    if len(present) != len(everything):
+        yield from _removals_of_selective(plan, everything)
+
+
+def _removals_of_selective(plan: NetworkPlan, routes: Iterable[Route]) -> Iterator[Change]:
+    """Those of ours that are for some packets only: we make none. Others' are left alone."""
+    places: dict[tuple[object, ...], list[Route]] = {}
+    for route in routes:
+        if route.is_for_some_packets and plan.owns(route.destination):
+            places.setdefault((route.destination, route.tos, route.sources), []).append(route)
+    for (destination, *_), there in places.items():
+        reason = _SOME_PACKETS if destination in plan.destinations else _STALE
+        yield from _removals(there, dict.fromkeys(_ours(there), reason))
 
 
 def _ours(routes: Iterable[Route]) -> list[int]:
@@ -260,7 +338,7 @@ def _settle(wanted: Route, existing: list[Route]) -> Iterator[Change]:
     removals = list(_removals(existing, in_the_way))
     if settled is not None:
         yield from removals
-    elif replaced is not None and wanted.destination.version == 6 and not _has_next_hop(replaced):
+    elif replaced is not None and wanted.destination.version == 6 and not _may_become_several(replaced):
         # Put back by `replace`, it would take the place of another route on the link rather than ours.
         yield from removals
         yield _put(wanted, replaced)
@@ -272,12 +350,13 @@ def _settle(wanted: Route, existing: list[Route]) -> Iterator[Change]:
 def _replaced_by(wanted: Route, in_place: list[Route]) -> Route | None:
     """The route that `ip route replace` would exchange: of IPv6 routes, the first that has a next hop (ip6_fib.c)."""
     if wanted.destination.version == 6:
-        return next(filter(_has_next_hop, in_place), in_place[0] if in_place else None)
+        return next(filter(_may_become_several, in_place), in_place[0] if in_place else None)
     return in_place[0] if in_place else None
 
 
-def _has_next_hop(route: Route) -> bool:
-    return route.via is not None or route.next_hops != ()
+def _may_become_several(route: Route) -> bool:
+    """Whether the kernel would make one IPv6 route of it and another (rt6_qualify_for_ecmp)."""
+    return route.has_next_hop and route.nhid is None
 
 
 def _same_way(route: Route, wanted: Route) -> bool:
@@ -303,7 +382,7 @@ def _is_in_the_way(route: Route, wanted: Route) -> bool:
 def _hides_own_pods(route: Route) -> bool:
     if route.protocol == PROTOCOL:
         return True
-    if route.protocol == KERNEL or not _has_next_hop(route):
+    if route.protocol == KERNEL or not route.has_next_hop:
         return False
     return not (route.protocol == DHCP and route.metric > DEFAULT_METRIC[4])
 
@@ -315,14 +394,14 @@ def own_pod_hijacks(node: Node, state: HostState) -> tuple[Route, ...]:
         route
         for routes in state.routes.values()
         for route in routes
-        if route.tos == "" and route.destination in own and _hides_own_pods(route)
+        if not route.is_for_some_packets and route.destination in own and _hides_own_pods(route)
     )
 
 
 def _put(wanted: Route, replaced: Route | None) -> Change:
     if replaced is None:
         return _add(wanted)
-    reason = _difference(replaced, wanted)
+    reason, drift = _difference(replaced, wanted)
     return Change(
         "routes",
         "replace",
@@ -331,7 +410,7 @@ def _put(wanted: Route, replaced: Route | None) -> Change:
         str(wanted),
         reason,
         (RouteCommand(f"route replace {wanted.selector}", f"route replace {replaced.selector}"),),
-        _DRIFT_CLASSES.get(reason, "route-not-ours"),
+        drift,
     )
 
 
@@ -343,16 +422,22 @@ def _add(wanted: Route) -> Change:
     return Change("routes", "add", str(wanted.destination), "", text, _MISSING, (command,), _DRIFT_CLASSES[_MISSING])
 
 
-def _difference(route: Route, wanted: Route) -> str:
-    if route.kind != wanted.kind:
-        return _SEVERAL if route.kind == MULTIPATH else f"a route of type {route.kind}"
-    if route.via != wanted.via:
-        return _WRONG_NEXT_HOP
-    if route.dev != wanted.dev:
-        return _WRONG_DEVICE
-    if route.protocol == PROTOCOL:
-        return "has options that are not ours"
-    return "taken over from the boot script" if route.protocol == BOOT else f"taken over from protocol {route.protocol}"
+def _difference(route: Route, wanted: Route) -> tuple[str, str]:
+    """Why a route is not the wanted one, and the code of the drift class that this is."""
+    if route.kind == MULTIPATH:
+        reason = _SEVERAL
+    elif route.kind != wanted.kind:
+        return f"a route of type {route.kind}", "route-wrong-next-hop"
+    elif route.via != wanted.via:
+        reason = _WRONG_NEXT_HOP
+    elif route.dev != wanted.dev:
+        reason = _WRONG_DEVICE
+    elif route.protocol == PROTOCOL:
+        return f"has attributes that are not ours: {', '.join(route.attributes)}", "route-attributes"
+    else:
+        whose = "the boot script" if route.protocol == BOOT else f"protocol {route.protocol}"
+        return f"taken over from {whose}", "route-not-ours"
+    return reason, _DRIFT_CLASSES[reason]
 
 
 def _removals(routes: list[Route], reasons: Mapping[int, str]) -> Iterator[Change]:
@@ -366,12 +451,15 @@ def _removals(routes: list[Route], reasons: Mapping[int, str]) -> Iterator[Chang
     for number, route in enumerate(routes):
         places.setdefault(route.metric, []).append(number)
     for place in places.values():
-        first_kept = next((position for position, number in enumerate(place) if number not in reasons), 0)
+        # `prepend` puts back what was first; IPv6 has none.
+        none_kept = 0 if routes[place[0]].destination.version == 6 else len(place)
+        first_kept = next((position for position, number in enumerate(place) if number not in reasons), none_kept)
         for number in place[:first_kept]:
             yield _remove(routes[number], reasons[number], "prepend")
-        for number in reversed(place[first_kept:]):
-            if number in reasons:
-                yield _remove(routes[number], reasons[number], "append")
+        after = [number for number in reversed(place[first_kept:]) if number in reasons]
+        # `del` takes the first that has all that it is asked for: the one with most of it goes first.
+        for number in sorted(after, key=lambda number: -len(routes[number].options)):
+            yield _remove(routes[number], reasons[number], "append")
 
 
 def _remove(route: Route, reason: str, put_back: str) -> Change:
@@ -381,56 +469,115 @@ def _remove(route: Route, reason: str, put_back: str) -> Change:
     )
 
 
-def _notes(
-    plan: NetworkPlan, node: Node, state: HostState, wanted: tuple[Route, ...], changed: Container[str]
-) -> Iterator[str]:
-    for route in foreign_routes(plan, node, state):
-        if str(route) not in changed:
-            yield f"left alone, not ours: {route}"
+def _notes(state: HostState, wanted: tuple[Route, ...], foreign: Foreign, changed: Container[str]) -> Iterator[str]:
+    yield from _few([str(route) for route in foreign.left], "left alone, not ours", "of the cluster's range")
     leased = [route for routes in state.routes.values() for route in routes if route.protocol == DHCP]
     ways = {route.destination: route for route in wanted} if leased else {}
-    for route in leased:
-        ours = ways.get(route.destination)
-        if ours is None or str(route) in changed:
-            continue
-        if (route.via, route.dev) != (ours.via, ours.dev):
-            yield f"DHCP hands out another next hop; ours wins by its metric: {route}"
-    if networkd_removes_routes(state):
-        yield (
-            "systemd-networkd removes routes that it does not know when it restarts: "
-            "set ManageForeignRoutes=no in networkd.conf"
-        )
+    elsewhere = [
+        str(route)
+        for route in leased
+        if (ours := ways.get(route.destination)) is not None
+        and str(route) not in changed
+        and (route.via, route.dev) != (ours.via, ours.dev)
+    ]
+    yield from _few(elsewhere, "DHCP hands out another next hop; ours wins by its metric", "of DHCP's")
 
 
-def foreign_routes(plan: NetworkPlan, node: Node, state: HostState) -> tuple[Route, ...]:
-    """Routes inside the cluster's range, to no pod CIDR that this host should have a route to, that are not ours."""
-    return tuple(
+def _few(items: Sequence[str], what: str, which: str) -> Iterator[str]:
+    """A line for each, or one for all if they are too many to be read."""
+    if len(items) > FEW:
+        yield f"{what}: {len(items)} routes {which}: {some_of(items)}"
+    else:
+        yield from (f"{what}: {item}" for item in items)
+
+
+def some_of(items: Sequence[object], separator: str = "; ") -> str:
+    """All of them in a line, or some as examples, with the number of the others."""
+    shown = items if len(items) <= FEW else items[:_EXAMPLES]
+    more = f" and {len(items) - len(shown)} more" if len(shown) < len(items) else ""
+    return separator.join(map(str, shown)) + more
+
+
+def sort_foreign(plan: NetworkPlan, node: Node, state: HostState) -> Foreign:
+    """Find others' routes inside the cluster's range, and which pods' packets they take another way."""
+    foreign = [
         route
         for routes in state.routes.values()
         for route in routes
         if route.protocol not in (KERNEL, PROTOCOL)
-        and route.destination not in plan.destinations
-        and route.destination not in node.pod_cidrs
+        and (route.is_for_some_packets or route.destination not in plan.destinations)
         and plan.owns(route.destination)
-    )
+    ]
+    if not foreign:
+        return Foreign((), {})
+    cidrs = {pod_route.destination: pod_route for pod_route in plan.pod_routes}
+    lengths = {(cidr.version, cidr.prefixlen) for cidr in cidrs}
+    left: list[Route] = []
+    ways: dict[PodRoute, list[Route]] = {}
+    for route in foreign:
+        destination = route.destination
+        around = (
+            cidrs.get(destination.supernet(new_prefix=length))
+            for version, length in lengths
+            if version == destination.version and length <= destination.prefixlen
+        )
+        inside = next(filter(None, around), None)
+        if inside is not None and inside.destination in node.pod_cidrs and not route.has_next_hop:
+            continue  # a pod's own device, which is the network plugin's business
+        if inside is None or (route.kind == "unicast" and route.via == inside.next_hop):
+            left.append(route)
+        else:
+            ways.setdefault(inside, []).append(route)
+    return Foreign(tuple(left), {pod_route: tuple(routes) for pod_route, routes in ways.items()})
 
 
-def networkd_removes_routes(state: HostState) -> bool:
-    """Whether systemd-networkd runs, and removes routes that it does not know when it restarts (its default)."""
-    return state.networkd_active and state.manages_foreign_routes is not False
+class Unmet(Struct, frozen=True):
+    """Something that stays wrong whatever provisioning does.
+
+    Attributes:
+        code: Of the drift class that it is.
+        subject: What it is about: a pod CIDR, or the message itself.
+        message: One line for a person.
+        found: What is there; empty if nothing.
+    """
+
+    code: str
+    subject: str
+    message: str
+    found: str = ""
 
 
-def unmet_lookups(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None) -> tuple[str, ...]:
-    """What `shadowed_routes` finds, as lines for a person."""
-    return tuple(message for _, message in shadowed_routes(plan, node, state, wanted))
+def unmet_routes(
+    plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted, foreign: Foreign | None = None
+) -> Iterator[Unmet]:
+    """What the routes that provisioning makes leave wrong, by what is in the main table.
+
+    Args:
+        plan: The cluster's network.
+        node: The host.
+        state: What was read.
+        wanted: The routes that it should have.
+        foreign: Others' routes there, where they are known already.
+    """
+    for message in wanted.impossible:
+        yield Unmet("plan-conflict", message, message)
+    for pod_route, routes in (sort_foreign(plan, node, state) if foreign is None else foreign).ways.items():
+        cidr = pod_route.destination
+        whose = "this worker's own" if cidr in node.pod_cidrs else f"{pod_route.worker}'s"
+        message = f"part of {cidr} ({whose} pods) goes another way: {some_of(routes)}"
+        yield Unmet("route-shadowed", str(cidr), message, some_of(routes))
+    down = [route for routes in state.routes.values() for route in routes if route.linkdown]
+    present = {(route.destination, route.via, route.dev) for route in wanted.routes} if down else set()
+    for route in down:
+        if (route.destination, route.via, route.dev) in present:
+            yield Unmet("route-linkdown", str(route.destination), f"{route.dev} has no carrier: {route}")
 
 
-def shadowed_routes(
-    plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None
-) -> Iterator[tuple[PodRoute, str]]:
+def unmet_lookups(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None) -> Iterator[Unmet]:
     """Pod CIDRs whose packets the kernel sends another way than the plan's, although the main table is right.
 
-    Policy rules, other tables and more specific routes do that; they are somebody else's.
+    Policy rules and other tables do that; they are somebody else's. What more specific routes of the main table do,
+    `unmet_routes` says.
 
     Args:
         plan: The cluster's network.
@@ -443,31 +590,34 @@ def shadowed_routes(
     # Compared whole: tuples and Structs do that in C, and addresses do it in Python.
     if wanted.lookups == tuple(state.lookups.values()):
         return
+    ways = sort_foreign(plan, node, state).ways
     for pod_route, route, expected in zip(wanted.pod_routes, wanted.routes, wanted.lookups, strict=True):
         lookup = state.lookups.get(pod_route.probe)
-        if lookup == expected:
+        if lookup == expected or any(
+            pod_route.probe in one.destination and not one.is_for_some_packets for one in ways.get(pod_route, ())
+        ):
             continue
         if lookup is None:
-            yield pod_route, f"the kernel finds no way to {pod_route.probe} ({pod_route.worker}'s pods)"
+            message = f"the kernel finds no way to {pod_route.probe} ({pod_route.worker}'s pods)"
         else:
             way = f"via {lookup.via} dev {lookup.dev}" if lookup.via is not None else f"dev {lookup.dev}"
-            yield (
-                pod_route,
-                (
-                    f"the kernel sends packets for {pod_route.probe} ({pod_route.worker}'s pods) {way}: "
-                    f"a more specific route or a policy rule is in front of {route}"
-                ),
+            message = (
+                f"the kernel sends packets for {pod_route.probe} ({pod_route.worker}'s pods) {way}: "
+                f"a policy rule or another table is in front of {route}"
             )
+        yield Unmet("route-shadowed", str(pod_route.destination), message)
 
 
 def plan_routes_removal(plan: NetworkPlan, state: HostState) -> HostPlan:
     """Plan to remove every route of ours, and nothing else."""
-    by_place: dict[tuple[IPNetwork, str], list[Route]] = {}
+    by_place: dict[tuple[object, ...], list[Route]] = {}
     for routes in state.routes.values():
         for route in routes:
-            by_place.setdefault((route.destination, route.tos), []).append(route)
+            if plan.owns(route.destination):
+                by_place.setdefault((route.destination, route.tos, route.sources), []).append(route)
     changes: list[Change] = []
-    for (destination, _), routes_there in by_place.items():
-        if plan.owns(destination):
-            changes += _removals(routes_there, dict.fromkeys(_ours(routes_there), "this software put it there"))
+    for there in by_place.values():
+        changes += _removals(there, dict.fromkeys(_ours(there), "this software put it there"))
+    if conflicts := _not_understood(state, {change.before for change in changes}):
+        return HostPlan(conflicts=conflicts)
     return HostPlan(tuple(changes))

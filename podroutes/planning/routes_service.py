@@ -17,12 +17,13 @@ from podroutes.host_state import (
     UNIT_NAME,
     UNIT_PATH,
     HostState,
-    UnitState,
 )
+from podroutes.loaded_unit import loaded_otherwise
 from podroutes.network_plan import NetworkPlan, Node
-from podroutes.planning.files import is_wanted_file
+from podroutes.planning.files import difference_of, is_wanted_file
 from podroutes.planning.routes import Wanted, wanted_routes
 from podroutes.routes import Route
+from podroutes.values import IPNetwork
 
 _LAYER: Final = "routes_service"
 _KEPT: Final = {SCRIPT_PATH: REPLACED_SCRIPT_PATH, UNIT_PATH: REPLACED_UNIT_PATH}
@@ -40,10 +41,11 @@ class ServiceFiles(Struct, frozen=True):
     unit: str
 
 
-def render_data(plan: NetworkPlan, routes: tuple[Route, ...]) -> str:
-    """The script's data file: the ranges in which routes are ours, and this host's routes."""
+def render_data(plan: NetworkPlan, routes: tuple[Route, ...], pod_cidrs: tuple[IPNetwork, ...] = ()) -> str:
+    """The script's data file: the ranges in which routes are ours, this host's own pods and its routes."""
     lines = [f"# {MARKER}; changes to this file are overwritten."]
     lines += [f"cluster {cidr}" for cidr in plan.cluster_cidrs]
+    lines += [f"pods {cidr}" for cidr in pod_cidrs]
     lines += map(_data_line, routes)
     return "\n".join(lines) + "\n"
 
@@ -79,13 +81,13 @@ def plan_routes_service(
         _file_changes(
             state,
             [
-                (DATA_PATH, 0o644, render_data(plan, wanted.routes)),
+                (DATA_PATH, 0o644, render_data(plan, wanted.routes, node.pod_cidrs)),
                 (SCRIPT_PATH, 0o755, files.script),
                 (UNIT_PATH, 0o644, files.unit),
             ],
         )
     )
-    changes = [*written, *_unit_changes(unit, {change.subject for change in written})]
+    changes = [*written, *_unit_changes(state, files.unit, {change.subject for change in written})]
     notes: tuple[str, ...] = ()
     if unit.drop_ins:
         notes = (f"{UNIT_NAME} has drop-ins that are not ours: {unit.drop_ins}",)
@@ -98,37 +100,35 @@ def _file_changes(state: HostState, wanted: list[tuple[str, int, str]]) -> Itera
         if is_wanted_file(file, mode, content):
             continue
         steps: list[Step] = [WriteFile(path, mode, content)]
-        if file is None:
-            reason = "missing"
-        elif not file.ours and path in _KEPT:
+        reason = finding = difference_of(file, content)
+        if file is not None and not file.ours and path in _KEPT:
             reason = f"taken over; what was there is kept as {_KEPT[path]}"
             steps.insert(0, KeepCopy(path, _KEPT[path]))
-        elif file.content != content:
-            reason = "its content differs"
-        elif not file.regular:
-            reason = "it is no regular file"
-        else:
-            reason = f"its mode or owner differs: {file.mode:04o} {file.uid}:{file.gid}"
         before = file.content if file is not None else ""
         edited = "script-edited" if path == SCRIPT_PATH else "unit-edited"
         drift = "unit-missing" if file is None else edited
-        yield Change(_LAYER, "write", path, before, content, reason, tuple(steps), drift)
+        yield Change(_LAYER, "write", path, before, content, reason, tuple(steps), drift, finding)
 
 
-def _unit_changes(unit: UnitState, written: set[str]) -> Iterator[Change]:
-    """Reload systemd once if the unit's file changed, then enable it, then have it run what is new."""
+def _unit_changes(state: HostState, text: str, written: set[str]) -> Iterator[Change]:
+    """Reload systemd once if it has loaded another file, then enable the unit, then have it run what is new."""
+    unit = state.unit
     steps: list[Step] = []
-    # What systemd has never loaded it reads when it is first asked for.
-    loaded = unit.load != "not-found"
-    run = Systemctl(("reload-or-restart", UNIT_NAME))
+    # What systemd knows nothing of it reads when it is first asked for; what ran, it knows although its file is gone.
+    loaded = unit.load != "not-found" or unit.active not in ("inactive", "")
+    # The unit waits for its next attempt: systemd 247 would have a start wait with it; a restart does not, and there is
+    # nothing of the unit's that it could take away.
+    waits = unit.active == "activating"
+    run = Systemctl(("restart" if waits else "reload-or-restart", UNIT_NAME))
+    otherwise = loaded_otherwise(text, unit)
     enable: tuple[Step, ...] = ()
     if unit.enabled != "enabled":
-        if not loaded and unit.active != "active":
+        if not loaded:
             # One call for both.
             run = Systemctl(("enable", "--now", "--no-reload", "--quiet", UNIT_NAME))
         else:
-            # Enabling reloads systemd too: without it `systemctl status` would go on saying what was so before.
-            enable = (Systemctl(("enable", *(() if loaded else ("--no-reload",)), "--quiet", UNIT_NAME)),)
+            # Enabling reloads systemd, too: without it `systemctl status` would go on saying what was so before.
+            enable = (Systemctl(("enable", "--quiet", UNIT_NAME)),)
         yield Change(
             _LAYER,
             "enable",
@@ -139,7 +139,7 @@ def _unit_changes(unit: UnitState, written: set[str]) -> Iterator[Change]:
             enable,
             "unit-disabled",
         )
-    elif (loaded and UNIT_PATH in written) or unit.needs_reload:
+    elif loaded and (UNIT_PATH in written or otherwise):
         steps.append(Systemctl(("daemon-reload",)))
     if unit.active != "active":
         yield Change(
@@ -147,9 +147,11 @@ def _unit_changes(unit: UnitState, written: set[str]) -> Iterator[Change]:
         )
     elif written or steps:
         # Reload keeps the routes while it changes them; a restart would take them all away for a moment.
-        # Alone, it mends what systemd has loaded and is no longer what the file says.
+        # Alone, it puts right what systemd has loaded and is not what the file says.
         drift = "" if written else "unit-edited"
-        yield Change(_LAYER, "reload", UNIT_NAME, "active", "active", "its files changed", (*steps, run), drift)
+        finding = "" if written else f"systemd has loaded something else than its file says: {', '.join(otherwise)}"
+        reason = "its files changed" if written else "systemd has to read its file again"
+        yield Change(_LAYER, "reload", UNIT_NAME, "active", "active", reason, (*steps, run), drift, finding)
 
 
 def plan_routes_service_removal(state: HostState) -> HostPlan:
@@ -158,12 +160,18 @@ def plan_routes_service_removal(state: HostState) -> HostPlan:
     notes: list[str] = []
     own = [path for path in (UNIT_PATH, SCRIPT_PATH, DATA_PATH) if path in state.files and state.files[path].ours]
     unit = state.unit
-    if UNIT_PATH in own and (unit.enabled == "enabled" or unit.active not in ("inactive", "")):
-        off = [Systemctl(("disable", "--now", "--quiet", UNIT_NAME))]
+    # Of a unit without a file, there can be links, what it has started and that it failed; the name is ours.
+    is_gone = UNIT_PATH not in state.files and unit.load == "not-found"
+    if (UNIT_PATH in own or is_gone) and (unit.enabled == "enabled" or unit.active not in ("inactive", "")):
+        # Without a file, a unit that does not run can't be told to stop.
+        now = () if is_gone and unit.active in ("inactive", "failed", "") else ("--now",)
+        off = [Systemctl(("disable", *now, "--quiet", UNIT_NAME))]
         if unit.active == "failed":
-            off.append(Systemctl(("reset-failed", UNIT_NAME)))  # else `systemctl --failed` would name it until a reboot
-        before = f"{unit.enabled}, {unit.active}"
-        changes.append(Change(_LAYER, "disable", UNIT_NAME, before, "disabled, inactive", _OURS, tuple(off)))
+            # Else `systemctl --failed` would name it until a reboot; and what fails from here on has failed to stop.
+            off.insert(0, Systemctl(("reset-failed", UNIT_NAME)))
+        before = f"{unit.enabled or 'absent'}, {unit.active}"
+        reason = "its file is gone" if is_gone else _OURS
+        changes.append(Change(_LAYER, "disable", UNIT_NAME, before, "disabled, inactive", reason, tuple(off)))
     for path in own:
         kept = _KEPT.get(path)
         if kept is not None and kept in state.files:

@@ -209,7 +209,7 @@ class CloudLab(Cluster):
     def meanwhile(self, happened: Callable[[], bool], *options: str, **more: Any) -> Iterator[Running]:  # noqa: ANN401
         """Start provision.py, and go on once something has happened."""
         with self.start("provision", "--yes", *options, **more) as running:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while not happened():
                 assert running.process.poll() is None, running.finish().text
                 assert time.monotonic() < deadline

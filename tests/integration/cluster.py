@@ -33,6 +33,8 @@ UNIT = "/etc/systemd/system/routes.service"
 DATA = "/etc/kubernetes-routes/routes"
 SYSCTL = "/etc/sysctl.d/90-kubernetes-pod-routes.conf"
 HOST_LOCK = "/run/pod-routes.lock"
+# What an SSH server writes; since OpenSSH 9.8 a program of its own serves each connection.
+SSHD_JOURNAL = ("--identifier=sshd", "--identifier=sshd-session")
 
 Change = tuple[str, str, str]
 _PREFIX = "podroutes-test"
@@ -312,7 +314,7 @@ class Running:
 
         Its report fits the schema, its counts sum to the hosts; no escape sequences in a pipe; no traceback.
         """
-        stdout, stderr = self.process.communicate(timeout=90)
+        stdout, stderr = self.process.communicate(timeout=200)
         stderr = self._stderr + stderr
         report = json.loads(self._report.read_text()) if self._report.exists() else {}
         run = Run(self.process.returncode, stdout, stderr, time.monotonic() - self._started, report)

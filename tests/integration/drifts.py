@@ -7,10 +7,12 @@ from tests.integration.inventories import Inventory
 
 Found = tuple[str, str]
 SERVICE = "routes.service"
+DROP_IN = "/etc/systemd/network/eth0.network.d/90-kubernetes-pod-routes.conf"
 OTHERS_CIDR = (
     "10.200.1.0/24, the pod CIDR of worker-1, is connected here on br9: "
     "this host's own bridge has another worker's pod CIDR"
 )
+LEFTOVER = "/etc/systemd/system/.routes.service.new"
 GONE = ("unit-without-routes", SERVICE)
 
 
@@ -81,9 +83,9 @@ BATCHES: list[dict[str, Drift]] = [
             undo="ip rule del to 10.200.2.0/24 lookup 100; ip route flush table 100",
         ),
         "controller-2": Drift(
-            f"rm {SYSCTL}; echo 'net.ipv4.ip_forward = 0' >/etc/sysctl.d/99-hardening.conf",
-            (("forwarding-not-kept", SYSCTL), ("forwarding-not-kept", "/etc/sysctl.d/99-hardening.conf")),
-            left=("forwarding-not-kept",),
+            f"rm {SYSCTL}; echo net.ipv4.conf.all.forwarding=0 >/etc/sysctl.d/99-hardening.conf",
+            (("forwarding-not-kept", SYSCTL), ("forwarding-overruled", "/etc/sysctl.d/99-hardening.conf")),
+            left=("forwarding-overruled",),
             undo="rm /etc/sysctl.d/99-hardening.conf",
         ),
         "worker-0": Drift(
@@ -105,11 +107,11 @@ BATCHES: list[dict[str, Drift]] = [
         ),
     },
     {
-        "controller-0": Drift(f"rm {UNIT}", (("unit-missing", UNIT),)),
+        "controller-0": Drift(f"rm {UNIT}; : >{LEFTOVER}", (("leftover-file", LEFTOVER), ("unit-missing", UNIT))),
         "controller-1": Drift(f"echo '# edited' >>{UNIT}", (("unit-edited", UNIT),)),
         "controller-2": Drift(f"systemctl disable --quiet {SERVICE}", (("unit-disabled", SERVICE),)),
         "worker-0": Drift(
-            f"mv {DATA} {DATA}.away; ! systemctl restart {SERVICE}; mv {DATA}.away {DATA}",
+            f"systemctl stop {SERVICE}",
             (*(("route-missing", cidr) for cidr in pods(1, 2)), ("unit-failed", SERVICE)),
         ),
         "worker-1": Drift(f"echo 'exit 0' >>{SCRIPT}", (("script-edited", SCRIPT),)),
@@ -117,11 +119,18 @@ BATCHES: list[dict[str, Drift]] = [
     },
     {
         "controller-0": Drift(
+            "printf '[Match]\\nName=eth0\\n[Network]\\nKeepConfiguration=yes\\n' "
+            ">/etc/systemd/network/eth0.network;"
             "rm /etc/systemd/system/systemd-networkd.service; systemctl daemon-reload;"
-            "systemctl start systemd-networkd.service",
+            "systemctl start systemd-networkd.service;"
+            "/lib/systemd/systemd-networkd-wait-online --interface=eth0 --timeout=20",
             (("manager-removes-routes", "systemd-networkd.service"),),
             left=("manager-removes-routes",),
-            undo="systemctl stop systemd-networkd.service systemd-networkd.socket network.target;"
+            # systemd-networkd takes advertisements itself, and more.
+            undo="rm /etc/systemd/network/eth0.network;"
+            "sysctl -q -w net.ipv4.conf.eth0.promote_secondaries=0 net.ipv6.conf.eth0.accept_ra=1;"
+            "systemctl stop systemd-networkd.service systemd-networkd.socket network.target;"
+            "rm -rf /var/lib/systemd/network; rmdir /var/lib/systemd || true;"
             "ln -s /dev/null /etc/systemd/system/systemd-networkd.service; systemctl daemon-reload",
         ),
         "controller-1": Drift(
@@ -137,13 +146,52 @@ BATCHES: list[dict[str, Drift]] = [
             undo="ip link delete br9",
         ),
         "worker-0": Drift(
-            "ip route add 10.200.1.128/25 via 10.240.0.1 proto static",
+            "ip route add 10.200.1.77 via 10.240.0.22 proto 12; ip route add blackhole 10.200.1.128/25 proto 12",
+            (("route-shadowed", "10.200.1.0/24"),),
+            left=("route-shadowed",),
+            undo="ip route del 10.200.1.77; ip route del 10.200.1.128/25",
+        ),
+        "worker-1": Drift(
+            # What systemd has loaded is an edit that is no longer there; the file's time says nothing of it.
+            f"cp -a {UNIT} /root/unit; sed -i 's/ add$/ check/' {UNIT}; systemctl daemon-reload; mv /root/unit {UNIT};"
+            f"mkdir -p {DROP_IN.rpartition('/')[0]}; echo '# Managed by pod-routes' >{DROP_IN}",
+            (("manager-lacks-routes", DROP_IN), ("unit-edited", SERVICE)),
+        ),
+        "worker-2": Drift("true", (("unit-unwanted", SERVICE),), data=(("routes_service", False),)),
+    },
+    {
+        "controller-0": Drift(
+            "ip route replace 10.200.1.0/24 via 10.240.0.21 dev eth0 proto 201 mtu lock 600",
+            (("route-attributes", "10.200.1.0/24"),),
+        ),
+        "controller-1": Drift(
+            "ip nexthop add id 12 via 10.240.0.21 dev eth0;"
+            "ip route del 10.200.1.0/24; ip route add 10.200.1.0/24 nhid 12 proto 11",
+            (("route-not-ours", "10.200.1.0/24"),),
+            undo="ip nexthop del id 12",
+        ),
+        "controller-2": Drift(
+            "ip route add 10.200.1.0/24 tos 0x10 via 10.240.0.22 proto static",
+            (("route-shadowed", "10.200.1.0/24"),),
+            left=("route-shadowed",),
+            undo="ip route del 10.200.1.0/24 tos 0x10",
+        ),
+        "worker-0": Drift(
+            "for i in 1 2 3 4 5 6 7 8; do ip route add 10.200.24$i.0/29 via 10.240.0.1 proto static; done",
+            (("foreign-route", "10.200.0.0/16"),),
+            left=("foreign-route",),
+            undo="ip route flush root 10.200.128.0/17 proto static",
+        ),
+        "worker-1": Drift(
+            "ip route add 10.200.1.128/25 via 10.240.0.20 proto static",
             (("route-shadowed", "10.200.1.0/24"),),
             left=("route-shadowed",),
             undo="ip route del 10.200.1.128/25",
         ),
-        "worker-1": Drift(f"touch {UNIT}", (("unit-edited", SERVICE),)),
-        "worker-2": Drift("true", (("unit-unwanted", SERVICE),), data=(("routes_service", False),)),
+        "worker-2": Drift(
+            "ip route add 10.200.1.0/24 via 10.240.0.20 proto static metric 50; ip route del 10.200.0.0/24",
+            (("route-missing", "10.200.0.0/24"), ("route-duplicate", "10.200.1.0/24"), GONE),
+        ),
     },
 ]
 

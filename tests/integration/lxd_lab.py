@@ -1,7 +1,13 @@
 """A lab with a real LXD, as the tests of its plugins see it."""
 
+import contextlib
+import re
+import socket
+import socketserver
 import subprocess
-from collections.abc import Iterable
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,6 +36,60 @@ systemctl reset-failed
 for table in 'proto 201' 'proto static' 'proto boot'; do ip route flush root 10.200.0.0/16 $table; done
 echo 0 >/proc/sys/net/ipv4/ip_forward
 """
+
+
+class RequestCounter:
+    """A unix socket that leads to the daemon's, and counts what is asked about each instance.
+
+    Args:
+        target: The daemon's socket.
+        path: Where it listens itself.
+
+    Attributes:
+        path: Likewise.
+        requests: How many there were, by the instance's name.
+    """
+
+    def __init__(self, target: Path, path: Path) -> None:
+        self.path = path
+        self.requests: Counter[str] = Counter()
+        counter = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                with socket.socket(socket.AF_UNIX) as daemon:
+                    daemon.connect(str(target))
+                    answers = threading.Thread(target=_carry, args=(daemon, self.request, bytes))
+                    answers.start()
+                    _carry(self.request, daemon, counter.count)
+                    answers.join()
+
+        self._server = socketserver.ThreadingUnixStreamServer(str(path), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def count(self, data: bytes) -> None:
+        """Count a request, if this is the beginning of one."""
+        asked = re.match(rb"(?:GET|POST|PUT|DELETE) /1\.0/instances/([a-z0-9-]+)[/? ]", data)
+        if asked is not None:
+            self.requests[asked[1].decode()] += 1
+
+    def __enter__(self) -> "RequestCounter":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def _carry(source: socket.socket, sink: socket.socket, note: Callable[[bytes], object]) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(1 << 16):
+            note(data)
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
 
 
 class LxdLab(Cluster):

@@ -40,14 +40,23 @@ part sysctls
 grep -r '' /proc/sys/net 2>/dev/null
 part units
 systemctl list-units --all --plain --no-legend --full
-systemctl show --property=UnitFileState,NeedDaemonReload routes.service
+systemctl show --property=UnitFileState routes.service
 part runtime_units
 ls -R /run/systemd/system 2>/dev/null
 part end
 """
-# IPv6 gives each link an address of its own, tentative at first, and at random where the link's MAC address is.
-_LINK_LOCAL = re.compile(r"\bfe80::[0-9a-f:]+")
-_COUNTERS = re.compile(r"nf_conntrack_count")
+# Lines that no command on a host can leave alone, likewise.
+_UNSTABLE_LINE = re.compile(
+    "|".join(
+        (
+            # IPv6 gives each link an address of its own, tentative at first, and at random where the MAC address is.
+            r"\bfe80::[0-9a-f:]+",
+            r"nf_conntrack_count",
+            # systemd mounts this when anybody looks there.
+            r"^proc-sys-fs-binfmt_misc\.(auto)?mount ",
+        )
+    )
+)
 _UNSTABLE = re.compile("|".join(fnmatch.translate(pattern) for pattern in UNSTABLE))
 
 
@@ -144,7 +153,7 @@ def _take(lab: Lab, host: str, *, own_layer: bool) -> Snapshot:
 
 def _lines(text: str) -> Iterator[str]:
     for line in text.splitlines():
-        if line.strip() != "" and _LINK_LOCAL.search(line) is None and _COUNTERS.search(line) is None:
+        if line.strip() != "" and _UNSTABLE_LINE.search(line) is None:
             yield line.rstrip()
 
 

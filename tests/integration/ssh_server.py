@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FIRST_UID = 51000
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 
 
 def ssh_keygen(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
@@ -90,6 +90,8 @@ class Sshd:
         return self.log.read_text().count("Connection from ")
 
     def start(self) -> None:
+        # What an earlier start has said is no sign of this one.
+        said = self.log.stat().st_size if self.log.exists() else 0
         binds = self._write_files()
         mounts = "".join(f"mount --bind '{copy}' '{original}'\n" for original, copy in binds.items())
         # /run may lack sshd's own folder where no sshd was ever started.
@@ -97,7 +99,6 @@ class Sshd:
             f"set -e\nmount -t tmpfs none /run\nmkdir -p /run/sshd /run/sudo\n{mounts}"
             f"exec /usr/sbin/sshd -D -e -f '{self.folder}/sshd_config'\n"
         )
-        before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", script],
@@ -106,12 +107,12 @@ class Sshd:
                 stderr=log,
                 start_new_session=True,
             )
-        self._wait_until_listening(before)
+        self._wait_until_listening(said)
 
-    def _wait_until_listening(self, since: int) -> None:
+    def _wait_until_listening(self, said: int) -> None:
         assert self.process is not None
         deadline = time.monotonic() + START_SECONDS
-        while b"Server listening" not in self.log.read_bytes()[since:]:
+        while b"Server listening" not in self.log.read_bytes()[said:]:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"sshd did not start: {self.log.read_text()}")
             time.sleep(0.01)
@@ -164,7 +165,8 @@ class Sshd:
         # Root's own start-up files are nobody's business here.
         self.home("root").mkdir(parents=True, exist_ok=True)
         passwd = f"root:x:0:0:root:{self.home('root')}:/bin/bash\n{passwd}"
-        sudoers = "Defaults env_reset\nDefaults lecture=always\nroot ALL=(ALL:ALL) ALL\n"
+        # Without fqdn, sudo does not say that the name of this computer can not be resolved, where it can not.
+        sudoers = "Defaults env_reset\nDefaults !fqdn\nDefaults lecture=always\nroot ALL=(ALL:ALL) ALL\n"
         for number, user in enumerate(self.users):
             uid = FIRST_UID + number
             home = self.home(user.name)

@@ -106,7 +106,7 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     loop.run(asyncio.sleep(0))  # it stays for the next connection
     files, threads = open_files(), set(threading.enumerate())
     yield
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 30
     while (open_files() > files or not own_threads() <= threads) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert open_files() <= files

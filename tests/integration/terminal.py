@@ -12,7 +12,7 @@ from types import TracebackType
 from lab import Lab, enter
 from tests.integration.cluster import ROOT
 
-_SECONDS = 30.0
+_SECONDS = 120.0
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 

@@ -2,6 +2,8 @@
 
 from tests.integration.cluster import SYSCTL, Cluster
 
+# In the place of ours, which takes it over.
+FOREIGN = "10.200.1.0/24 via 10.240.0.99 dev eth0 proto static mtu lock 600 advmss 500"
 # What somebody else has done to each host, and how they undo it.
 OTHERS = {
     "worker-0": (
@@ -22,7 +24,7 @@ OTHERS = {
     ),
     "controller-1": (
         # The kernel will refuse the last of the three routes: "Nexthop has invalid gateway".
-        "ip route add broadcast 10.240.0.22 dev eth0 scope link",
+        f"ip route add broadcast 10.240.0.22 dev eth0 scope link; ip route add {FOREIGN}",
         "ip route del broadcast 10.240.0.22 dev eth0",
     ),
 }
@@ -46,23 +48,29 @@ def test_conflicts_fail_their_host_with_the_reason_and_go_when_the_cause_goes(fr
 
     # Somebody's later file would turn forwarding off at boot: all is done that can be.
     reason = run.reason("worker-1")
-    assert "/etc/sysctl.d/99-hardening.conf sets net.ipv4.ip_forward = 0 at boot" in reason
+    assert "/etc/sysctl.d/99-hardening.conf sets net.ipv4.ip_forward to 0 at boot" in reason
+    assert "with its line `net.ipv4.ip_forward = 0`: remove that line" in reason
     assert fresh.our_routes("worker-1") == fresh.wanted_routes("worker-1")
     assert fresh.on("worker-1", "systemctl", "is-active", "routes.service") == "active\n"
     assert fresh.on("worker-1", "sysctl", "-n", "net.ipv4.ip_forward") == "1\n"
     assert fresh.on("worker-1", "cat", SYSCTL).endswith("net.ipv4.ip_forward = 1\n")
 
     # The right routes are there, and something else is in front of them.
-    for host, way in (("worker-2", "10.200.0.1"), ("controller-0", "10.200.1.1")):
-        assert f"sends packets for {way}" in run.reason(host)
-        assert "via 10.240.0.1 dev eth0" in run.reason(host)
-        assert "a more specific route or a policy rule is in front of" in run.reason(host)
+    for host, reason in (
+        (
+            "worker-2",
+            "sends packets for 10.200.0.1 (worker-0's pods) via 10.240.0.1 dev eth0: a policy rule or another",
+        ),
+        ("controller-0", "part of 10.200.1.0/24 (worker-1's pods) goes another way: 10.200.1.0/25 via 10.240.0.1"),
+    ):
+        assert reason in run.reason(host)
         assert fresh.our_routes(host) == fresh.wanted_routes(host)
 
     # The kernel refused one route of three: none was kept.
     assert "change 3 routes: Error: Nexthop has invalid gateway." in run.reason("controller-1")
     assert "none of the route changes was kept" in run.reason("controller-1")
     assert fresh.our_routes("controller-1") == []
+    assert fresh.routes("controller-1", "10.200.1.0/24") == [FOREIGN]
 
     for host, (_, undo) in OTHERS.items():
         fresh.shell(host, undo)
@@ -113,3 +121,28 @@ def test_routes_of_others_outlive_everything_and_are_mentioned(fresh: Cluster) -
     for host, snapshot in fresh.take_snapshots().items():
         assert snapshot.kernel["routes"] == before[host].kernel["routes"]
         assert snapshot.kernel["rules"] == before[host].kernel["rules"]
+
+
+def test_a_worker_in_another_subnet_keeps_no_route_from_the_others(fresh: Cluster) -> None:
+    inventory = fresh.inventory()
+    inventory.defaults["data"]["node_network"] = "10.240.0.0/16"
+    inventory.set_data("worker-2", internal_ips=["10.240.1.22"])
+
+    run = fresh.run("provision", inventory=inventory)
+
+    others = set(fresh.hosts) - {"worker-2"}
+    assert run.exit_code == 1
+    assert run.outcomes == dict.fromkeys(fresh.hosts, "failed")
+    for host in others:
+        assert run.reason(host) == (
+            "next hop 10.240.1.22 (worker-2) is not on eth0's link (10.240.0.0/24): "
+            "pod routes need all machines on one network"
+        )
+        expected = [route for route in fresh.wanted_routes(host) if not route.startswith("10.200.2.0/24")]
+        assert fresh.our_routes(host) == expected
+    assert fresh.our_routes("worker-2") == []
+
+    check = fresh.run("drift_check", inventory=inventory)
+    assert check.exit_code == 2
+    for host in others:
+        assert [finding["code"] for finding in check.hosts[host]["findings"]] == ["plan-conflict"]

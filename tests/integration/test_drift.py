@@ -10,6 +10,9 @@ from tests.integration.drifts import BATCHES, Drift, inject
 
 PERSISTED = {
     "forwarding-not-kept",
+    "forwarding-overruled",
+    "leftover-file",
+    "manager-lacks-routes",
     "manager-removes-routes",
     "script-edited",
     "unit-disabled",
@@ -56,13 +59,19 @@ def test_drift_is_found_and_mended(provisioned: Cluster, batch: dict[str, Drift]
             assert re.search(row, run.stdout, re.MULTILINE), run.stdout
     assert "checked 6 of 6\n" in run.stdout
 
+    # Provisioning would make of each host what --fix makes of it.
+    after = {host: outcome_after_fixing(drift) for host, drift in batch.items()}
+    planned = provisioned.run("provision", "--dry-run", inventory=inventory)
+    assert planned.outcomes == after
+
     fixed = provisioned.run("drift_check", "--fix", inventory=inventory)
 
-    after = {host: outcome_after_fixing(drift) for host, drift in batch.items()}
     assert fixed.outcomes == after
     assert fixed.exit_code == (1 if "failed" in after.values() else 0)
     for host, drift in batch.items():
         assert findings(fixed, host) == drift.found
+        if after[host] == "failed":
+            assert planned.reason(host) in fixed.reason(host)
         assert (fixed.hosts[host]["changes"] != []) == (after[host] == "changed" or "/90-" in str(drift.found))
     # What is somebody else's is theirs to take back.
     provisioned.everywhere(lambda host: provisioned.shell(host, batch[host].undo or "true"), batch)

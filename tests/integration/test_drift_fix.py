@@ -41,7 +41,7 @@ def test_a_host_that_drifts_on_between_check_and_mending_is_left_alone(provision
 
 def test_ctrl_c_while_reading_changes_nothing_and_leaves_a_true_report(provisioned: Cluster) -> None:
     inventory = provisioned.inventory()
-    inventory.set_timeouts(banner_timeout=60.0)
+    inventory.set_timeouts(banner_timeout=600.0)
     inventory.config["runner"] = {"plugin": "interruptible_threads", "options": {"num_workers": 6, "grace": 0.5}}
     provisioned.lab.break_("worker-0", "drop-route")
     before = provisioned.take_snapshots(["worker-0"], own_layer=True)

@@ -78,8 +78,7 @@ BATCHES: list[dict[str, Fault]] = [
     {
         "controller-0": by_hand(
             "unit failed",
-            f"mv {DATA} {DATA}.away; ! systemctl restart routes.service; mv {DATA}.away {DATA}",
-            *added(0, 1, 2),
+            "echo garbage >/run/kubernetes-routes/applied; systemctl stop routes.service",
             STARTED,
         ),
         "controller-1": by_hand("sysctl.d file edited", f"echo net.ipv4.ip_forward=0 >{SYSCTL}", written(SYSCTL)),

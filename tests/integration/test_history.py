@@ -61,7 +61,7 @@ def test_runs_at_once_lose_nothing(tmp_path: Path) -> None:
     names = ["one", "two", "three"]
     writers = [_start_writer(history.path, name, 8) for name in names]
     for writer in writers:
-        out, _ = writer.communicate(timeout=60)
+        out, _ = writer.communicate(timeout=120)
         assert (writer.returncode, out.split()) == (0, [str(number) for number in range(8)])
     runs = history.runs(100)
     assert sorted((run.runbook, int(run.seconds)) for run in runs) == sorted((n, i) for n in names for i in range(8))

@@ -79,7 +79,7 @@ def look_at(page: Path, folder: Path, width: int = WIDTH) -> Seen:
             ],
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=200,
             check=True,
         )
         console += [line for line in done.stderr.splitlines() if ":CONSOLE" in line]

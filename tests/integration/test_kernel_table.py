@@ -15,7 +15,7 @@ from podroutes.planning.routes import plan_routes
 from podroutes.routes import Route, parse_routes
 from podroutes.values import FAMILIES, Family
 from tests.unit.podroutes.builders import ipv4_cluster, ipv6_cluster, link, state
-from tests.unit.podroutes.planning.kernel_table import KernelTable
+from tests.unit.podroutes.planning.kernel_table import NEXT_HOP_OBJECTS, KernelTable
 from tests.unit.podroutes.planning.test_routes import ON_LINK_BESIDE_A_NEXT_HOP, commands, tables
 
 SETUP = """
@@ -33,7 +33,7 @@ address add 10.240.0.1/24 dev eth0
 address add 10.240.0.2/24 dev eth1
 address add fd00:240::1/64 dev eth0 nodad
 address add fd00:240::2/64 dev eth1 nodad
-"""
+""" + "".join(f"nexthop add id {id_} via {via} dev {dev}\n" for id_, via, dev in NEXT_HOP_OBJECTS.values())
 
 
 class Namespace:
@@ -51,7 +51,7 @@ class Namespace:
         return result.stdout
 
     def routes(self, family: Family) -> list[Route]:
-        text = self.ip("-j", "-N", f"-{family}", "route", "show", "table", "main")
+        text = self.ip("-N", "-o", f"-{family}", "route", "show", "table", "main")
         kept = ("10.240.", "fd00:240:", "fe80:")
         return [route for route in parse_routes(text, family) if not str(route.destination).startswith(kept)]
 

@@ -6,14 +6,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import median
 
 import pytest
 
 from podroutes.errors import HostError
 from podroutes.plugins.connections.lxd import Lxd as Plugin
-from tests.integration.cluster import DATA, Cluster, new_lab
-from tests.integration.lxd_lab import EXAMPLE, NODES, PRISTINE, WORKERS, LxdLab
+from tests.integration.cluster import DATA, new_lab
+from tests.integration.lxd_lab import EXAMPLE, NODES, WORKERS, LxdLab, RequestCounter
 
 CONFIG = EXAMPLE / "config.yaml"
 HAPROXY = "note: haproxy: not taken for a machine of the cluster: its name fits none of controller-*, worker-*"
@@ -207,7 +206,7 @@ def test_a_script_that_takes_too_long_is_ended_and_one_that_reads_gets_nothing(
     assert plugin.connection.run_script("cat; id -u; umask", timeout=10).stdout.splitlines()[0] == "0"
     with pytest.raises(HostError, match=r"worker-0: the command did not end within 1\.0 s"):
         plugin.connection.run_script("sleep 987", timeout=1)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while "sleep 987" in containers.on("worker-0", "ps", "-eo", "args"):
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -345,23 +344,15 @@ def test_hosts_over_ssh_and_in_lxd_are_one_cluster_in_one_report(tmp_path_factor
         assert (again.exit_code, again.outcomes) == (0, dict.fromkeys(everyone, "ok")), again.text
 
 
-def test_six_containers_take_at_most_twice_the_time_of_six_hosts_over_ssh(
-    containers: LxdLab, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    with new_lab("-beside") as lab:
-        beside = Cluster(lab, tmp_path_factory.mktemp("beside"))
-        seconds: dict[str, list[float]] = {"lxd": [], "ssh": []}
-        times: list[float] = []
-        # A computer that is busy with something else for a moment slows one of the two: most rounds count.
-        while len(times) < 3 or (len(times) < 9 and median(times) > 2):
-            containers.make_pristine()
-            beside.everywhere(lambda host: beside.shell(host, PRISTINE))
-            # One after the other, so that neither takes the other's processor.
-            for name, run in (
-                ("ssh", beside.provision()),
-                ("lxd", containers.provision(inventory=CONFIG)),
-            ):
-                assert run.hosts_that_are("changed") == set(NODES), run.text
-                seconds[name].append(run.report["seconds"])
-            times.append(seconds["lxd"][-1] / seconds["ssh"][-1])
-        assert median(times) <= 2, seconds
+def test_what_a_run_costs_each_container_in_requests(containers: LxdLab) -> None:
+    """Of them comes most of the time that a run takes longer than over SSH."""
+    with RequestCounter(containers.lxd.socket, containers.folder / "counted.socket") as counter:
+        folder = containers.folder / "counted"
+        folder.mkdir()
+        remotes = f"default-remote: local\nremotes:\n  local:\n    addr: unix://{counter.path}\n"
+        (folder / "config.yml").write_text(remotes)
+        run = containers.provision(inventory=containers.config(config_folder=str(folder)))
+    assert run.hosts_that_are("changed") == set(NODES), run.text
+    # Its state; and for each command a file, its start, and what it said: two files, read and deleted. Its end is asked
+    # for by the operation's name.
+    assert counter.requests == {node: 1 + 6 * run.hosts[node]["commands"] for node in NODES}

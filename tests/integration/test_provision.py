@@ -1,6 +1,6 @@
 """Provisioning: pods that could not reach one another do, and go on doing so."""
 
-from tests.integration.cluster import DATA, SCRIPT, SYSCTL, UNIT, Cluster
+from tests.integration.cluster import DATA, SCRIPT, SSHD_JOURNAL, SYSCTL, UNIT, Cluster
 
 
 def test_pods_reach_each_other_after_provisioning_and_not_before(fresh: Cluster) -> None:
@@ -23,12 +23,15 @@ def test_second_run_changes_nothing_with_one_connection_and_one_command_a_host(p
         )
     )
 
-    def count(host: str, identifier: str, words: str) -> int:
-        return provisioned.on(host, "journalctl", "--output=cat", f"--identifier={identifier}").count(words)
+    def count(host: str, words: str, *identifiers: str) -> int:
+        return provisioned.on(host, "journalctl", "--output=cat", *identifiers).count(words)
 
     def counts() -> dict[str, tuple[int, int]]:
         return provisioned.everywhere(
-            lambda host: (count(host, "sshd", "Starting session: command"), count(host, "sudo", "COMMAND="))
+            lambda host: (
+                count(host, "Starting session: command", *SSHD_JOURNAL),
+                count(host, "COMMAND=", "--identifier=sudo"),
+            )
         )
 
     before, connections, files = counts(), provisioned.connections(), provisioned.take_snapshots()

@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from lab import enter
-from tests.integration.cluster import ROOT, Cluster
+from tests.integration.cluster import ROOT, SSHD_JOURNAL, Cluster
 from tests.integration.inventories import Inventory
 
 # As the guide has it: users `ubuntu`, and a bastion in front of all that is not reached from here.
@@ -56,7 +56,7 @@ def test_workers_behind_a_bastion_are_reached_through_it(provisioned: Cluster, p
     assert run.exit_code == 0, run.text
     assert run.hosts_that_are("ok") == {"worker-0", "worker-1", "worker-2"}
     for worker in ("worker-0", "worker-1", "worker-2"):
-        logins = provisioned.on(worker, "journalctl", "--output=cat", "--identifier=sshd", "--grep=^Accepted publickey")
+        logins = provisioned.on(worker, "journalctl", "--output=cat", *SSHD_JOURNAL, "--grep=^Accepted publickey")
         assert " from 10.240.0.10 port " in logins.splitlines()[-1]
 
 
@@ -71,7 +71,7 @@ def test_a_host_with_an_unknown_key_is_not_logged_in_to(fresh: Cluster) -> None:
     assert run.hosts["worker-1"]["error"] == "HostKeyError"
     assert "known_hosts" in run.reason("worker-1")
     fresh.assert_unchanged(before)
-    assert "Accepted" not in fresh.on("worker-1", "journalctl", "--output=cat", "--identifier=sshd")
+    assert "Accepted" not in fresh.on("worker-1", "journalctl", "--output=cat", *SSHD_JOURNAL)
 
 
 def test_a_host_with_another_key_than_the_known_one_is_not_logged_in_to(fresh: Cluster) -> None:
@@ -82,7 +82,7 @@ def test_a_host_with_another_key_than_the_known_one_is_not_logged_in_to(fresh: C
     assert run.exit_code == 1
     assert run.outcomes == {"worker-1": "unreachable", "worker-2": "changed"}
     assert run.hosts["worker-1"]["error"] == "HostKeyError"
-    assert "Accepted" not in fresh.on("worker-1", "journalctl", "--output=cat", "--identifier=sshd")
+    assert "Accepted" not in fresh.on("worker-1", "journalctl", "--output=cat", *SSHD_JOURNAL)
 
 
 def test_prompts_greetings_and_other_shells_make_no_difference(fresh: Cluster) -> None:

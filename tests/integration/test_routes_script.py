@@ -7,21 +7,35 @@ import os
 import re
 import select
 import shutil
+import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+
+from podroutes.changes import Change, RouteCommand
+from podroutes.planning.routes import plan_routes
+from podroutes.planning.routes_service import render_data
+from podroutes.script import apply_script
+from podroutes.values import Family
+from tasks.service_files import load_service_files
+from tests.route_cases import CASES, NEXT_HOP_OBJECTS, NODE, PLAN, RouteCase, lines_of, ours_of, state_of
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes a network namespace: needs root")
 
 NAME = "basic-kubernetes-routes.sh"
-SCRIPT = Path(__file__).parents[2] / "tasks" / "templates" / NAME
 LINKS = """\
 link delete cnio0
 link delete eth0
+link delete eth1
 link set lo up
+link add eth1 type veth peer name p1
+link set p1 up
+link set eth1 up
+address add 10.241.0.20/24 dev eth1
 link add eth0 type veth peer name p0
 link set p0 up
 link set eth0 up
@@ -42,13 +56,21 @@ class Host:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.folder = folder
+        self.path = folder / NAME
+        self.path.write_text(load_service_files().script)
+        self.path.chmod(0o755)
         self.file = folder / "routes"
         self.state = folder / "run" / "applied"
         self.mounts: dict[Path, Path] = {}
 
     def reset(self) -> None:
         ip = ["ip", "-n", self.name, "-force", "-batch", "-"]
-        subprocess.run(ip, input=LINKS, text=True, capture_output=True, check=False)
+        lines = f"nexthop flush\nroute flush root 10.0.0.0/8\n{LINKS}{NEXT_HOP_OBJECTS}"
+        # What has no device does not go with one.
+        flush = "nexthop flush\nroute flush root fd00:200::/48\n"
+        subprocess.run([*ip[:3], "-6", *ip[3:]], input=flush, text=True, capture_output=True, check=False)
+        subprocess.run(ip, input=lines, text=True, capture_output=True, check=False)
+        subprocess.run([*ip[:3], "-6", "nexthop", "replace", "id", "31", "blackhole"], check=True)
         shutil.rmtree(self.state.parent, ignore_errors=True)
         self.mounts.clear()
 
@@ -63,25 +85,34 @@ class Host:
     def routes(self) -> list[str]:
         """Both main tables, as the kernel orders them, without the host's own networks."""
         lines = [line for family in "46" for line in self.ip(f"-N -o -{family} route show table main").splitlines()]
-        return [line.strip() for line in lines if not re.match(r"10\.240\.0\.0/20 |fe80::|fd00:240::/64 ", line)]
+        return [
+            line.strip()
+            for line in lines
+            if not re.match(r"10\.240\.0\.0/20 |10\.241\.0\.0/24 |fe80::|fd00:240::/64 ", line)
+        ]
+
+    def lines(self, family: Family) -> list[str]:
+        """One main table, as the facts script reads it."""
+        return self.ip(f"-N -o -{family} route show table main").splitlines()
 
     def want(self, *routes: str, ranges: str = RANGES) -> None:
         self.file.write_text(ranges + "".join(f"route {route}\n" for route in routes))
 
-    def start(self, action: str) -> subprocess.Popen[str]:
+    def start(self, action: str, *, restore_signals: bool = True) -> subprocess.Popen[str]:
         mounts = "".join(f"mount --bind {file} {path}\n" for path, file in self.mounts.items())
         return subprocess.Popen(
-            ["ip", "netns", "exec", self.name, "sh", "-ec", f'{mounts}exec "$@"', "sh", str(SCRIPT), action],
+            ["ip", "netns", "exec", self.name, "sh", "-ec", f'{mounts}exec "$@"', "sh", str(self.path), action],
             env={"KUBERNETES_ROUTES_FILE": str(self.file), "KUBERNETES_ROUTES_STATE": str(self.state)},
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            restore_signals=restore_signals,
         )
 
-    def script(self, action: str) -> tuple[int, str, str]:
-        process = self.start(action)
-        out, err = process.communicate(timeout=60)
+    def script(self, action: str, *, restore_signals: bool = True) -> tuple[int, str, str]:
+        process = self.start(action, restore_signals=restore_signals)
+        out, err = process.communicate(timeout=120)
         return process.returncode, out, err
 
     def add(self) -> str:
@@ -139,14 +170,13 @@ def host(namespace: Host) -> Host:
     return namespace
 
 
-# Routes of others: elsewhere, or with another metric.
+# Routes of others: elsewhere, or the same way with another metric.
 STAY = """\
 10.200.9.0/24 via 10.240.0.29 dev eth0
 10.201.0.0/24 via 10.240.0.29 dev eth0 proto 201
 10.200.1.0/24 via 10.240.0.99 dev eth0 proto 16 metric 100
-10.200.1.0/24 tos 0x10 via 10.240.0.99 dev eth0 proto 4
 fd00:200:0:9::/64 via fd00:240::29 dev eth0 proto 4 metric 1024 pref medium
-fd00:200:0:1::/64 via fd00:240::99 dev eth0 proto 9 metric 2048 pref medium
+fd00:200:0:1::/64 via fd00:240::21 dev eth0 proto 9 metric 2048 pref medium
 fd00:200:0:1::/64 via fd00:240::21 dev eth0 proto 16 metric 100 pref medium
 """.splitlines()
 # In the place of R1 and S1 but not these; too many; or ours and not listed. A line is a case.
@@ -181,12 +211,83 @@ def test_add_leaves_what_is_listed_and_what_is_of_others(host: Host, before: lis
     assert all(line.startswith("was ") for line in host.add().splitlines())
     assert sorted(host.routes()) == sorted([*stay, *OURS])
     with host.events() as events:
-        written = host.state.stat()
+        written = (host.state.stat().st_ino, host.state.stat().st_mtime_ns)
         assert host.script("add") == (0, "nothing to change\n", "")
-        assert host.state.stat() == written
+        assert (host.state.stat().st_ino, host.state.stat().st_mtime_ns) == written
     assert events == []
     assert host.script("del")[0] == 0
     assert host.routes() == [line for line in there if line in stay]
+
+
+def apply(host: Host, changes: Sequence[Change]) -> list[str]:
+    """Make changes as provisioning does; what was said, and the exit status at the end."""
+    script = apply_script("apply0", changes, "exit 0\n").replace("/run/pod-routes.lock", str(host.folder / "lock"))
+    command = ["ip", "netns", "exec", host.name, "sh"]
+    out = subprocess.run(command, input=script, text=True, capture_output=True, check=True).stdout
+    return [line for line in out.splitlines() if line and not line.startswith("@apply0 ")]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.shown_only and not case.down], ids=str)
+def test_planner_and_script_make_the_same_of_a_table_and_take_it_back_whole(host: Host, case: RouteCase) -> None:
+    routes = [route for routes in state_of(lines_of(case)).routes.values() for route in routes]
+    present = [f"{route.selector}{' expires 999' if route.expires else ''}" for route in routes]
+    host.append(*present)
+    before = [untimed(line) for line in host.routes()]
+    state = state_of({4: host.lines(4), 6: host.lines(6)})
+    plan = plan_routes(PLAN, NODE, state)
+    assert sorted(f"{change.action} {change.subject}" for change in plan.changes) == sorted(case.changes)
+
+    # What fails at its very end leaves nothing behind and takes nothing along.
+    impossible = RouteCommand("route replace 10.200.77.0/24 via 10.99.0.1 dev eth0", "route del 10.200.77.0/24")
+    failing = replace(plan.changes[0], steps=(impossible,)) if plan.changes else None
+    if failing is not None:
+        said = apply(host, [*plan.changes, failing])
+        assert said[1:] == ["Error: Nexthop has invalid gateway.", "none of the route changes was kept", "1"]
+        assert [untimed(line) for line in host.routes()] == before
+    host.file.write_text(render_data(PLAN, ours_of(), NODE.pod_cidrs))
+    with host.file.open("a") as file:
+        file.write("route 10.200.77.0/24 via 10.99.0.1 dev eth0\n")
+    status, _, err = host.script("add")
+    assert (status, err.splitlines()[-1]) == (1, f"{NAME}: nothing was changed: what was done is taken back")
+    assert sorted(untimed(line) for line in host.routes()) == sorted(before)
+
+    # Both make the same of it.
+    assert apply(host, plan.changes)[-1] == "0"
+    after = host.routes()
+    host.reset()
+    host.append(*present)
+    host.file.write_text(render_data(PLAN, ours_of(), NODE.pod_cidrs))
+    assert host.script("add")[0] == 0
+    assert sorted(host.routes()) == sorted(after)
+    assert host.script("check")[0] == (1 if case.part else 0)
+    assert plan_routes(PLAN, NODE, state_of({4: host.lines(4), 6: host.lines(6)})).changes == ()
+
+
+def test_what_could_not_be_put_back_is_named_by_both(host: Host) -> None:
+    """The next hop object goes while the routes are changed."""
+    host.append("10.200.1.0/24 nhid 12 proto zebra mtu lock 700")
+    [before] = host.routes()
+    commands = plan_routes(PLAN, NODE, state_of({4: host.lines(4), 6: []})).changes
+    gone = RouteCommand("nexthop del id 12", "route show")
+    failing = replace(
+        commands[0], steps=(gone, RouteCommand("route replace 10.200.77.0/24 via 10.99.0.1", "route show"))
+    )
+    said = apply(host, [*commands, failing])
+    assert f"could not be put back: {before.replace(' dev', ' dev')} " in said
+    assert "none of the route changes was kept" not in said
+
+    host.reset()
+    host.append("10.200.1.0/24 nhid 12 proto zebra mtu lock 700")
+    host.want(R1, "10.200.77.0/24 via 10.99.0.1 dev eth0")
+    host.replace_ip('-batch*) "$IP" "$@"; status=$?; "$IP" nexthop flush 2>/dev/null; exit $status ;;')
+    status, _, err = host.script("add")
+    assert status == 1
+    assert "what was done could NOT all be taken back" in err
+    assert "not as before: undo route replace 10.200.1.0/24 proto 11 nhid 12 mtu lock 700" in err
+
+
+def untimed(line: str) -> str:
+    return re.sub(r"expires [0-9]+sec", "expires", line)
 
 
 def test_a_changed_next_hop_is_replaced_without_a_gap(host: Host) -> None:
@@ -206,8 +307,10 @@ def test_the_same_route_from_dhcp_and_a_lost_carrier_are_no_difference(host: Hos
     assert host.add() == f"was missing: {R2} proto 201\n"
     host.ip("link set p0 down")
     with host.events() as events:
-        assert host.add() == "nothing to change\n"
-    assert events == []
+        status, out, _ = host.script("add")
+    assert (status, out.splitlines()[0], events) == (0, "nothing to change", [])
+    assert [line.partition(":")[0] for line in out.splitlines()[1:]] == ["eth0 has no carrier"] * 3
+    assert host.script("check")[0] == 1
     assert host.script("del") == (0, f"removed: {R2} proto 201\n", "")
 
 
@@ -255,6 +358,27 @@ def test_one_route_that_is_refused_changes_nothing(host: Host, bridge: str, rout
     assert host.script("check")[0] == 1
 
 
+@pytest.mark.parametrize("bad", [0, 1])
+@pytest.mark.parametrize("pipe", [signal.SIG_IGN, signal.SIG_DFL])
+def test_the_route_that_ip_refuses_is_named_wherever_it_stands(host: Host, bad: int, pipe: signal.Handlers) -> None:
+    """As at a boot at which an address comes late: systemd ignores SIGPIPE, a shell does not."""
+    routes = [R1, R2.replace("eth0", "nope0"), *(f"10.200.{n}.0/24 via 10.240.0.21 dev nope0" for n in range(3, 250))]
+    host.want(*routes[1 - bad :])
+    before = signal.signal(signal.SIGPIPE, pipe)
+    try:
+        status, out, err = host.script("add", restore_signals=False)
+    finally:
+        signal.signal(signal.SIGPIPE, before)
+    assert (status, out) == (1, "")
+    assert err.splitlines() == [
+        f'{NAME}: Cannot find device "nope0"',
+        f"{NAME}: Command failed -:{bad + 1}",
+        f"{NAME}: it was: ip route replace 10.200.2.0/24 via 10.240.0.22 dev nope0 proto 201",
+        f"{NAME}: nothing was changed: what was done is taken back",
+    ]
+    assert host.routes() == []
+
+
 @pytest.mark.parametrize("words", ["-4 route show table main", "-6 route show table main root", "address show"])
 def test_a_listing_that_fails_is_no_empty_listing(host: Host, words: str) -> None:
     host.want(R1, S1)
@@ -297,7 +421,7 @@ def test_a_run_waits_for_the_one_before_and_then_reads_what_is_listed(host: Host
         time.sleep(0.3)
         assert [process.poll() for process in waiting] == [None] * 3
         host.want(S1)
-    outs = [process.communicate(timeout=30)[0] for process in waiting]
+    outs = [process.communicate(timeout=120)[0] for process in waiting]
     assert sorted(out.count("was ") for out in outs) == [0, 0, 2]
     assert host.routes() == OURS[1:]
 

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 from pathlib import Path
 
 from lab.paths import NETNS
@@ -24,28 +25,41 @@ def set_up_after_the_guide(cluster: Cluster, host: str) -> None:
     )
 
 
-def test_takes_over_hosts_of_the_guide_without_losing_a_packet(fresh: Cluster) -> None:
+def test_takes_over_hosts_of_the_guide_without_losing_a_packet(fresh: Cluster, tmp_path: Path) -> None:
     fresh.everywhere(lambda host: set_up_after_the_guide(fresh, host))
     fresh.assert_pods_are_reached()
     assert fresh.routes("worker-1", "to", "root", "10.200.0.0/16", "proto", "boot") == fresh.wanted_routes("worker-1")
     before = fresh.take_snapshots()
 
-    # A hundred packets a second from one pod to another, for as long as the run takes.
+    # A hundred packets a second from one pod to another, from before the run until after it.
     paths, target = fresh.lab.paths, fresh.lab.layout.host("worker-2").pod_addresses[0]
     pod = NETNS / paths.host("worker-0").pod_netns
     ping = ["nsenter", f"--net={pod}", "ping", "-n", "-i", "0.01", str(target)]
-    with subprocess.Popen(ping, stdout=subprocess.PIPE, text=True) as pinging:
-        run = fresh.provision()
-        pinging.terminate()
-        answers = [int(number) for number in re.findall(r"icmp_seq=(\d+)", pinging.communicate()[0])]
+    shown = tmp_path / "ping"
+
+    def answers() -> list[int]:
+        return [int(number) for number in re.findall(r"icmp_seq=(\d+) ", shown.read_text())]
+
+    def wait_for_more_than(count: int) -> None:
+        deadline = time.monotonic() + 60
+        while len(answers()) <= count:
+            assert time.monotonic() < deadline, f"no answer after {count}"
+            time.sleep(0.01)
+
+    with shown.open("w") as output, subprocess.Popen(ping, stdout=output) as pinging:
+        try:
+            wait_for_more_than(0)
+            run = fresh.provision()
+            wait_for_more_than(len(answers()))
+        finally:
+            pinging.terminate()
 
     assert run.exit_code == 0, run.text
     assert run.hosts_that_are("changed") == set(fresh.hosts)
     reasons = {change["reason"] for change in run.hosts["worker-0"]["changes"]}
     assert "taken over from the boot script" in reasons
     assert "taken over; what was there is kept as /etc/kubernetes-routes/replaced/routes.service" in reasons
-    assert len(answers) > 50
-    assert answers == list(range(1, len(answers) + 1))
+    assert answers() == list(range(1, len(answers()) + 1))
     for host in fresh.hosts:
         assert fresh.our_routes(host) == fresh.wanted_routes(host)
         assert fresh.routes(host, "to", "root", "10.200.0.0/16", "proto", "boot") == []

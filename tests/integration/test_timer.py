@@ -31,7 +31,7 @@ def drift_check(cluster: Cluster, *options: str) -> str:
 
 
 def wait_for(read: Callable[[], Any], accept: Callable[[Any], bool], what: str) -> Any:  # noqa: ANN401  # as `read` gives
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         value = read()
         if accept(value):

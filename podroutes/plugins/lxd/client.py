@@ -210,18 +210,26 @@ class LxdClient:
         if file == "":
             return b""
         _check_log(file)
-        content = bytearray()
-        try:
-            with self._http.stream("GET", file) as response:
-                if response.status_code != _SUCCESS:
-                    raise RemoteCommandError(f"the command's output could not be read (HTTP {response.status_code})")
-                for part in response.iter_bytes():
-                    content += part
-                    if len(content) > MAX_OUTPUT_BYTES:
-                        raise RemoteCommandError(f"the command printed more than {MAX_OUTPUT_BYTES >> 20} MiB")
-        except httpx.TransportError as error:
-            raise UnreachableError(self._explain(error, _os_error(error))) from error
-        return bytes(content)
+        deadline = time.monotonic() + self._patience
+        while True:
+            content = bytearray()
+            try:
+                with self._http.stream("GET", file) as response:
+                    if response.status_code != _SUCCESS:
+                        response.read()
+                    else:
+                        for part in response.iter_bytes():
+                            content += part
+                            if len(content) > MAX_OUTPUT_BYTES:
+                                raise RemoteCommandError(f"the command printed more than {MAX_OUTPUT_BYTES >> 20} MiB")
+                        return bytes(content)
+            except httpx.TransportError as error:
+                raise UnreachableError(self._explain(error, _os_error(error))) from error
+            # One that stops fails at what it is asked, in many words.
+            if not response.is_server_error or time.monotonic() >= deadline:
+                said = f"HTTP {response.status_code}: {_reason(response)}"
+                raise RemoteCommandError(f"the command's output could not be read ({said})")
+            time.sleep(_RETRY_SECONDS)
 
     def _delete(self, file: str) -> None:
         try:

@@ -69,11 +69,11 @@ class InterruptibleThreads:
             work.start(min(self.num_workers, len(hosts)))
             work.wait(math.inf)
         except KeyboardInterrupt:
-            self.interrupted = True
-            logger.warning(
-                "interrupted: no further host is started; waiting %.0f s for those that are running", self.grace
-            )
             try:
+                self.interrupted = True
+                logger.warning(
+                    "interrupted: no further host is started; waiting %.0f s for those that are running", self.grace
+                )
                 work.stop()
                 work.wait(self.grace)
             except KeyboardInterrupt:

@@ -1,4 +1,5 @@
 import argparse
+import re
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,8 @@ import pytest
 from lab import cli, paths
 from lab.defaults import INSIDE
 from lab.errors import LabError
+from lab.layout import Layout
+from lab.state import write_layout
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +33,8 @@ def _no_labs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["reboot", "worker-0", "worker-1", "--fresh"], {"hosts": ["worker-0", "worker-1"], "fresh": True}),
         (["break", "worker-0", "drop-route", "10.200.1.0/24"], {"words": ["worker-0", "drop-route", "10.200.1.0/24"]}),
         (["inventory", "out", "--workers", "9"], {"folder": Path("out"), "workers": 9}),
+        (["up", "--release", "bullseye,trixie", "--release", "bookworm"], {"release": ["bullseye,trixie", "bookworm"]}),
+        (["demo", "--release", "trixie"], {"release": ["trixie"]}),
     ],
 )
 def test_reading_the_command_line(words: list[str], expected: dict[str, object]) -> None:
@@ -37,7 +42,7 @@ def test_reading_the_command_line(words: list[str], expected: dict[str, object])
     assert {key: options[key] for key in expected} == expected
 
 
-@pytest.mark.parametrize("key", ["controllers", "workers", "node_network", "ipv6", "pods"])
+@pytest.mark.parametrize("key", ["controllers", "workers", "node_network", "ipv6", "pods", "release"])
 def test_what_is_not_given_is_not_decided(key: str) -> None:
     assert not hasattr(cli.parse(["up"]), key)
 
@@ -64,6 +69,10 @@ def test_what_is_not_given_is_not_decided(key: str) -> None:
         ["break", "worker-0"],
         ["inventory"],
         ["inventory", "x", "--workers", "1000"],
+        ["up", "--release", "bullseye,buster"],
+        ["up", "--release"],
+        ["up", "--lxd", "--release", "trixie"],
+        ["inventory", "x", "--release", "trixie"],
     ],
 )
 def test_wrong_usage_is_one_line_and_64(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,6 +92,23 @@ def test_in_a_labs_own_shell_that_lab_is_meant(monkeypatch: pytest.MonkeyPatch) 
 def test_status_without_a_lab(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["status"]) == 1
     assert capsys.readouterr().out == "there is no lab 'podroutes': start one with `python -m lab up`\n"
+
+
+@pytest.mark.parametrize(
+    ("release", "shown"),
+    [
+        ("", ["HOST  ADDRESS  STATE  POD  PID", "controller-0  10.240.0.10  stopped  -  -"]),
+        ("trixie", ["HOST  ADDRESS  STATE  POD  PID  RELEASE", "controller-0  10.240.0.10  stopped  -  -  trixie"]),
+    ],
+)
+def test_status_shows_releases_where_there_are_any(
+    release: str, shown: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    two = paths.LabPaths("two")
+    two.root.mkdir()
+    write_layout(two, Layout(controllers=1, workers=0, release=release))
+    assert cli.main(["--name", "two", "status"]) == 1
+    assert [re.sub("  +", "  ", line) for line in capsys.readouterr().out.splitlines()] == shown
 
 
 def test_interrupting_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,3 +1,4 @@
+import json
 from ipaddress import IPv4Network, ip_interface
 from typing import Any
 
@@ -6,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.errors import LabError
-from lab.layout import MAX_HOSTS, Layout
+from lab.layout import MAX_HOSTS, RELEASES, Layout
 
 
 def test_default_lab_has_the_addresses_of_the_guide() -> None:
@@ -60,6 +61,8 @@ def test_pod_network_grows_with_the_workers(workers: int, cidr: str) -> None:
         ({"node_network": "fd00::/64"}, "--node-network fd00::/64"),
         ({"node_network": "10.200.9.0/24"}, "overlaps the pod network"),
         ({"node_network": "10.32.0.0/16"}, "overlaps the service network"),
+        ({"release": "buster"}, "--release 'buster': there are bullseye, bookworm, trixie$"),
+        ({"release": "trixie,"}, "--release '': there are"),
     ],
 )
 def test_what_cannot_be_built_is_refused_in_one_line(size: dict[str, Any], message: str) -> None:
@@ -100,10 +103,31 @@ def test_no_two_hosts_share_anything(controllers: int, workers: int, ipv6: bool)
     assert all(host.pod_cidr.subnet_of(layout.cluster_cidr) for host in layout.hosts if host.pod_cidr is not None)
 
 
-@given(st.integers(1, 10), st.integers(0, 200), st.booleans(), st.booleans())
-def test_survives_being_written_down(controllers: int, workers: int, ipv6: bool, pods: bool) -> None:
-    layout = Layout(controllers=controllers, workers=workers, ipv6=ipv6, pods=pods)
-    assert Layout(**layout.as_dict()) == layout
+def test_controllers_take_releases_in_turn_and_workers_likewise() -> None:
+    def taken(controllers: int, workers: int) -> dict[str, str | None]:
+        layout = Layout(controllers, workers, release="trixie,bullseye")
+        return {host.name: host.release for host in layout.hosts}
+
+    small = taken(1, 3)
+    assert small == {"controller-0": "trixie", "worker-0": "trixie", "worker-1": "bullseye", "worker-2": "trixie"}
+    # Hosts that are added change nothing for those that are there.
+    assert small.items() < taken(3, 4).items()
+
+
+def test_without_a_release_hosts_have_the_computers_own_system() -> None:
+    assert {host.release for host in Layout().hosts} == {None}
+
+
+@given(
+    st.integers(1, 10),
+    st.integers(0, 200),
+    st.booleans(),
+    st.booleans(),
+    st.lists(st.sampled_from(RELEASES)).map(",".join),
+)
+def test_survives_being_written_down(controllers: int, workers: int, ipv6: bool, pods: bool, release: str) -> None:
+    layout = Layout(controllers=controllers, workers=workers, ipv6=ipv6, pods=pods, release=release)
+    assert Layout(**json.loads(json.dumps(layout.as_dict()))) == layout
 
 
 def test_hosts_file_names_every_address() -> None:

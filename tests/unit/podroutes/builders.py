@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from podroutes.host_state import FileState, HostState, InterfaceAddress, Link, SysctlSetting, UnitState
 from podroutes.inventory import DEFAULTS, Holder, HostEntry
+from podroutes.network_managers import ManagedLink
 from podroutes.network_plan import NetworkPlan
 from podroutes.plugins.connections.ssh.settings import SshExtras
 from podroutes.preflight import build_network_plan
@@ -155,14 +156,11 @@ def state(
     boot_sysctls: Sequence[SysctlSetting] = (),
     files: Mapping[str, FileState] | None = None,
     unit: UnitState | None = None,
-    networkd_active: bool = False,
-    manages_foreign_routes: bool | None = None,
+    managers: Mapping[str, ManagedLink] | None = None,
 ) -> HostState:
     """A host's state; forwarding is off unless `sysctls` says otherwise."""
     return HostState(
         host_name="host",
-        boot_id="11111111-2222-3333-4444-555555555555",
-        machine_id="0123456789abcdef0123456789abcdef",
         links={item.name: item for item in links},
         routes=routes_by_family(routes),
         lookups=dict(lookup(text) for text in lookups),
@@ -170,7 +168,6 @@ def state(
         sysctls={"net.ipv4.ip_forward": "0"} if sysctls is None else sysctls,
         boot_sysctls=tuple(boot_sysctls),
         files=files or {},
-        unit=unit or UnitState("not-found", "inactive", "", needs_reload=False),
-        networkd_active=networkd_active,
-        manages_foreign_routes=manages_foreign_routes,
+        unit=unit or UnitState("not-found", "inactive", ""),
+        managers=managers or {},
     )

@@ -41,12 +41,12 @@ def healthy(plan: NetworkPlan, name: str) -> HostState:
     routes = with_routes(bare, *[route for family in bare.routes.values() for route in family], *wanted)
     lookups = {one.probe: Lookup(one.probe, one.next_hop, "eth0") for one in plan.routes_for(node)}
     files = {
-        DATA_PATH: FileState(render_data(plan, wanted), 0o644, 0, 0),
+        DATA_PATH: FileState(render_data(plan, wanted, node.pod_cidrs), 0o644, 0, 0),
         SCRIPT_PATH: FileState(FILES.script, 0o755, 0, 0),
         UNIT_PATH: FileState(FILES.unit, 0o644, 0, 0),
         SYSCTL_PATH: FileState(_sysctl_file(plan, bare), 0o644, 0, 0),
     }
-    unit = UnitState("loaded", "active", "enabled", needs_reload=False, result="success")
+    unit = UnitState("loaded", "active", "enabled", result="success", properties={"FragmentPath": (UNIT_PATH,)})
     return replace(routes, lookups=lookups, files=files, unit=unit)
 
 

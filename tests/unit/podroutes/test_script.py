@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from podroutes.changes import (
     Change,
     KeepCopy,
+    NetworkdFile,
     PutBack,
     RemoveFile,
     RouteCommand,
@@ -29,14 +30,17 @@ from podroutes.changes import (
     WriteFile,
 )
 from podroutes.facts import facts_script
+from podroutes.host_state import temporary_path
 from podroutes.script import LOCKED_STATUS, apply_script
 
 NONCE = "apply0123456789abcdef"
 FACTS = f"printf '\\n@{NONCE} end\\n'\nexit 0\n"
 SHELLS = [shell for shell in ("dash", "bash") if shutil.which(shell) is not None]
 
-# Does what it is told in a file or on standard input, and fails where the test says so, as `ip` does.
+# Does what it is told in a file or on standard input, and fails where the test says so, as `ip` does. The table that it
+# shows has a line `10.200.N.0/24 ...` for each route.
 FAKE_IP = """#!/bin/sh
+case "$*" in *"route show"*) touch "$SANDBOX/table"; cat "$SANDBOX/table"; exit ;; esac
 for file; do :; done
 number=0
 while read -r line; do
@@ -47,14 +51,40 @@ while read -r line; do
         exit 1
     fi
     printf '%s\\n' "$line" >>"$SANDBOX/ip.log"
+    destination=${line#route * }
+    sed -i "\\,^${destination%% *} ,d" "$SANDBOX/table"
+    case $line in *"route del"*) ;; *) printf '%s \\n' "$destination" >>"$SANDBOX/table" ;; esac
 done <"$([ "$file" = - ] && echo /dev/stdin || echo "$file")"
 """
+# Fails to start or to stop the unit if a file says so; knows the unit's last run, and how it is, if files do.
 FAKE_SYSTEMCTL = """#!/bin/sh
 printf '%s\\n' "$*" >>"$SANDBOX/systemctl.log"
-if [ "$1" = "reload-or-restart" ] && [ -e "$SANDBOX/unit-fails" ]; then
-    echo "Job for routes.service failed." >&2
+case $1 in
+show) cat "$SANDBOX/invocation" 2>/dev/null ;;
+status) cat "$SANDBOX/status" 2>/dev/null; exit 3 ;;
+is-failed) [ -e "$SANDBOX/stop-fails" ] ;;
+disable | daemon-reload | reset-failed) ;;
+*) [ ! -e "$SANDBOX/unit-fails" ] || { cat "$SANDBOX/unit-fails" >&2; exit 1; } ;;
+esac
+"""
+# What it has of a run: of the unit's own processes, of systemd, of neither.
+FAKE_JOURNALCTL = """#!/bin/sh
+for field; do :; done
+cat "$SANDBOX/journal/$field"
+"""
+JOB_FAILED = "Job for routes.service failed.\n"
+# Sets the interface up anew, with what the file says becomes of it then.
+FAKE_NETWORKCTL = """#!/bin/sh
+link=$SANDBOX/run/systemd/netif/links/3
+printf '%s %s\\n' "$*" "$(cat "$SANDBOX"/etc/systemd/network/eth1.network.d/ours.conf 2>/dev/null)" \\
+    >>"$SANDBOX/networkctl.log"
+if [ -e "$SANDBOX/networkd-down" ]; then
+    echo "Failed to reload network settings: Connection refused" >&2
     exit 1
 fi
+state=$(cat "$SANDBOX/becomes" 2>/dev/null || echo configured)
+printf 'ADMIN_STATE=%s\\n' "$state" >"$link.new"
+mv "$link.new" "$link"
 """
 
 
@@ -71,7 +101,7 @@ class Sandbox:
 
     def script(self, changes: list[Change], facts: str = FACTS) -> str:
         text = apply_script(NONCE, changes, facts)
-        for path in ("/run/", "/etc/", "/proc/sys/"):
+        for path in ("/run/", "/etc/", "/proc/sys/", "/sys/class/"):
             text = text.replace(path, f"{self.root}{path}")
         return text
 
@@ -106,10 +136,19 @@ class Sandbox:
 
 @pytest.fixture(params=SHELLS)
 def sandbox(tmp_path: Path, request: pytest.FixtureRequest) -> Sandbox:
-    for folder in ("bin", "run", "tmp", "etc", "proc/sys/net/ipv4"):
+    for folder in (
+        "bin", "run/systemd/netif/links", "tmp", "etc", "journal", "proc/sys/net/ipv4", "sys/class/net/eth1",
+    ):  # fmt: skip
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "refuse").write_text("")
-    programs = {"ip": FAKE_IP, "systemctl": FAKE_SYSTEMCTL}
+    (tmp_path / "sys/class/net/eth1/ifindex").write_text("3\n")
+    (tmp_path / "run/systemd/netif/links/3").write_text("ADMIN_STATE=configured\n")
+    programs = {
+        "ip": FAKE_IP,
+        "systemctl": FAKE_SYSTEMCTL,
+        "networkctl": FAKE_NETWORKCTL,
+        "journalctl": FAKE_JOURNALCTL,
+    }
     for name, text in programs.items():
         (tmp_path / "bin" / name).write_text(text)
         (tmp_path / "bin" / name).chmod(0o755)
@@ -201,7 +240,7 @@ def test_a_kernel_parameter_is_written_to_its_file(sandbox: Sandbox, key: str, p
 
 
 def test_it_stops_at_the_first_step_that_fails_says_why_and_still_reads_the_host(sandbox: Sandbox) -> None:
-    sandbox.path("unit-fails").touch()
+    sandbox.path("unit-fails").write_text(JOB_FAILED)
     changes = [
         change(WriteFile("/etc/one", 0o644, "1\n"), subject="one"),
         change(Systemctl(("reload-or-restart", "routes.service")), subject="routes.service"),
@@ -212,6 +251,72 @@ def test_it_stops_at_the_first_step_that_fails_says_why_and_still_reads_the_host
     assert status == 1
     assert sandbox.path("etc/one").exists()
     assert not sandbox.path("etc/two").exists()
+
+
+OWN, PID_1 = "_SYSTEMD_INVOCATION_ID=f00", "INVOCATION_ID=f00"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        # the unit's own words first
+        ({f"journal/{OWN}": "no route\nnothing was changed\n", f"journal/{PID_1}": "Failed.\n"},
+         ["no route", "nothing was changed"]),
+        # it could not even be begun
+        ({f"journal/{PID_1}": "Failed at step NAMESPACE\n"}, ["Failed at step NAMESPACE"]),
+        # no journal
+        ({"status": "x\n  Active: failed\n Process: 7 ExecStart=/x (status=226/NAMESPACE)\n"},
+         ["  Active: failed", " Process: 7 ExecStart=/x (status=226/NAMESPACE)"]),
+        ({}, ["Job for routes.service failed."]),
+        # systemctl itself
+        ({"unit-fails": "Warning: x changed on disk.\nFailed to enable unit: Read-only file system\n",
+          f"journal/{OWN}": "an earlier run's\n"}, ["Failed to enable unit: Read-only file system"]),
+        ({"unit-fails": "Warning: x changed on disk.\n", f"journal/{OWN}": "no route\n"}, ["no route"]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("verb", ["reload-or-restart", "restart", "enable"])
+def test_a_start_that_fails_says_what_the_unit_said(
+    sandbox: Sandbox, verb: str, files: dict[str, str], words: list[str]
+) -> None:
+    for name, text in ({"unit-fails": JOB_FAILED, "invocation": "f00\n"} | files).items():
+        sandbox.path(name).write_text(text)
+    said, status = sandbox.run([change(Systemctl((verb, "routes.service")))])
+    assert (said, status) == (["> write subject", *words], 1)
+
+
+def test_a_stop_that_fails_is_said_and_leaves_no_failed_unit(sandbox: Sandbox) -> None:
+    stop = [change(Systemctl(("disable", "--now", "routes.service")), RemoveFile("/etc/unit"))]
+    assert sandbox.run(stop) == (["> write subject", "> write subject"], 0)
+    sandbox.path("stop-fails").touch()
+    sandbox.path("invocation").write_text("f00\n")
+    sandbox.path(f"journal/{OWN}").write_text("the list can't be read\n")
+    note = "! routes.service failed as it was stopped: the list can't be read"
+    said, status = sandbox.run(stop)
+    assert ([line.strip() for line in said], status) == (["> write subject", note, "> write subject"], 0)
+    assert sandbox.log("systemctl")[-1] == "reset-failed routes.service"
+
+
+@pytest.mark.parametrize("said", ["flock: unrecognized option '--nonblock'", ""])
+def test_a_lock_that_can_not_be_asked_for_is_no_other_runs(sandbox: Sandbox, said: str) -> None:
+    flock = sandbox.path("bin/flock")
+    flock.write_text(f"#!/bin/sh\nprintf %s {shlex.quote(said)} >&2\nexit 1\n")
+    flock.chmod(0o755)
+    lines, status = sandbox.run([change(WriteFile("/etc/routes", 0o644, "ours\n"))])
+    assert status == 1
+    assert lines[0].startswith("> lock ")
+    assert lines[1] == f"flock of util-linux is needed; it said: {said or 'nothing'}"
+    assert list(sandbox.path("etc").iterdir()) == []
+
+
+def test_what_an_interrupted_write_left_is_written_over(sandbox: Sandbox) -> None:
+    for path in (UNIT, COPY):
+        left = sandbox.path(temporary_path(path)[1:])
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_text("half")
+    sandbox.path(UNIT[1:]).write_text("somebody's\n")
+    assert sandbox.run(TAKE_OVER)[1] == 0
+    assert (sandbox.path(UNIT[1:]).read_text(), sandbox.path(COPY[1:]).read_text()) == ("ours\n", "somebody's\n")
+    assert list(sandbox.path("etc").rglob(".*")) == []
 
 
 def test_a_file_that_can_not_be_written_is_named_and_leaves_nothing(sandbox: Sandbox) -> None:
@@ -278,7 +383,38 @@ def test_what_could_not_be_taken_back_is_said(sandbox: Sandbox) -> None:
     sandbox.path("refuse").write_text("".join(f"^{line}$\n" for line in refused))
     said, status = sandbox.run([change(command) for command in ROUTES])
     assert status == 1
-    assert said[-1] == "not all of the route changes could be taken back"
+    assert said[-1] == "could not be taken back: 10.200.1.0/24 do "
+
+
+def test_a_route_that_is_not_put_back_whole_is_named(sandbox: Sandbox) -> None:
+    """Whatever the undo says: what counts is what is there in the end."""
+    sandbox.path("table").write_text("10.200.1.0/24 via 10.240.0.9 dev eth0 mtu lock 600 \n10.9.0.0/24 dev eth0 \n")
+    sandbox.path("refuse").write_text("10.200.2.0/24 do\n")
+    routes = [
+        RouteCommand("route replace 10.200.1.0/24 do", "route replace 10.200.1.0/24 via 10.240.0.9 dev eth0"),
+        ROUTES[1],
+    ]
+    said, status = sandbox.run([change(command) for command in routes])
+    assert status == 1
+    assert said[2:] == [
+        "could not be put back: 10.200.1.0/24 via 10.240.0.9 dev eth0 mtu lock 600 ",
+        "could not be taken back: 10.200.1.0/24 via 10.240.0.9 dev eth0 ",
+    ]
+
+
+def test_a_route_that_expires_comes_back_for_what_was_left_and_its_state_is_no_difference(sandbox: Sandbox) -> None:
+    table = "10.200.1.0/24 via 10.240.0.9 dev eth0 linkdown expires 99sec pref high\n"
+    sandbox.path("table").write_text(table)
+    sandbox.path("refuse").write_text("10.200.2.0/24 do\n")
+    routes = [RouteCommand("route replace 10.200.1.0/24 do", "route replace 10.200.1.0/24 via"), ROUTES[1]]
+    sandbox.run([change(command) for command in routes])
+    assert sandbox.log("ip")[-1] == "route replace 10.200.1.0/24 via 10.240.0.9 dev eth0 expires 99 pref high"
+
+
+def test_without_a_listing_nothing_is_changed(sandbox: Sandbox) -> None:
+    sandbox.path("bin/ip").write_text("#!/bin/sh\necho 'Cannot open netlink socket: Too many open files' >&2\nexit 1\n")
+    said, status = sandbox.run([change(command) for command in ROUTES])
+    assert (said, status) == (["> change 4 routes", "Cannot open netlink socket: Too many open files"], 1)
 
 
 def test_two_runs_at_once_are_one_too_many(sandbox: Sandbox) -> None:
@@ -361,3 +497,55 @@ def test_any_word_of_a_step_stays_one_word(text: str) -> None:
     functions = 'remove() { printf \'<%s>\' "$@"; }\nsystemctl() { remove "$@"; }\n'
     result = subprocess.run(["sh"], input=(functions + steps).encode(), capture_output=True, check=True)
     assert result.stdout.decode() == f"> write {text}\n<{text}>> write {text}\n<{text}><x>"
+
+
+NETWORKD_FILE = "/etc/systemd/network/eth1.network.d/ours.conf"
+TOLD = ["> write subject"]
+
+
+def networkd_file(sandbox: Sandbox, content: str, *, device: str = "eth1") -> tuple[list[str], int]:
+    return sandbox.run([change(NetworkdFile(NETWORKD_FILE, content, device))])
+
+
+def test_a_drop_in_of_networkds_is_written_and_taken(sandbox: Sandbox) -> None:
+    assert networkd_file(sandbox, "[Route]\n'$(x)'\n\n") == (TOLD, 0)
+    assert sandbox.path(NETWORKD_FILE[1:]).read_text() == "[Route]\n'$(x)'\n\n"
+    assert sandbox.log("networkctl") == ["reload [Route]", "'$(x)'"]
+    assert networkd_file(sandbox, "") == (TOLD, 0)
+    assert sandbox.log("networkctl")[2:] == ["reload "]
+    assert list(sandbox.path("etc/systemd/network").iterdir()) == []
+
+
+def test_a_drop_in_that_networkd_does_not_use_goes_without_it(sandbox: Sandbox) -> None:
+    networkd_file(sandbox, "ours\n")
+    other = sandbox.path("etc/systemd/network/eth1.network.d/other.conf")
+    other.write_text("somebody's\n")
+    assert networkd_file(sandbox, "", device="") == (TOLD, 0)
+    assert len(sandbox.log("networkctl")) == 1
+    assert list(other.parent.iterdir()) == [other]
+
+
+@pytest.mark.parametrize("before", ["", "before\n\n"])
+@pytest.mark.parametrize(
+    ("fault", "content", "words"),
+    [
+        ("networkd-down", "", "Failed to reload network settings: Connection refused"),
+        ("becomes", "failed\n", "systemd-networkd did not set eth1 up again: look at networkctl status eth1"),
+    ],
+)
+def test_what_networkd_does_not_take_is_put_back(
+    sandbox: Sandbox, before: str, fault: str, content: str, words: str
+) -> None:
+    if before:
+        networkd_file(sandbox, before)
+    sandbox.path(fault).write_text(content)
+    said, status = networkd_file(sandbox, "after\n")
+    assert (said[:2], said[-1], status) == ([*TOLD, words], f"{sandbox.root}{NETWORKD_FILE} is as it was before", 1)
+    path = sandbox.path(NETWORKD_FILE[1:])
+    assert (path.read_text() if path.exists() else "") == before
+    reloads = [line for line in sandbox.log("networkctl") if line.startswith("reload")]
+    assert len(reloads) == (3 if before else 2)
+
+
+def test_hosts_without_such_a_step_are_not_sent_how_it_is_done(sandbox: Sandbox) -> None:
+    assert "networkctl" not in sandbox.script([change(WriteFile("/etc/a", 0o644, "x\n"))])

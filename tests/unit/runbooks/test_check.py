@@ -151,7 +151,7 @@ def test_what_a_change_leaves_wrong_is_a_failure(hosts: Hosts) -> None:
     code, report = hosts.check(fix=True)
     assert (code, outcomes(report)) == (1, {W0: "failed"})
     reason = host_of(report, W0)["reason"]
-    assert reason == "still: eth0 has no carrier: 10.200.2.0/24 via 10.240.0.22 dev eth0 proto 201"
+    assert reason == "eth0 has no carrier: 10.200.2.0/24 via 10.240.0.22 dev eth0 proto 201"
     assert [change["subject"] for change in host_of(report, W0)["changes"]] == ["10.200.1.0/24"]
     assert ("route-linkdown", "10.200.2.0/24") in codes(report, W0)
 
@@ -160,9 +160,7 @@ def test_what_is_not_ours_to_mend_is_a_failure_and_nothing_is_tried(hosts: Hosts
     hosts.set(W0, plus_routes(healthy(PLAN, W0), "10.200.1.128/25 via 10.240.0.1 dev eth0 proto 4"))
     code, report = hosts.check(fix=True)
     assert (code, outcomes(report)) == (1, {W0: "failed"})
-    assert host_of(report, W0)["reason"].startswith(
-        "can't be mended from here: part of 10.200.1.0/24 (worker-1's pods)"
-    )
+    assert host_of(report, W0)["reason"].startswith("can't be fixed from here: part of 10.200.1.0/24 (worker-1's pods)")
     assert hosts.kinds(W0) == ["read"]
 
 

@@ -30,7 +30,7 @@ FILES = ServiceFiles(script="#!/bin/bash\n# Managed by pod-routes\n", unit="# Ma
 WORK = Provisioning(PLAN, FILES)
 NAME = "worker-0"
 APPLIES = "flock --nonblock"
-OVERRULING = SysctlSetting("/etc/sysctl.d/99-site.conf", "net.ipv4.ip_forward", "0")
+OVERRULING = SysctlSetting("/etc/sysctl.d/99-site.conf", "net.ipv4.ip_forward", "0", "net.ipv4.ip_forward=0")
 
 
 @pytest.fixture
@@ -153,6 +153,14 @@ def only_when_applying(change: Callable[[ScriptResult], ScriptResult]) -> Callab
         (1, "> write /x\n", "RemoteCommandError", "a change failed: write /x: it said nothing"),
         (2, "", "RemoteCommandError", "a change failed: it said nothing"),
         (2, "sh: flock: not found\n", "RemoteCommandError", "a change failed: sh: flock: not found"),
+        # a step's own status, which a lock that is held has, too
+        (75, "> write /x\nbusy\n", "RemoteCommandError", "a change failed: write /x: busy"),
+        (
+            1,
+            "> lock /run/pod-routes.lock\nflock of util-linux is needed; it said: nothing\n",
+            "RemoteCommandError",
+            "a change failed: lock /run/pod-routes.lock: flock of util-linux is needed; it said: nothing",
+        ),
     ],
 )
 def test_a_change_that_fails(fake: FakeHost, status: int, said: str, error: str, reason: str) -> None:
@@ -187,6 +195,29 @@ def test_reading_that_fails_says_what_the_host_said(fake: FakeHost) -> None:
     assert told(run(fake)[0]) == (
         "failed", "RemoteCommandError", "reading the host failed with exit status 127: sh: 1: ip: not found", 1,
     )  # fmt: skip
+
+
+def test_what_a_step_had_to_say_is_told(fake: FakeHost) -> None:
+    fake.said = "> disable x\n! x failed as it was stopped: no list\n> remove y\n"
+    outcome, _ = run(fake)
+    assert (outcome.outcome, outcome.notes) == ("changed", ("x failed as it was stopped: no list",))
+    # and where something is left, it is a part of why
+    fake.host.sysctls["net.ipv4.ip_forward"] = "0"
+    fake.host.set_read_only(boot_sysctls=(OVERRULING,))
+    outcome, _ = run(fake)
+    assert outcome.error == "VerificationError"
+    assert outcome.reason.endswith("; x failed as it was stopped: no list")
+
+
+def test_a_unit_that_waits_for_its_next_attempt_is_not_as_wanted(fake: FakeHost) -> None:
+    real = fake.host.apply
+
+    def start_later(changes: tuple[Change, ...]) -> None:
+        real(changes)
+        fake.host.unit = replace(fake.host.unit, active="activating")
+
+    fake.host.apply = start_later  # type: ignore[method-assign]
+    assert told(run(fake)[0]) == ("failed", "VerificationError", "routes.service: still it is not active", 2)
 
 
 def test_what_is_not_so_after_the_changes_is_a_failure(fake: FakeHost) -> None:
@@ -293,9 +324,11 @@ def test_forwarding_that_is_overruled_at_boot_fails_with_its_changes_made(fake: 
     assert told(run(fake, Forwarding(PLAN), dry_run=True)[0])[0] == "failed"
 
 
-def test_routes_that_a_policy_rule_leads_elsewhere_fail(fake: FakeHost) -> None:
+def test_routes_that_a_more_specific_one_leads_elsewhere_fail(fake: FakeHost) -> None:
     run(fake, Routes(PLAN))
     fake.host.table.run("route append 10.200.1.0/28 via 10.240.0.99 dev eth0 proto boot")
     outcome, _ = run(fake, Routes(PLAN))
     assert (str(outcome.outcome), outcome.error) == ("failed", "VerificationError")
-    assert "the kernel sends packets for 10.200.1.1 (worker-1's pods) via 10.240.0.99" in outcome.reason
+    assert outcome.reason == (
+        "part of 10.200.1.0/24 (worker-1's pods) goes another way: 10.200.1.0/28 via 10.240.0.99 dev eth0 proto boot"
+    )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from podroutes.host_state import DATA_PATH, MARKER, SCRIPT_PATH
 from podroutes.planning.routes_service import render_data
-from podroutes.routes import DEFAULT_METRIC, PROTOCOL, Route
+from podroutes.routes import ATTRIBUTES, DEFAULT_METRIC, ENCAPSULATIONS, PROTOCOL, STATE_WORDS, Route
 from podroutes.values import Family, IPNetwork, parse_network
 from tasks.service_files import load_service_files
 from tests.unit.podroutes.builders import dual_stack_cluster
@@ -82,9 +82,21 @@ def test_says_at_its_top_who_manages_it(path: Path) -> None:
     assert text.isascii()
 
 
-def test_what_the_runbook_installs_is_these_files_byte_for_byte() -> None:
+def test_what_the_runbook_installs_is_these_files_with_what_the_planner_knows_filled_in() -> None:
     files = load_service_files()
-    assert (files.script.encode(), files.unit.encode()) == (SCRIPT.read_bytes(), UNIT.read_bytes())
+    assert files.unit.encode() == UNIT.read_bytes()
+    assert re.search(r"@[A-Z]", files.script) is None
+    different = [
+        filled
+        for filled, line in zip(files.script.splitlines(), SCRIPT.read_text().splitlines(), strict=True)
+        if filled != line
+    ]
+    assert different == [
+        f"PROTOCOL={PROTOCOL} METRIC_IPV4={DEFAULT_METRIC[4]} METRIC_IPV6={DEFAULT_METRIC[6]}",
+        f"STATE_WORDS='{' '.join(STATE_WORDS)}'",
+        f"ATTRIBUTES='{' '.join(ATTRIBUTES)}'",
+        f"ENCAPSULATIONS='{' '.join(ENCAPSULATIONS)}'",
+    ]
 
 
 def test_the_script_reads_what_the_runbook_writes() -> None:
@@ -109,7 +121,9 @@ def test_the_applied_set_outlives_a_restart_and_not_a_stop() -> None:
 
 def test_never_onlink() -> None:
     """With it the kernel would take any next hop, one that nobody can reach too."""
-    assert "onlink" not in SCRIPT.read_text()
+    listed = re.search(r"function ours\(\) \{\n(.*)\n", SCRIPT.read_text())
+    assert listed is not None
+    assert "onlink" not in listed[1]
 
 
 @pytest.mark.parametrize("argv", [[], ["show"], ["add", "10.200.X.0/24"], [""]], ids=repr)
@@ -151,7 +165,8 @@ def same_destination(route: Route) -> IPNetwork:
 @example([])  # a cluster of one worker
 @given(st.lists(st.one_of(routes(4), routes(6)), max_size=30, unique_by=same_destination))
 def test_the_script_accepts_whatever_the_runbook_writes(wanted: list[Route]) -> None:
-    data = render_data(dual_stack_cluster(), tuple(wanted))
+    plan = dual_stack_cluster()
+    data = render_data(plan, tuple(wanted), plan.nodes["worker-0"].pod_cidrs)
     with tempfile.NamedTemporaryFile("w") as file:
         file.write(data)
         file.flush()

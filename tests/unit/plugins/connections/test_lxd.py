@@ -57,7 +57,7 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
 
 def connect(hostname: str | None = "worker-0", **extras: object) -> LxdInstance:
     plugin = Lxd()
-    plugin.open(hostname, None, None, None, None, {"conn_timeout": 0.3, **extras})
+    plugin.open(hostname, None, None, None, None, {"conn_timeout": 10, **extras})
     return plugin.connection
 
 

@@ -13,6 +13,7 @@ from podroutes.errors import (
     RemoteTimeoutError,
     UnreachableError,
 )
+from podroutes.plugins.lxd import client as client_module
 from podroutes.plugins.lxd.client import ApiError, ExecResult, LxdClient
 from podroutes.plugins.lxd.remotes import Remote
 from tests.unit.plugins.lxd.daemon import (
@@ -45,9 +46,24 @@ def daemon(socket: Path) -> Iterator[Daemon]:
         yield daemon
 
 
+class Clock:
+    """Time that goes on when somebody looks or sleeps, however long a busy computer takes for the rest."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        self._now += 0.01
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._now += seconds
+
+
 @pytest.fixture
-def client(socket: Path) -> Iterator[LxdClient]:
-    with closing(LxdClient(_remote(socket), 0.3)) as client:
+def client(socket: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LxdClient]:
+    monkeypatch.setattr(client_module, "time", Clock())
+    with closing(LxdClient(_remote(socket), 10)) as client:
         yield client
 
 
@@ -86,11 +102,9 @@ class TestAFileServerThatLeaves:
     FILES = "POST /1.0/instances/worker-0/files"
     LEFT = refused(500, "read unix @->/proc/self/fd/54/forkfile.sock: read: connection reset by peer")
 
-    def test_is_asked_again(self, daemon: Daemon, socket: Path) -> None:
+    def test_is_asked_again(self, daemon: Daemon, client: LxdClient) -> None:
         daemon.answers[self.FILES] = [self.LEFT, self.LEFT, metadata({})]
-        # Patient enough for a computer that has much else to do.
-        with closing(LxdClient(_remote(socket), 10)) as client:
-            client.push_file("worker-0", "/run/a", b"text", mode=0o640)
+        client.push_file("worker-0", "/run/a", b"text", mode=0o640)
         assert [request.body for request in daemon.requests] == [b"text"] * 3
 
     def test_but_not_for_ever(self, daemon: Daemon, client: LxdClient) -> None:
@@ -131,7 +145,18 @@ def test_a_command_that_did_not_end_well(
 
 def test_output_that_is_gone_is_no_empty_output(daemon: Daemon, client: LxdClient) -> None:
     del daemon.answers[f"GET {OUTPUT['1']}"]
-    with pytest.raises(RemoteCommandError, match=r"output could not be read \(HTTP 404\)"):
+    with pytest.raises(RemoteCommandError, match=r"output could not be read \(HTTP 404: not found\)"):
+        client.execute("worker-0", ["true"], timeout=5)
+
+
+def test_output_that_a_stopping_daemon_can_not_give_is_asked_for_again(daemon: Daemon, client: LxdClient) -> None:
+    daemon.answers[f"GET {OUTPUT['1']}"] = [refused(500, "database is closed"), Answer(200, b"out\n")]
+    assert client.execute("worker-0", ["true"], timeout=5).stdout == b"out\n"
+
+
+def test_but_not_for_ever(daemon: Daemon, client: LxdClient) -> None:
+    daemon.answers[f"GET {OUTPUT['1']}"] = [refused(500, "database is closed")]
+    with pytest.raises(RemoteCommandError, match=r"could not be read \(HTTP 500: database is closed\)"):
         client.execute("worker-0", ["true"], timeout=5)
 
 

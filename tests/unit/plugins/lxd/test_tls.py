@@ -59,7 +59,7 @@ def port(tmp_path: Path) -> Iterator[int]:
 
 
 def client(folder: Path) -> LxdClient:
-    return LxdClient(find_remote(LxdSettings(remote="far", config_folder=folder), {}), 2)
+    return LxdClient(find_remote(LxdSettings(remote="far", config_folder=folder), {}), 10)
 
 
 def test_both_sides_are_known_to_each_other(tmp_path: Path, port: int) -> None:

@@ -56,8 +56,11 @@ def run(nornir: Nornir, task: Callable[..., Any]) -> InterruptibleResult:
     return result
 
 
-def interrupt() -> None:
+def interrupt(runner: InterruptibleThreads | None = None) -> None:
+    """Press Ctrl-C, and wait until the runner has noticed."""
     os.kill(os.getpid(), signal.SIGINT)
+    while runner is not None and not runner.interrupted:
+        time.sleep(0.01)
 
 
 def test_every_host_has_its_result_in_the_order_of_the_inventory() -> None:
@@ -82,6 +85,8 @@ def test_zero_hosts_give_an_empty_result() -> None:
 def test_no_more_threads_than_workers_or_hosts(workers: int, hosts: int, most: int) -> None:
     names: set[str] = set()
     running, peak, lock = 0, 0, threading.Lock()
+    # As many as there may be are there at once, or none goes on.
+    together = threading.Barrier(most)
 
     def task(task: Task) -> None:
         nonlocal running, peak
@@ -89,7 +94,7 @@ def test_no_more_threads_than_workers_or_hosts(workers: int, hosts: int, most: i
             names.add(threading.current_thread().name)
             running += 1
             peak = max(peak, running)
-        time.sleep(0.03)
+        together.wait(60)
         with lock:
             running -= 1
 
@@ -178,15 +183,16 @@ def test_an_ordinary_failure_is_nornirs_own() -> None:
 
 def test_ctrl_c_lets_running_hosts_finish_and_starts_no_other() -> None:
     both = threading.Barrier(2)
+    runner = InterruptibleThreads(2, grace=60)
 
     def task(task: Task) -> str:
-        both.wait(5)
+        both.wait(60)
         if task.host.name == "h0":
-            interrupt()
+            interrupt(runner)
+        both.wait(60)
         time.sleep(0.4)
         return "done"
 
-    runner = InterruptibleThreads(2, grace=5)
     result = run(make_nornir(6, runner), task)
 
     assert [(name, answer[0].result) for name, answer in result.items()] == [("h0", "done"), ("h1", "done")]
@@ -201,7 +207,7 @@ def test_ctrl_c_waits_no_longer_than_the_grace() -> None:
         if task.host.name == "h0":
             return
         interrupt()
-        release.wait(10)
+        release.wait(60)
 
     began = time.monotonic()
     result = run(make_nornir(3, InterruptibleThreads(1, grace=0.2)), task)
@@ -209,25 +215,26 @@ def test_ctrl_c_waits_no_longer_than_the_grace() -> None:
     release.set()
 
     assert list(result) == ["h0"]
-    assert 0.2 <= took < 2
+    assert 0.2 <= took < 30
 
 
 def test_a_second_ctrl_c_stops_waiting_at_once() -> None:
     release = threading.Event()
+    runner = InterruptibleThreads(grace=600)
 
     def task(task: Task) -> None:
-        interrupt()
+        interrupt(runner)
         time.sleep(0.1)
         interrupt()
-        release.wait(10)
+        release.wait(60)
 
     began = time.monotonic()
-    result = run(make_nornir(1, InterruptibleThreads(grace=30)), task)
+    result = run(make_nornir(1, runner), task)
     release.set()
 
     assert len(result) == 0
     assert result.interrupted
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30
 
 
 def test_what_finishes_after_the_end_does_not_change_the_result() -> None:
@@ -243,7 +250,7 @@ def test_what_finishes_after_the_end_does_not_change_the_result() -> None:
 
     result = run(make_nornir(1, InterruptibleThreads(grace=0), [Late()]), task)
     release.set()
-    assert done.wait(5)
+    assert done.wait(60)
     time.sleep(0.02)
     assert len(result) == 0
 
@@ -268,7 +275,7 @@ hosts = Hosts({"h": Host("h")})
 nornir = Nornir(Inventory(hosts, Groups(), Defaults()), runner=InterruptibleThreads(grace=0))
 print(len(nornir.run(task)))
 """
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr.count("Traceback")) == (0, "0\n", 0)
 
 

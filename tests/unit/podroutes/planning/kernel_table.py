@@ -4,12 +4,20 @@ A route's place is its destination, type of service and metric. IPv4 (fib_trie.c
 in the place, `append` and `prepend` refuse one that is there already, `del` removes the first that has all that it is
 told, metric 0 being any. IPv6 (ip6_fib.c): `replace` of a route with a next hop prefers one that has one too,
 `prepend` is `append`, two routes with next hops in one place would become one with several,
-`del` without a next hop takes one that has one too, unless the next hop is `::`.
+`del` without a next hop takes one that has one too, unless the next hop is `::`. One with a next hop object counts as
+one without a next hop for `replace`, and never becomes one of several.
 """
 
-from podroutes.routes import NextHop, Route
-from podroutes.values import parse_address, parse_network
+import re
 
+from podroutes.routes import NextHop, Route
+from podroutes.values import Family, IPAddress, parse_address, parse_network
+
+# The next hop object of each family: its number and where it leads.
+NEXT_HOP_OBJECTS: dict[Family, tuple[int, IPAddress, str]] = {
+    4: (12, parse_address("10.240.0.99"), "eth0"),
+    6: (16, parse_address("fd00:240::99"), "eth0"),
+}
 _PROTOCOLS = {"boot": "3", "static": "4", "kernel": "2", "dhcp": "16"}
 
 
@@ -49,7 +57,7 @@ class KernelTable:
             return
         first = place[0]
         if route.destination.version == 6:
-            alike = [n for n in place if _has_next_hop(self.routes[n]) == _has_next_hop(route)]
+            alike = [n for n in place if _may_become_several(self.routes[n]) == _may_become_several(route)]
             first = alike[0] if alike else first
         elif route in [self.routes[n] for n in place[1:]]:
             raise Refused(f"File exists: {route}")
@@ -65,7 +73,7 @@ class KernelTable:
         there = [self.routes[n] for n in self._place(route)]
         if route in there:
             raise Refused(f"File exists: {route}")
-        if route.destination.version == 6 and _has_next_hop(route) and any(map(_has_next_hop, there)):
+        if route.destination.version == 6 and _may_become_several(route) and any(map(_may_become_several, there)):
             raise AssertionError(f"would become one route with several next hops: {route}, {there}")
         self._insert(route, last=last)
 
@@ -87,8 +95,10 @@ def _matches(item: Route, asked: Route) -> bool:
         (item.destination, item.tos) == (asked.destination, asked.tos)
         and (asked.metric in (0, item.metric))
         and (asked.protocol in (0, item.protocol))
-        and (asked.via is None or (not _has_next_hop(item) if asked.via.is_unspecified else item.via == asked.via))
+        and (asked.via is None or (not item.has_next_hop if asked.via.is_unspecified else item.via == asked.via))
         and (asked.dev is None or item.dev == asked.dev)
+        and asked.nhid == item.nhid
+        and (asked.options in ((), item.options) or item.destination.version == 6)
         and asked.next_hops in ((), item.next_hops)
         # IPv6 knows no scopes, and its `del` looks at no type.
         and (item.destination.version == 6 or asked.kind in ("unicast", item.kind))
@@ -96,8 +106,8 @@ def _matches(item: Route, asked: Route) -> bool:
     )
 
 
-def _has_next_hop(route: Route) -> bool:
-    return route.via is not None or route.next_hops != ()
+def _may_become_several(route: Route) -> bool:
+    return route.has_next_hop and route.nhid is None
 
 
 def _order(route: Route) -> tuple[str, str, int]:
@@ -108,19 +118,31 @@ def parse_selector(words: list[str]) -> Route:
     """A route from what `ip route add` takes."""
     single, *hops = " ".join(words).split(" nexthop ")
     kind, _, rest = single.partition(" ") if single.split()[0].isalpha() else ("unicast", "", single)
-    destination, *pairs = rest.split()
+    options = tuple(re.findall(r"(?:mtu lock|advmss) [0-9]+", rest))
+    destination, *pairs = re.sub(r" (?:mtu lock|advmss) [0-9]+", "", rest).split()
     values = dict(zip(pairs[::2], pairs[1::2], strict=True))
     metric = int(values.get("metric", "0"))
+    network = parse_network(destination)
+    via = parse_address(values["via"]) if "via" in values else None
+    dev = values.get("dev")
+    nhid = int(values["nhid"]) if "nhid" in values else None
+    if nhid is not None:
+        assert via is None
+        assert dev is None
+        number, via, dev = NEXT_HOP_OBJECTS[6 if network.version == 6 else 4]
+        assert nhid == number
     return Route(
-        parse_network(destination),
-        parse_address(values["via"]) if "via" in values else None,
-        values.get("dev"),
+        network,
+        via,
+        dev,
         int(_PROTOCOLS.get(values["proto"], values["proto"])),
         metric,
         kind="multipath" if hops else kind,
         tos=values.get("tos", ""),
         next_hops=tuple(_next_hop(hop.split()) for hop in hops),
         scope={"link": 253, "global": 0}[values.get("scope", "global")],
+        nhid=nhid,
+        options=options,
     )
 
 

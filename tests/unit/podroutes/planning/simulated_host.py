@@ -21,7 +21,9 @@ from tests.unit.podroutes.planning.kernel_table import KernelTable
 
 FORWARD = "net.ipv4.ip_forward"
 REDIRECTS = "net.ipv4.conf.all.accept_redirects"
-ABSENT = UnitState("not-found", "inactive", "", needs_reload=False)
+# What systemd says of a unit's file that it has loaded, which says nothing more in these tests.
+LOADED = {"FragmentPath": (UNIT_PATH,)}
+ABSENT = UnitState("not-found", "inactive", "")
 
 
 class SimulatedHost:
@@ -45,7 +47,7 @@ class SimulatedHost:
             files=dict(self.files),
             sysctls=dict(self.sysctls),
             routes=routes_by_family(self.table.routes),
-            unit=replace(self.unit, needs_reload=self._needs_reload),
+            unit=self.unit,
         )
 
     @property
@@ -109,6 +111,9 @@ class SimulatedHost:
             self.unit = replace(self.unit, enabled="disabled", active=still)
         elif verb == "reset-failed":
             self.unit = replace(self.unit, active="inactive")
+        elif verb == "restart":
+            assert self.unit.active == "activating", "a restart takes all routes away"
+            self._systemctl("reload-or-restart", ())
         else:
             raise AssertionError(verb)
 
@@ -117,7 +122,8 @@ class SimulatedHost:
         if file is None:
             self.unit = ABSENT
         else:
-            self.unit = replace(self.unit, load="loaded" if file.regular else "masked")
+            load, properties = ("loaded", LOADED) if file.regular else ("masked", {})
+            self.unit = replace(self.unit, load=load, properties=properties)
 
     def _run_exec_stop(self) -> None:
         """`basic-kubernetes-routes.sh del`: what its file lists goes, where it is as it was made."""

@@ -171,7 +171,14 @@ def test_what_a_host_needs(plan: NetworkPlan, host_state: HostState, expected: l
 
 
 def boot(path: str, key: str, value: str) -> SysctlSetting:
-    return SysctlSetting(path, key, value)
+    return SysctlSetting(path, key, value, f"{key}={value}")
+
+
+def overruled(path: str, key: str, line: str) -> str:
+    return (
+        f"{path} sets {key} to 0 at boot, after {SYSCTL_PATH}, with its line `{line}`: "
+        f"remove that line, or have it say 1"
+    )
 
 
 OWN_SETTING = boot(SYSCTL_PATH, V4, "1")
@@ -187,16 +194,16 @@ OWN_SETTING = boot(SYSCTL_PATH, V4, "1")
         ([OWN_SETTING, boot("/etc/sysctl.d/99-sysctl.conf", V4, "1")], []),
         (
             [OWN_SETTING, boot("/etc/sysctl.d/99-sysctl.conf", V4, "0")],
-            [f"/etc/sysctl.d/99-sysctl.conf sets {V4} = 0 at boot, after {SYSCTL_PATH}: remove that line there"],
+            [overruled("/etc/sysctl.d/99-sysctl.conf", V4, f"{V4}=0")],
         ),
         (
             [OWN_SETTING, boot("/run/sysctl.d/99-z.conf", "net.ipv4.conf.all.forwarding", "0")],
-            [f"/run/sysctl.d/99-z.conf sets {V4} = 0 at boot, after {SYSCTL_PATH}: remove that line there"],
+            [overruled("/run/sysctl.d/99-z.conf", V4, "net.ipv4.conf.all.forwarding=0")],
         ),
         # systemd-sysctl expands patterns, and `all` is one of the interfaces
         (
             [OWN_SETTING, boot("/run/sysctl.d/99-z.conf", "net.ipv4.conf.*.forwarding", "0")],
-            [f"/run/sysctl.d/99-z.conf sets {V4} = 0 at boot, after {SYSCTL_PATH}: remove that line there"],
+            [overruled("/run/sysctl.d/99-z.conf", V4, "net.ipv4.conf.*.forwarding=0")],
         ),
         ([OWN_SETTING, boot("/run/sysctl.d/99-z.conf", "net.ipv4.conf.eth*.forwarding", "0")], []),
         # the last one counts, by the name it is found under or by its other one
@@ -210,7 +217,7 @@ OWN_SETTING = boot(SYSCTL_PATH, V4, "1")
                 boot("/etc/sysctl.d/91-a.conf", "net.ipv4.conf.all.forwarding", "1"),
                 boot("/etc/sysctl.d/91-a.conf", V4, "0"),
             ],
-            [f"/etc/sysctl.d/91-a.conf sets {V4} = 0 at boot, after {SYSCTL_PATH}: remove that line there"],
+            [overruled("/etc/sysctl.d/91-a.conf", V4, f"{V4}=0")],
         ),
         ([OWN_SETTING, boot("/etc/sysctl.d/99-z.conf", V6, "0")], []),
     ],
@@ -225,7 +232,7 @@ def test_ipv6_forwarding_that_is_overruled() -> None:
     settings = [boot("/etc/sysctl.d/99-z.conf", V6, "0"), boot("/etc/sysctl.d/99-z.conf", RA0, "0")]
     host_state = state(sysctls={V6: "1"}, files={SYSCTL_PATH: ours(f"{V6} = 1\n")}, boot_sysctls=settings)
     assert list(plan_forwarding(ipv6_cluster(), host_state).unmet) == [
-        f"/etc/sysctl.d/99-z.conf sets {V6} = 0 at boot, after {SYSCTL_PATH}: remove that line there"
+        overruled("/etc/sysctl.d/99-z.conf", V6, f"{V6}=0")
     ]
 
 

@@ -24,7 +24,7 @@ from podroutes.routes import PROTOCOL
 from podroutes.values import FAMILIES
 from tests.unit.podroutes.builders import DUAL, IPV4, dual_stack_cluster, ipv4_cluster, link, plan_of, state, worker
 from tests.unit.podroutes.planning.kernel_table import KernelTable
-from tests.unit.podroutes.planning.simulated_host import REDIRECTS, SimulatedHost
+from tests.unit.podroutes.planning.simulated_host import LOADED, REDIRECTS, SimulatedHost
 from tests.unit.podroutes.planning.test_routes import tables
 from tests.unit.podroutes.rendering import render_facts
 
@@ -93,15 +93,15 @@ files_in_our_places = st.fixed_dictionaries(
 def host_states(draw: st.DrawFn) -> HostState:
     files = draw(files_in_our_places)
     unit_file = files.get(UNIT_PATH)
-    unit = UnitState("not-found", "inactive", "", needs_reload=False)
+    unit = UnitState("not-found", "inactive", "")
     if unit_file is not None and unit_file.regular:
         active, enabled = (
             draw(st.sampled_from(["active", "inactive", "failed"])),
             draw(st.sampled_from(["enabled", "disabled"])),
         )
-        unit = UnitState("loaded", active, enabled, needs_reload=False)
+        unit = UnitState("loaded", active, enabled, properties=LOADED)
     elif unit_file is not None:
-        unit = UnitState("masked", "inactive", "masked", needs_reload=False)
+        unit = UnitState("masked", "inactive", "masked")
     sysctls = {key: draw(st.sampled_from(["0", "1"])) for key in SYSCTLS}
     table = KernelTable([*draw(tables(4)), *draw(tables(6))])
     return state(ETH0, routes=table.routes, sysctls=sysctls, files=files, unit=unit)
@@ -134,7 +134,7 @@ def test_what_was_there_before_comes_back(host_state: HostState) -> None:
         family: tuple(route for route in host_state.routes[family] if route.protocol != PROTOCOL) for family in FAMILIES
     }
     files = {path: file for path, file in host_state.files.items() if not file.ours and path != SYSCTL_PATH}
-    unit = host_state.unit if UNIT_PATH in files else UnitState("not-found", "inactive", "", needs_reload=False)
+    unit = host_state.unit if UNIT_PATH in files else UnitState("not-found", "inactive", "")
     host_state = replace(host_state, routes=foreign, files=files, unit=unit)
     plan = dual_stack_cluster()
     node = plan.nodes["worker-0"]
@@ -174,7 +174,7 @@ def test_without_a_unit_every_route_survives_the_stopping_of_the_old_one() -> No
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_second_deprovisioning_changes_nothing(kept: bool) -> None:
     files = {UNIT_PATH: FileState("[Unit]\nseed", 0o644, 0, 0)} if kept else {}
-    unit = UnitState("loaded", "active", "enabled", needs_reload=False)
+    unit = UnitState("loaded", "active", "enabled")
     plan = ipv4_cluster()
     node = plan.nodes["worker-0"]
     host = SimulatedHost(state(ETH0, sysctls=SYSCTLS, files=files, unit=unit if kept else None))

@@ -28,6 +28,7 @@ FILES = ServiceFiles(script="#!/bin/bash\n# Managed by pod-routes\n", unit="# Ma
 DATA = """\
 # Managed by pod-routes; changes to this file are overwritten.
 cluster 10.200.0.0/16
+pods 10.200.0.0/24
 route 10.200.1.0/24 via 10.240.0.21 dev eth0
 route 10.200.2.0/24 via 10.240.0.22 dev eth0
 """
@@ -37,8 +38,9 @@ INSTALLED = {
     SCRIPT_PATH: FileState(FILES.script, 0o755, 0, 0),
     UNIT_PATH: FileState(FILES.unit, 0o644, 0, 0),
 }
-RUNNING = UnitState("loaded", "active", "enabled", needs_reload=False, result="success")
-ABSENT = UnitState("not-found", "inactive", "", needs_reload=False)
+RUNNING = UnitState("loaded", "active", "enabled", result="success")
+OTHERWISE = replace(RUNNING, properties={"User": ("nobody",)})
+ABSENT = UnitState("not-found", "inactive", "")
 SEED_UNIT = FileState("[Unit]\nDescription=Add static routes\n", 0o664, 1000, 1000)
 
 WRITE_DATA = f"write {DATA_PATH}: "
@@ -126,7 +128,7 @@ def changed(path: str, **how: object) -> dict[str, FileState]:
         (
             changed(DATA_PATH, content="theirs\n"),
             RUNNING,
-            [f"{WRITE_DATA}its content differs", RELOAD],
+            [f"{WRITE_DATA}somebody else's file is there", RELOAD],
             ["reload-or-restart routes.service"],
         ),
         # taken over
@@ -145,7 +147,7 @@ def changed(path: str, **how: object) -> dict[str, FileState]:
         # masked: a link to /dev/null in the unit's place
         (
             INSTALLED | {UNIT_PATH: FileState("", 0o777, 0, 0, regular=False)},
-            UnitState("masked", "inactive", "masked", needs_reload=False),
+            UnitState("masked", "inactive", "masked"),
             [f"{WRITE_UNIT}taken over; what was there is kept as {REPLACED_UNIT_PATH}", ENABLE, START],
             ["enable --quiet routes.service", "reload-or-restart routes.service"],
         ),
@@ -156,6 +158,19 @@ def changed(path: str, **how: object) -> dict[str, FileState]:
             [ENABLE],
             ["enable --quiet routes.service"],
         ),
+        # its file is gone, and systemd, which has read that, still knows what it has started
+        (
+            {path: file for path, file in INSTALLED.items() if path != UNIT_PATH},
+            replace(ABSENT, active="active", enabled="enabled"),
+            [f"{WRITE_UNIT}missing", RELOAD],
+            ["daemon-reload", "reload-or-restart routes.service"],
+        ),
+        (
+            {path: file for path, file in INSTALLED.items() if path != UNIT_PATH},
+            replace(ABSENT, active="failed"),
+            [f"{WRITE_UNIT}missing", ENABLE, START],
+            ["enable --quiet routes.service", "reload-or-restart routes.service"],
+        ),
         (INSTALLED, replace(RUNNING, active="inactive"), [START], ["reload-or-restart routes.service"]),
         (
             INSTALLED,
@@ -163,16 +178,16 @@ def changed(path: str, **how: object) -> dict[str, FileState]:
             [START],
             ["reload-or-restart routes.service"],
         ),
-        (INSTALLED, replace(RUNNING, active="activating"), [START], ["reload-or-restart routes.service"]),
+        (INSTALLED, replace(RUNNING, active="activating"), [START], ["restart routes.service"]),
         (
             INSTALLED,
-            replace(RUNNING, needs_reload=True),
-            [RELOAD],
+            OTHERWISE,
+            [f"reload {UNIT_NAME}: systemd has to read its file again"],
             ["daemon-reload", "reload-or-restart routes.service"],
         ),
         (
             INSTALLED,
-            replace(RUNNING, active="inactive", needs_reload=True),
+            replace(OTHERWISE, active="inactive"),
             [START],
             ["daemon-reload", "reload-or-restart routes.service"],
         ),
@@ -203,7 +218,7 @@ def test_what_is_written_and_what_is_kept_first() -> None:
 
 
 def test_a_unit_that_is_masked_until_the_next_boot_is_somebody_elses_wish() -> None:
-    host_plan = plan_on_worker_0({}, UnitState("masked", "inactive", "masked-runtime", needs_reload=False))
+    host_plan = plan_on_worker_0({}, UnitState("masked", "inactive", "masked-runtime"))
     assert host_plan.conflicts == ("routes.service is masked in /run: systemctl unmask --runtime routes.service",)
     assert host_plan.changes == ()
 
@@ -262,8 +277,13 @@ def steps_of(host_plan: HostPlan) -> list[str]:
     ("files", "unit", "expected", "notes"),
     [
         ({}, ABSENT, [], []),
+        # its file is gone, and something of it is not
+        ({}, replace(ABSENT, active="failed", result="exit-code"), ["reset-failed", "disable"], []),
+        ({}, replace(ABSENT, active="active"), ["disable --now"], []),
+        ({}, replace(ABSENT, enabled="enabled"), ["disable"], []),
         # somebody else's
         ({UNIT_PATH: SEED_UNIT}, RUNNING, [], []),
+        ({}, RUNNING, [], []),
         (
             INSTALLED,
             RUNNING,
@@ -273,7 +293,7 @@ def steps_of(host_plan: HostPlan) -> list[str]:
         (
             INSTALLED,
             replace(RUNNING, active="failed"),
-            ["disable --now", "reset-failed", f"rm {UNIT_PATH}", f"rm {SCRIPT_PATH}", f"rm {DATA_PATH}", *FORGET],
+            ["reset-failed", "disable --now", f"rm {UNIT_PATH}", f"rm {SCRIPT_PATH}", f"rm {DATA_PATH}", *FORGET],
             [],
         ),
         (

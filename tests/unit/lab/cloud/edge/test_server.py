@@ -71,7 +71,7 @@ def edge(behind: int, port: int) -> Iterator[Edge]:
 
 @pytest.fixture
 def client(edge: Edge, port: int) -> Iterator[http.client.HTTPConnection]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     yield connection
     connection.close()
 
@@ -162,7 +162,7 @@ def test_nothing_behind_it_is_a_load_balancers_503(port: int) -> None:
         nobody = free.getsockname()[1]
     edge = Edge([Front("network", "127.0.0.1", port, nobody)])
     edge.start()
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         assert _ask(client) == 503
     finally:
@@ -209,7 +209,7 @@ def _ask(client: http.client.HTTPConnection) -> int:
 
 
 def _wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while True:
         try:
             assert condition()
