@@ -5,7 +5,9 @@ nothing of the machine changes, even where a test run is killed.
 """
 
 import contextlib
+import functools
 import os
+import re
 import shutil
 import signal
 import socket
@@ -25,6 +27,16 @@ def ssh_keygen(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
     command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", path.name, "-f", str(path)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     return path
+
+
+@functools.cache
+def sshd_version() -> tuple[int, ...]:
+    """The version of OpenSSH's server; from 9.8 on it turns away for a while who has failed to log in."""
+    # Older ones do not know the option, and say it as well.
+    said = subprocess.run(["/usr/sbin/sshd", "-V"], capture_output=True, text=True, check=False)
+    found = re.search(r"OpenSSH_(\d+)\.(\d+)", said.stdout + said.stderr)
+    assert found is not None, said
+    return tuple(int(number) for number in found.groups())
 
 
 def public_key(path: Path) -> str:
@@ -202,6 +214,7 @@ class Sshd:
             "KbdInteractiveAuthentication no",
             # The one option whose last value wins.
             *(["MaxStartups 200"] if "MaxStartups" not in self.config else []),
+            *(["PerSourcePenalties no"] if sshd_version() >= (9, 8) else []),
             "LogLevel VERBOSE",
             "PidFile none",
             "UseDNS no",

@@ -27,6 +27,9 @@ _LOG: Final = re.compile(r"/1\.0/instances/[A-Za-z0-9-]+/logs/(exec-output/)?[A-
 _FILE_SERVER: Final = "forkfile.sock"
 # LXD and Incus begin it with their names.
 _STOPPING: Final = " is shutting down"
+# What a wait that ended before its operation did is answered with, by LXD from the end of 2023 on; older ones send the
+# operation as it is.
+_WAIT_ENDED: Final = "context deadline exceeded"
 _SUCCESS: Final = 200
 _FAILED: Final = range(400, 500)
 _RETRY_SECONDS: Final = 0.1
@@ -198,9 +201,11 @@ class LxdClient:
                     )
                 )
             except ApiError as error:
-                # A daemon that restarts forgets what it was about.
-                message = "the daemon restarted while a command ran: what became of it is not known"
-                raise UnreachableError(message) from error
+                if error.reason != _WAIT_ENDED:
+                    # A daemon that restarts forgets what it was about.
+                    message = "the daemon restarted while a command ran: what became of it is not known"
+                    raise UnreachableError(message) from error
+                ended = {}
             if ended.get("status_code") == _SUCCESS or ended.get("status_code") in _FAILED:
                 return ended
             if time.monotonic() >= deadline:

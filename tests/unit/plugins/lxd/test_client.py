@@ -132,6 +132,7 @@ class TestAFileServerThatLeaves:
         (ended(0, {"1": "/etc/shadow", "2": ""}), RemoteCommandError, "names no file with the command's output"),
         (ended(0, {"1": f"{LOGS}/../../x", "2": ""}), RemoteCommandError, "names no file with the command's output"),
         (metadata({"status_code": 103}), RemoteTimeoutError, "the command did not end within 0.1 s"),
+        (refused(500, "context deadline exceeded"), RemoteTimeoutError, "the command did not end within 0.1 s"),
         (refused(404, "Operation not found"), UnreachableError, "the daemon restarted while a command ran"),
     ],
 )
