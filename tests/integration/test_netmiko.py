@@ -29,6 +29,7 @@ OPTIONS = {"ssh_strict": True, "system_host_keys": True, "use_keys": True}
 
 def nornir_of(site: Site, user: str = "admin", *, timeout: float = 20, **extras: object) -> Nornir:
     """One host; `~/.ssh/known_hosts` knows its key, and the client's own key is its user's."""
+    ConnectionPluginRegister.deregister_all()  # another test's
     ConnectionPluginRegister.auto_register()
     home = Path(os.environ["HOME"])
     (home / ".ssh").mkdir(exist_ok=True)

@@ -735,6 +735,7 @@ def test_round_trips(own: Site, scripts: list[bool], fewest: int) -> None:
 
 @pytest.mark.parametrize("user", ["root", "admin"])
 def test_fifty_hosts_at_once(own: Site, user: str) -> None:
+    ConnectionPluginRegister.deregister_all()  # another test's
     ConnectionPluginRegister.auto_register()
     options = {
         "linux_exec": ConnectionOptions(extras={"conn_timeout": 60.0, "banner_timeout": 60.0, "auth_timeout": 60.0})

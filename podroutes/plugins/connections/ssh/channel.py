@@ -12,6 +12,7 @@ from podroutes.plugins.connections.wrapping import Request
 from podroutes.secret import Secret
 
 MAX_OUTPUT_BYTES: Final = 64 << 20
+_SETTLE_SECONDS: Final = 0.2
 _BROKEN: Final = "the connection broke while a command ran"
 
 
@@ -121,6 +122,10 @@ async def execute(
         message = f"{host}: the command did not end within {timeout:.1f} s"
         raise RemoteTimeoutError(message) from error
     except (asyncssh.ChannelOpenError, OSError) as error:
+        # A connection that dies refuses channels before it says that it is dead.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                await connection.wait_closed()
         if connection.is_closed():
             raise UnreachableError(f"{host}: {_BROKEN}") from error
         message = f"{host}: user {connection.get_extra_info('username')} is not allowed to run commands over SSH"
