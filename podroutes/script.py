@@ -88,6 +88,8 @@ keep() {
 }
 # What the unit's own processes have written since then; of those that could not even be begun, what systemd wrote.
 unit_said() {
+    # A process may have ended before its words are in the journal.
+    journalctl --sync >/dev/null 2>&1 || true
     run=$(systemctl show --property=InvocationID --value @UNIT@ 2>/dev/null) || run=
     for field in ${run:+_SYSTEMD_INVOCATION_ID INVOCATION_ID}; do
         lines=$(journalctl --quiet --output=cat --lines=5 --since="@$since" "$field=$run" 2>/dev/null) || lines=

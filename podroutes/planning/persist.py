@@ -64,7 +64,7 @@ class RemovingManager(Struct, frozen=True):
 def removing_managers(
     plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None
 ) -> Iterator[RemovingManager]:
-    """Find the managers of the devices of a host's routes that will take these away, and were not told to keep them.
+    """Find the managers of the devices of a host's routes that will take these away, and are not set to keep them.
 
     Args:
         plan: The cluster's network.

@@ -163,7 +163,7 @@ def plan_routes_service_removal(state: HostState) -> HostPlan:
     # Of a unit without a file, there can be links, what it has started and that it failed; the name is ours.
     is_gone = UNIT_PATH not in state.files and unit.load == "not-found"
     if (UNIT_PATH in own or is_gone) and (unit.enabled == "enabled" or unit.active not in ("inactive", "")):
-        # Without a file, a unit that does not run can't be told to stop.
+        # Without a file, a unit that does not run can't be stopped.
         now = () if is_gone and unit.active in ("inactive", "failed", "") else ("--now",)
         off = [Systemctl(("disable", *now, "--quiet", UNIT_NAME))]
         if unit.active == "failed":

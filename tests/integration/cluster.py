@@ -223,6 +223,25 @@ class Cluster:
 
         return self.everywhere(count)
 
+    def log_every_session(self) -> None:
+        """Have sshd write down every session, also one that does not use sudo, so that `commands` can count them."""
+        self.everywhere(
+            lambda host: self.shell(host, "echo LogLevel VERBOSE >>/etc/ssh/sshd_config; systemctl reload ssh.service")
+        )
+
+    def commands(self) -> dict[str, tuple[int, int]]:
+        """How many commands each host has run over SSH since then, and how many by sudo."""
+
+        def count(host: str, words: str, *identifiers: str) -> int:
+            return self.on(host, "journalctl", "--output=cat", *identifiers).count(words)
+
+        return self.everywhere(
+            lambda host: (
+                count(host, "Starting session: command", *SSHD_JOURNAL),
+                count(host, "COMMAND=", "--identifier=sudo"),
+            )
+        )
+
     # States to start from
 
     def take_snapshots(self, hosts: Iterable[str] | None = None, *, own_layer: bool = False) -> dict[str, Snapshot]:

@@ -119,7 +119,7 @@ BATCHES: list[dict[str, Drift]] = [
     },
     {
         "controller-0": Drift(
-            "printf '[Match]\\nName=eth0\\n[Network]\\nKeepConfiguration=yes\\n' "
+            "printf '[Match]\\nName=eth0\\n[Network]\\nKeepConfiguration=yes\\nIPv6AcceptRA=no\\n' "
             ">/etc/systemd/network/eth0.network;"
             "rm /etc/systemd/system/systemd-networkd.service; systemctl daemon-reload;"
             "systemctl start systemd-networkd.service;"

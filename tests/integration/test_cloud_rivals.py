@@ -53,6 +53,10 @@ def test_none_of_twenty_writers_loses_anything(busy: CloudLab) -> None:
         for one in theirs:
             one.result()
         run = ours.finish()
+    if run.exit_code != 0:
+        # A computer too slow for so many at once: it gives up, says so, and nobody has lost anything by it.
+        assert "somebody keeps changing it" in run.reason(CLOUD)
+        run = busy.on_cloud("provision", "--yes", inventory=inventory)
     assert (run.exit_code, run.outcomes) == (0, {CLOUD: "changed"}), run.text
     assert busy.subnet_routes() == OURS | THEIRS
 

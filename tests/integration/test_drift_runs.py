@@ -12,29 +12,18 @@ PERFORMANCE = re.compile(
 
 
 def test_a_check_costs_a_connection_and_a_command_a_host_and_a_ping_one_more(provisioned: Cluster) -> None:
-    # At this level sshd writes down every session, also one that does not use sudo.
-    verbose = "echo LogLevel VERBOSE >>/etc/ssh/sshd_config; systemctl reload ssh.service"
-    provisioned.everywhere(lambda host: provisioned.shell(host, verbose))
-
-    def count(host: str, identifier: str, words: str) -> int:
-        return provisioned.on(host, "journalctl", "--output=cat", f"--identifier={identifier}").count(words)
-
-    def counts() -> dict[str, tuple[int, int]]:
-        return provisioned.everywhere(
-            lambda host: (count(host, "sshd", "Starting session: command"), count(host, "sudo", "COMMAND="))
-        )
-
+    provisioned.log_every_session()
     files = provisioned.take_snapshots()
     for options, commands in (
         (["--exit-style", "nagios"], dict.fromkeys(provisioned.hosts, 1)),
         (["--ping"], _with_pings(provisioned)),
     ):
-        connections, before = provisioned.connections(), counts()
+        connections, before = provisioned.connections(), provisioned.commands()
         run = provisioned.run("drift_check", *options)
         assert run.exit_code == 0
         assert run.stdout.startswith("POD ROUTES OK - checked 6 of 6; no drift | ") == ("nagios" in options)
         assert {host["host"]: host["commands"] for host in run.report["hosts"]} == commands
-        assert counts() == {
+        assert provisioned.commands() == {
             host: (sessions + commands[host], sudos + commands[host]) for host, (sessions, sudos) in before.items()
         }
         # Each round is a connection of its own, so that no host holds one while others are slow.

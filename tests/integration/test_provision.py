@@ -1,6 +1,6 @@
 """Provisioning: pods that could not reach one another do, and go on doing so."""
 
-from tests.integration.cluster import DATA, SCRIPT, SSHD_JOURNAL, SYSCTL, UNIT, Cluster
+from tests.integration.cluster import DATA, SCRIPT, SYSCTL, UNIT, Cluster
 
 
 def test_pods_reach_each_other_after_provisioning_and_not_before(fresh: Cluster) -> None:
@@ -16,32 +16,17 @@ def test_pods_reach_each_other_after_provisioning_and_not_before(fresh: Cluster)
 
 
 def test_second_run_changes_nothing_with_one_connection_and_one_command_a_host(provisioned: Cluster) -> None:
-    # At this level sshd writes down every session, also one that does not use sudo.
-    provisioned.everywhere(
-        lambda host: provisioned.shell(
-            host, "echo LogLevel VERBOSE >>/etc/ssh/sshd_config; systemctl reload ssh.service"
-        )
-    )
-
-    def count(host: str, words: str, *identifiers: str) -> int:
-        return provisioned.on(host, "journalctl", "--output=cat", *identifiers).count(words)
-
-    def counts() -> dict[str, tuple[int, int]]:
-        return provisioned.everywhere(
-            lambda host: (
-                count(host, "Starting session: command", *SSHD_JOURNAL),
-                count(host, "COMMAND=", "--identifier=sudo"),
-            )
-        )
-
-    before, connections, files = counts(), provisioned.connections(), provisioned.take_snapshots()
+    provisioned.log_every_session()
+    before, connections, files = provisioned.commands(), provisioned.connections(), provisioned.take_snapshots()
     run = provisioned.provision()
 
     assert run.exit_code == 0
     assert run.hosts_that_are("ok") == set(provisioned.hosts)
     assert "6 hosts: 6 ok, 0 changes" in run.stdout
     provisioned.assert_unchanged(files)
-    assert counts() == {host: (sessions + 1, commands + 1) for host, (sessions, commands) in before.items()}
+    assert provisioned.commands() == {
+        host: (sessions + 1, commands + 1) for host, (sessions, commands) in before.items()
+    }
     assert provisioned.connections() == {host: number + 1 for host, number in connections.items()}
 
 

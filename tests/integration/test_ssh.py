@@ -716,7 +716,7 @@ def test_round_trips(own: Site, scripts: list[bool], fewest: int) -> None:
     """Names, keys, login; for each script channel and command, and itself where that is apart."""
     turns: list[int] = []
     # A busy computer may tear apart what was sent together: what counts is that it can be done in so few.
-    while len(turns) < 10 and fewest not in turns:
+    while len(turns) < 40 and fewest not in turns:
         road = SlowRoad(own.server.port, delay=0.05)
         try:
             with (own.folder / "known_hosts").open("a") as known:
