@@ -10,8 +10,8 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from podroutes import exit_codes
-from podroutes.changes import Change
-from podroutes.findings import Direction, Finding, HealedFinding, Moment
+from podroutes.drift.findings import Direction, Finding, HealedFinding, Moment
+from podroutes.host.changes import Change
 
 SCHEMA_VERSION: Final = 1
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from podroutes import inventory_schemas
+from podroutes.inventory import schemas as inventory_schemas
 from podroutes.report import json_report
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "schemas"

@@ -4,7 +4,7 @@
 import sys
 from collections.abc import Sequence
 
-from runbooks.cli import Options, add_change_options, new_parser, run_main
+from runbooks._cli import Options, add_change_options, new_parser, run_main
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,12 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _deprovision(options: Options) -> int:
-    from runbooks.session import locked_session
+    from runbooks._session import locked_session
 
     with locked_session(options.config, options.limit, dry_run=options.dry_run) as session:
         # A wrong inventory or limit need not wait for what only a run needs.
-        from podroutes.planning.host import Deprovisioning
-        from runbooks.change import change_hosts
+        from podroutes.plan.host import Deprovisioning
+        from runbooks._change import change_hosts
 
         return change_hosts(session, options, "deprovision", Deprovisioning(session.plan), remove=True)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from podroutes import exit_codes
 from podroutes.errors import InventoryError, PodRoutesError, UsageError
-from runbooks.cli import Options, new_parser, run_main
-from runbooks.timer_options import add_timer_options
+from runbooks._cli import Options, new_parser, run_main
+from runbooks._schedule_options import add_timer_options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,12 +56,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _drift_check(options: Options, values: argparse.Namespace) -> int:
     if values.explain:
-        from podroutes.explain import explain
+        from podroutes.drift.explain import explain
 
         print(explain(values.explain))
         return exit_codes.OK
     if values.install_timer or values.remove_timer:
-        from runbooks.timer import install_timer, remove_timer, timer_options
+        from runbooks._schedule import install_timer, remove_timer, timer_options
 
         schedule = timer_options(values, runbook=Path(__file__))
         return install_timer(schedule) if values.install_timer else remove_timer(schedule)
@@ -73,12 +73,12 @@ def _drift_check(options: Options, values: argparse.Namespace) -> int:
 
 
 def _check(options: Options, values: argparse.Namespace) -> int:
-    from runbooks.session import locked_session
+    from runbooks._session import locked_session
 
     with locked_session(options.config, options.limit, dry_run=True) as session:
         # A wrong inventory or limit need not wait for what only a run needs.
-        from runbooks.check import check_hosts
-        from runbooks.reports import Reports
+        from runbooks._check import check_hosts
+        from runbooks._reports import Reports
 
         reports = Reports(
             junit=values.junit,
@@ -107,7 +107,7 @@ def _print_log(history: str) -> int:
     if not history:
         message = "--log needs --history FILE"
         raise UsageError(message)
-    from podroutes.history import History
+    from podroutes.drift.history import History
     from podroutes.report.console import new_console
     from podroutes.report.log import print_log
 

@@ -4,7 +4,7 @@
 import sys
 from collections.abc import Sequence
 
-from runbooks.cli import Options, new_parser, run_main
+from runbooks._cli import Options, new_parser, run_main
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,11 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show(options: Options) -> int:
-    from runbooks.session import connecting_session
+    from runbooks._session import connecting_session
 
     with connecting_session(options.config, options.limit, dry_run=True) as session:
         # A wrong inventory or limit need not wait for what only a run needs.
-        from runbooks.show import show_hosts
+        from runbooks._show import show_hosts
 
         return show_hosts(session, options)
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from msgspec import Struct
 from nornir.core.task import Result, Task
 
-from podroutes.changes import Change, WriteFile
 from podroutes.errors import HostConflictError, RemoteCommandError
-from podroutes.facts import digest
-from podroutes.host_state import HostState
-from podroutes.network_plan import NetworkPlan
-from podroutes.script import LOCKED_STATUS, NOTE, apply_script
+from podroutes.host.change_script import LOCKED_STATUS, NOTE, apply_script
+from podroutes.host.changes import Change, WriteFile
+from podroutes.host.facts import digest
+from podroutes.host.state import HostState
+from podroutes.inventory.network_plan import NetworkPlan
 from tasks.facts import Reading, known_contents, last_line
 from tasks.remote import run_script
 

@@ -10,10 +10,10 @@ from nornir.core.task import Task
 from openstack import exceptions as sdk
 from openstack.connection import Connection
 
-from podroutes.cloud import CloudState, SubnetState, parse_ports, parse_routers, parse_subnets
+from podroutes.addresses import Family
 from podroutes.errors import AuthenticationError, CloudBusyError, CloudError, PodRoutesError, UnreachableError
-from podroutes.network_plan import Cloud
-from podroutes.values import Family
+from podroutes.host.cloud import CloudState, SubnetState, parse_ports, parse_routers, parse_subnets
+from podroutes.inventory.network_plan import Cloud
 
 _Result = TypeVar("_Result")
 _CONNECTION: Final = "openstack"

@@ -6,20 +6,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 from nornir.core.task import MultiResult, Result, Task
 
-from podroutes.changes import Change
-from podroutes.drift import find_drift, finding_of_error, findings_of
-from podroutes.findings import Finding
-from podroutes.host_state import HostState
-from podroutes.network_plan import Node
+from podroutes.addresses import IPAddress
+from podroutes.drift.detection import find_drift, finding_of_error, findings_of
+from podroutes.drift.findings import Finding
+from podroutes.host.changes import Change
+from podroutes.host.routes import Lookup
+from podroutes.host.shared import Sharing
+from podroutes.host.state import HostState
+from podroutes.inventory.network_plan import Node
 from podroutes.outcomes import HostOutcome, Outcome
-from podroutes.planning.host import Provisioning
-from podroutes.planning.routes import wanted_routes
-from podroutes.routes import Lookup
-from podroutes.shared import Sharing
-from podroutes.values import IPAddress
+from podroutes.plan.host import Provisioning
+from podroutes.plan.routes import wanted_routes
 from tasks.facts import collect_facts, take_state
-from tasks.guard import fill
 from tasks.outcome import failure_of, outcome_of, reason_of
+from tasks.record import fill
 
 # All hosts but a few send packets for a pod CIDR the same way.
 _LOOKUPS: Sharing[IPAddress, Lookup] = Sharing()
@@ -92,7 +92,7 @@ def _check_machine(task: Task, work: Provisioning, node: Node, checked: Checked)
 
 def _check_cloud(task: Task, work: Provisioning, checked: Checked) -> None:
     # Only an inventory with a cloud is to load the SDK.
-    from podroutes.planning.cloud import plan_cloud  # noqa: PLC0415
+    from podroutes.plan.cloud import plan_cloud  # noqa: PLC0415
     from tasks.cloud import collect_cloud, connection_to  # noqa: PLC0415
 
     cloud = work.plan.clouds[task.host.name]

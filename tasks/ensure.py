@@ -5,14 +5,14 @@ from typing import Protocol, cast
 from msgspec import Struct
 from nornir.core.task import Result, Task
 
-from podroutes.changes import Change, HostPlan
-from podroutes.diff import diff_of
 from podroutes.errors import HostConflictError, VerificationError
-from podroutes.host_state import HostState
-from podroutes.network_plan import NetworkPlan, Node
+from podroutes.host.changes import Change, HostPlan
+from podroutes.host.state import HostState
+from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.report.diff import diff_of
 from tasks.apply import Applied, apply_changes
 from tasks.facts import collect_facts, take_state
-from tasks.guard import fill
+from tasks.record import fill
 
 
 class Work(Protocol):

@@ -3,15 +3,15 @@
 from nornir.core.task import Result, Task
 from openstack.connection import Connection
 
-from podroutes.changes import Change, HostPlan
-from podroutes.cloud import CloudState
 from podroutes.errors import HostConflictError, PodRoutesError, VerificationError
-from podroutes.network_plan import Cloud, NetworkPlan
-from podroutes.planning.cloud import CloudPlan, lease_note, pairs_to_take_back, plan_cloud
+from podroutes.host.changes import Change, HostPlan
+from podroutes.host.cloud import CloudState
+from podroutes.inventory.network_plan import Cloud, NetworkPlan
+from podroutes.plan.cloud import CloudPlan, lease_note, pairs_to_take_back, plan_cloud
 from tasks.cloud import collect_cloud, connection_to
 from tasks.ensure import Ensured, result_of
-from tasks.guard import fill
 from tasks.ports import ensure_address_pairs, write_address_pairs
+from tasks.record import fill
 from tasks.subnet import ensure_host_routes
 
 

@@ -9,10 +9,10 @@ from msgspec import Struct
 from nornir.core.task import MultiResult, Result, Task
 
 from podroutes.errors import RemoteCommandError
-from podroutes.facts import digest, facts_script, parse_facts
-from podroutes.host_state import HostState
-from podroutes.network_plan import NetworkPlan, Node
-from podroutes.planning.forwarding import usual_contents
+from podroutes.host.facts import digest, facts_script, parse_facts
+from podroutes.host.state import HostState
+from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.plan.forwarding import usual_contents
 from tasks.remote import run_script
 from tasks.service_files import load_service_files
 

@@ -3,10 +3,10 @@
 from msgspec import Struct
 from nornir.core.task import Result, Task
 
-from podroutes.changes import HostPlan
-from podroutes.host_state import HostState
-from podroutes.network_plan import NetworkPlan, Node
-from podroutes.planning.forwarding import plan_forwarding
+from podroutes.host.changes import HostPlan
+from podroutes.host.state import HostState
+from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.plan.forwarding import plan_forwarding
 from tasks.ensure import ensure
 
 

@@ -5,7 +5,7 @@ from nornir.core.task import MultiResult, Result
 from podroutes.errors import PodRoutesError, UnreachableError
 from podroutes.outcomes import ChangeRecord, HostOutcome, Outcome
 from tasks.ensure import Ensured
-from tasks.guard import root_error
+from tasks.record import root_error
 
 _NO_RESULT = "its task left no result"
 

@@ -12,9 +12,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from podroutes.cloud import CloudState
 from podroutes.errors import AuthenticationError, CloudBusyError, UnreachableError, VerificationError
-from podroutes.planning.cloud import CloudPlan
+from podroutes.host.cloud import CloudState
+from podroutes.plan.cloud import CloudPlan
 
 # Each attempt waits twice as long as the one before, with jitter, so that rivals do not meet again and again.
 ATTEMPTS: Final = 12

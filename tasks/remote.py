@@ -7,7 +7,7 @@ from nornir.core.inventory import Host
 from nornir.core.task import Task
 
 from podroutes.errors import AuthenticationError, UnreachableError, UsageError
-from podroutes.transport import ScriptResult, ScriptRunner
+from podroutes.script_runner import ScriptResult, ScriptRunner
 
 SSH_CONNECTION: Final = "linux_exec"
 NETMIKO_CONNECTION: Final = "netmiko"

@@ -4,10 +4,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 from nornir.core.task import Result, Task
 
-from podroutes.changes import HostPlan
-from podroutes.host_state import HostState
-from podroutes.network_plan import NetworkPlan, Node
-from podroutes.planning.routes import plan_routes, unmet_lookups, wanted_routes
+from podroutes.host.changes import HostPlan
+from podroutes.host.state import HostState
+from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.plan.routes import plan_routes, unmet_lookups, wanted_routes
 from tasks.ensure import ensure
 
 

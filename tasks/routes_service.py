@@ -3,10 +3,10 @@
 from msgspec import Struct
 from nornir.core.task import Result, Task
 
-from podroutes.changes import HostPlan
-from podroutes.host_state import HostState
-from podroutes.network_plan import NetworkPlan, Node
-from podroutes.planning.routes_service import ServiceFiles, plan_routes_service
+from podroutes.host.changes import HostPlan
+from podroutes.host.state import HostState
+from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.plan.routes_service import ServiceFiles, plan_routes_service
 from tasks.ensure import ensure
 from tasks.service_files import load_service_files
 

@@ -3,8 +3,8 @@
 from functools import lru_cache
 from importlib.resources import files
 
-from podroutes.planning.routes_service import ServiceFiles
-from podroutes.routes import ATTRIBUTES, DEFAULT_METRIC, ENCAPSULATIONS, PROTOCOL, STATE_WORDS
+from podroutes.host.routes import ATTRIBUTES, DEFAULT_METRIC, ENCAPSULATIONS, PROTOCOL, STATE_WORDS
+from podroutes.plan.routes_service import ServiceFiles
 
 
 @lru_cache(1)
@@ -16,7 +16,7 @@ def load_service_files() -> ServiceFiles:
 
 
 def fill(script: str) -> str:
-    """Fill in what the script has to know as the planner knows it, which is in `podroutes.routes` alone."""
+    """Fill in what the script has to know as the planner knows it, which is in `podroutes.host.routes` alone."""
     known = {
         "PROTOCOL": str(PROTOCOL),
         "METRIC_IPV4": str(DEFAULT_METRIC[4]),

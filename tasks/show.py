@@ -2,7 +2,7 @@
 
 from nornir.core.task import Result, Task
 
-from podroutes.network_plan import NetworkPlan
+from podroutes.inventory.network_plan import NetworkPlan
 from tasks.facts import collect_facts
 
 

@@ -6,9 +6,9 @@ from functools import partial
 
 from openstack.connection import Connection
 
-from podroutes.cloud import CloudState, HostRoute
-from podroutes.network_plan import Cloud
-from podroutes.planning.cloud import CloudPlan
+from podroutes.host.cloud import CloudState, HostRoute
+from podroutes.inventory.network_plan import Cloud
+from podroutes.plan.cloud import CloudPlan
 from tasks.cloud import call
 from tasks.reconcile import Part, reconcile
 

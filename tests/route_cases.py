@@ -17,11 +17,11 @@ from pathlib import Path
 from msgspec import Struct, convert
 from msgspec.structs import replace
 
-from podroutes.host_state import HostState
-from podroutes.network_plan import NetworkPlan, Node
-from podroutes.planning.routes import wanted_routes
-from podroutes.routes import Route, parse_routes
-from podroutes.values import FAMILIES, Family
+from podroutes.addresses import FAMILIES, Family
+from podroutes.host.routes import Route, parse_routes
+from podroutes.host.state import HostState
+from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.plan.routes import wanted_routes
 from tests.unit.podroutes.builders import dual_stack_cluster, link, state
 from tests.unit.podroutes.rendering import render_route
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, TextIO
 
-from podroutes.diff import diff_of
 from podroutes.outcomes import FAILURES, ChangeRecord, HostOutcome, Outcome, RunReport
+from podroutes.report.diff import diff_of
 from podroutes.report.styled import Console, Styled
 from podroutes.report.table import print_table
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from podroutes.drift_classes import DRIFT_CLASSES
-from podroutes.findings import Direction
+from podroutes.drift.classes import DRIFT_CLASSES
+from podroutes.drift.findings import Direction
 from podroutes.outcomes import RunReport
 from podroutes.report.styled import Console, Styled
 from podroutes.report.table import Cell, print_table

@@ -9,10 +9,12 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from msgspec import Struct
 
-from podroutes.findings import Finding
-from podroutes.history import History, PastFinding
+from podroutes.drift.findings import Finding
+from podroutes.drift.history import History, PastFinding
 from podroutes.outcomes import FAILURES, HostOutcome, Outcome, RunReport
-from podroutes.reading import (
+from podroutes.report.json_report import write_whole
+from podroutes.report.picture import draw_matrix, draw_strip
+from podroutes.report.summary import (
     COVERAGE_CODES,
     coverage,
     cut_directions,
@@ -23,8 +25,6 @@ from podroutes.reading import (
     open_drift,
     unknown_reason,
 )
-from podroutes.report.json_report import write_whole
-from podroutes.report.picture import draw_matrix, draw_strip
 
 _TEMPLATE: Final = "report.html.j2"
 _MOST_RUNS: Final = 90

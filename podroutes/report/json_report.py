@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from podroutes.atomic_write import replace_file
 from podroutes.errors import UsageError
 from podroutes.outcomes import RunReport
-from podroutes.whole_file import replace_file
 
 
 def write_json(report: RunReport, target: str) -> None:

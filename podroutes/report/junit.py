@@ -6,10 +6,11 @@ from typing import Final
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from podroutes.diff import diff_of
-from podroutes.findings import Finding
+from podroutes.drift.findings import Finding
 from podroutes.outcomes import HostOutcome, Outcome, RunReport
-from podroutes.reading import (
+from podroutes.report.diff import diff_of
+from podroutes.report.json_report import write_whole
+from podroutes.report.summary import (
     checks_of,
     coverage,
     is_complete,
@@ -19,7 +20,6 @@ from podroutes.reading import (
     open_drift,
     unknown_reason,
 )
-from podroutes.report.json_report import write_whole
 
 # XML 1.0, production 2 (Char): everything else can't be written, not even escaped.
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from podroutes import exit_codes
-from podroutes.history import History, PastFinding, PastRun
+from podroutes.drift.history import History, PastFinding, PastRun
 from podroutes.report.styled import Console, Piece, Styled
 from podroutes.report.table import Cell, print_table
 

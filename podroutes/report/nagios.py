@@ -13,7 +13,7 @@ The first that holds is told, in this order: a host that is not known hides no d
 from typing import Final
 
 from podroutes.outcomes import RunReport
-from podroutes.reading import coverage, cut_directions, is_complete, is_repaired, open_drift
+from podroutes.report.summary import coverage, cut_directions, is_complete, is_repaired, open_drift
 
 _STATES: Final = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 _OK, _WARNING, _CRITICAL, _UNKNOWN = range(4)

@@ -6,8 +6,8 @@ from typing import Final
 from msgspec import Struct
 
 from podroutes import exit_codes
-from podroutes.findings import Direction
-from podroutes.history import PastRun
+from podroutes.drift.findings import Direction
+from podroutes.drift.history import PastRun
 
 CELL: Final = 26
 # A larger picture is neither read nor quick to draw; what is left out is all ok, or said.

@@ -8,10 +8,10 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from podroutes.atomic_write import replace_file
 from podroutes.errors import UsageError
 from podroutes.outcomes import FAILURES, RunReport
-from podroutes.reading import COVERAGE_CODES, is_complete, is_repaired
-from podroutes.whole_file import replace_file
+from podroutes.report.summary import COVERAGE_CODES, is_complete, is_repaired
 
 PREFIX: Final = "pod_routes_"
 _LAST_SUCCESS: Final = f"{PREFIX}last_success_timestamp_seconds"

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from podroutes.host_state import HostState
-from podroutes.network_plan import NetworkPlan
+from podroutes.addresses import IPNetwork
+from podroutes.host.routes import KERNEL, Route
+from podroutes.host.state import HostState
+from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.outcomes import FAILURES
+from podroutes.plan.routing_table import RouteRecord, RoutingTable
 from podroutes.report.styled import Console, Styled
 from podroutes.report.table import Cell, print_table
-from podroutes.routes import KERNEL, Route
-from podroutes.routing_table import RouteRecord, RoutingTable
-from podroutes.values import IPNetwork
 
 _STATUS_STYLES: Final = {"as wanted": "green", "own pods": "green", "missing": "bold red", "wrong": "bold red"}
 

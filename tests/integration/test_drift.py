@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from podroutes.drift_classes import DRIFT_CLASSES
+from podroutes.drift.classes import DRIFT_CLASSES
 from tests.integration.cluster import Cluster, Run
 from tests.integration.drifts import BATCHES, Drift, inject
 

@@ -8,15 +8,15 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from podroutes.history import History
+from podroutes.drift.history import History
 
 # Each run has 200 findings, and those of odd and of even runs differ: a record is large, and partly heals.
 _WRITER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from podroutes.findings import new_finding
-from podroutes.history import History
+from podroutes.drift.findings import new_finding
+from podroutes.drift.history import History
 from podroutes.outcomes import HostOutcome, Outcome, RunReport
 
 history, name, count = History(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from podroutes.findings import Direction, DirectionState
-from podroutes.history import History
+from podroutes.drift.findings import Direction, DirectionState
+from podroutes.drift.history import History
 from podroutes.outcomes import HostOutcome
 from podroutes.report.html import write_html
 from tests.unit.podroutes.report.reports import FOREIGN, MISSING, STARTED, check, drifted, ok, unreachable

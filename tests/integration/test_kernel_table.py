@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from podroutes.planning.routes import plan_routes
-from podroutes.routes import Route, parse_routes
-from podroutes.values import FAMILIES, Family
+from podroutes.addresses import FAMILIES, Family
+from podroutes.host.routes import Route, parse_routes
+from podroutes.plan.routes import plan_routes
 from tests.unit.podroutes.builders import ipv4_cluster, ipv6_cluster, link, state
-from tests.unit.podroutes.planning.kernel_table import NEXT_HOP_OBJECTS, KernelTable
-from tests.unit.podroutes.planning.test_routes import ON_LINK_BESIDE_A_NEXT_HOP, commands, tables
+from tests.unit.podroutes.plan.kernel_table import NEXT_HOP_OBJECTS, KernelTable
+from tests.unit.podroutes.plan.test_routes import ON_LINK_BESIDE_A_NEXT_HOP, commands, tables
 
 SETUP = """
 link set lo up

@@ -13,7 +13,7 @@ from nornir_netmiko.tasks import netmiko_send_command
 
 from podroutes.errors import AuthenticationError, RemoteCommandError, RemoteTimeoutError, UnreachableError
 from podroutes.plugins.runners.interruptible_threads import InterruptibleThreads
-from podroutes.transport import ScriptResult
+from podroutes.script_runner import ScriptResult
 from tasks.remote import run_script
 from tests.integration import ssh_site
 from tests.integration.ssh_server import ssh_keygen

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from podroutes.host_state import DATA_PATH
+from podroutes.host.state import DATA_PATH
 from tests.integration.cluster import Cluster, check_report
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from podroutes.changes import Change, RouteCommand
-from podroutes.planning.routes import plan_routes
-from podroutes.planning.routes_service import render_data
-from podroutes.script import apply_script
-from podroutes.values import Family
+from podroutes.addresses import Family
+from podroutes.host.change_script import apply_script
+from podroutes.host.changes import Change, RouteCommand
+from podroutes.plan.routes import plan_routes
+from podroutes.plan.routes_service import render_data
 from tasks.service_files import load_service_files
 from tests.route_cases import CASES, NEXT_HOP_OBJECTS, NODE, PLAN, RouteCase, lines_of, ours_of, state_of
 

@@ -29,7 +29,7 @@ from podroutes.errors import (
     UnreachableError,
 )
 from podroutes.plugins.runners.interruptible_threads import InterruptibleThreads
-from podroutes.transport import ScriptResult, ScriptRunner
+from podroutes.script_runner import ScriptResult, ScriptRunner
 from tests.integration import ssh_site
 from tests.integration.ssh_server import SlowRoad, Sshd, User, public_key, ssh_agent, ssh_keygen
 from tests.integration.ssh_site import Site, open_files

@@ -11,7 +11,7 @@ CONNECTION_NAME = "linux_exec"
 
 
 class LinuxExec:
-    """Connection plugin `linux_exec`; `connection` satisfies `podroutes.transport.ScriptRunner`.
+    """Connection plugin `linux_exec`; `connection` satisfies `podroutes.script_runner.ScriptRunner`.
 
     Inventory:
         hostname, port, username, password: As for every connection; `ssh_config` fills in what is not given.

@@ -8,7 +8,7 @@ from nornir.core.configuration import Config
 
 from podroutes.errors import HostError, RemoteCommandError, UnreachableError, UsageError
 from podroutes.plugins.connections.wrapping import last_line, new_marker, unwrap, wrap
-from podroutes.transport import ScriptResult
+from podroutes.script_runner import ScriptResult
 
 if TYPE_CHECKING:
     from podroutes.plugins.lxd.client import ApiError, LxdClient
@@ -83,7 +83,7 @@ class Lxd:
 
 
 class LxdInstance:
-    """An instance that scripts run in; satisfies `podroutes.transport.ScriptRunner`.
+    """An instance that scripts run in; satisfies `podroutes.script_runner.ScriptRunner`.
 
     Args:
         name: The instance's name.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from podroutes.errors import RemoteCommandError, RemoteTimeoutError, UnreachableError
 from podroutes.plugins.connections import wrapping
-from podroutes.transport import ScriptResult
+from podroutes.script_runner import ScriptResult
 
 if TYPE_CHECKING:
     from paramiko import Channel
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class NetmikoHost:
-    """A host behind a Netmiko connection; satisfies `podroutes.transport.ScriptRunner`.
+    """A host behind a Netmiko connection; satisfies `podroutes.script_runner.ScriptRunner`.
 
     Args:
         host: Its name, for messages.
@@ -37,7 +37,7 @@ class NetmikoHost:
         self._user: str = connection.username or "root"
 
     def run_script(self, script: str, *, timeout: float, public: bool = False) -> ScriptResult:
-        """Run a POSIX shell script as root, as `podroutes.transport.ScriptRunner.run_script`."""
+        """Run a POSIX shell script as root, as `podroutes.script_runner.ScriptRunner.run_script`."""
         from paramiko import ChannelException, SSHException  # noqa: PLC0415  # Netmiko has imported it by now
 
         marker = wrapping.new_marker()

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct, ValidationError, convert
 
+from podroutes.addresses import IPAddress, IPNetwork, parse_network
 from podroutes.errors import Problem
-from podroutes.inventory import CONTROLLERS, WORKERS
-from podroutes.plugins.inventory.found import Found
-from podroutes.values import IPAddress, IPNetwork, parse_network
+from podroutes.inventory.model import CONTROLLERS, WORKERS
+from podroutes.plugins.inventory.merged import Found
 
 GROUP_KEY: Final = "user.group"
 POD_INDEX_KEY: Final = "user.pod-index"

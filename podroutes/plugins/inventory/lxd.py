@@ -5,7 +5,7 @@ from typing import Any, Final
 from msgspec import to_builtins
 from nornir.core.inventory import Inventory
 
-from podroutes.inventory import CONTROLLERS, WORKERS
+from podroutes.inventory.model import CONTROLLERS, WORKERS
 
 _CONNECTION: Final = "lxd"
 
@@ -35,15 +35,15 @@ class LXDInventory:
         """Ask the daemon.
 
         Returns:
-            A `podroutes.plugins.inventory.found.FoundInventory`.
+            A `podroutes.plugins.inventory.merged.FoundInventory`.
 
         Raises:
             UsageError: lxc's own configuration can't be used.
             HostError: The daemon does not answer, or refuses.
         """
         from podroutes.errors import RemoteCommandError  # noqa: PLC0415  # see above
-        from podroutes.plugins.inventory.found import Files, FoundInventory  # noqa: PLC0415
         from podroutes.plugins.inventory.instances import Rules, hosts_from, parse_node_networks  # noqa: PLC0415
+        from podroutes.plugins.inventory.merged import Files, FoundInventory  # noqa: PLC0415
         from podroutes.plugins.lxd.client import ApiError, LxdClient  # noqa: PLC0415
         from podroutes.plugins.lxd.remotes import find_remote  # noqa: PLC0415
         from podroutes.plugins.lxd.settings import LxdSettings  # noqa: PLC0415

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Self
 
 from msgspec import Meta
 
-from podroutes.inventory_values import InterfaceName
+from podroutes.inventory.key_types import InterfaceName
+from podroutes.inventory.typed_keys import problem_of
 from podroutes.plugins.lxd.settings import LxdSettings
-from podroutes.typed_keys import problem_of
 
 Pattern = Annotated[str, Meta(min_length=1)]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeVar
 from msgspec import Meta, Struct
 
 from podroutes.errors import UsageError
-from podroutes.typed_keys import read_keys
+from podroutes.inventory.typed_keys import read_keys
 
 Server = Literal["lxd", "incus"]
 _Kind = TypeVar("_Kind", bound=Struct)

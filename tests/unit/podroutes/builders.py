@@ -6,14 +6,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from podroutes.host_state import FileState, HostState, InterfaceAddress, Link, SysctlSetting, UnitState
-from podroutes.inventory import DEFAULTS, Holder, HostEntry
-from podroutes.network_managers import ManagedLink
-from podroutes.network_plan import NetworkPlan
+from podroutes.addresses import Family, IPAddress, family_of, parse_address, parse_network
+from podroutes.host.network_managers import ManagedLink
+from podroutes.host.routes import DEFAULT_METRIC, LINK_SCOPE, Lookup, Route
+from podroutes.host.state import FileState, HostState, InterfaceAddress, Link, SysctlSetting, UnitState
+from podroutes.inventory.model import DEFAULTS, Holder, HostEntry
+from podroutes.inventory.network_plan import NetworkPlan
+from podroutes.inventory.preflight import build_network_plan
 from podroutes.plugins.connections.ssh.settings import SshExtras
-from podroutes.preflight import build_network_plan
-from podroutes.routes import DEFAULT_METRIC, LINK_SCOPE, Lookup, Route
-from podroutes.values import Family, IPAddress, family_of, parse_address, parse_network
 
 HOSTS_FILE = "hosts.yaml"
 GROUPS_FILE = "groups.yaml"
@@ -26,7 +26,7 @@ DUAL: dict[str, Any] = {key: [IPV4[key], IPV6[key]] for key in IPV4}
 
 
 class SomePlugins:
-    """Connection plugins, as `podroutes.inventory_connections.ConnectionPlugins` says."""
+    """Connection plugins, as `podroutes.inventory.connection_options.ConnectionPlugins` says."""
 
     def names(self) -> Iterable[str]:
         """Ours, and one that is not."""

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from podroutes.host_state import (
+from podroutes.host.routes import KERNEL, LINK_SCOPE, Lookup, Route
+from podroutes.host.state import (
     DATA_PATH,
     SCRIPT_PATH,
     SYSCTL_PATH,
@@ -13,12 +14,11 @@ from podroutes.host_state import (
     HostState,
     UnitState,
 )
-from podroutes.network_plan import NetworkPlan, Node
-from podroutes.planning.forwarding import plan_forwarding
-from podroutes.planning.host import Provisioning
-from podroutes.planning.routes import wanted_routes
-from podroutes.planning.routes_service import ServiceFiles, render_data
-from podroutes.routes import KERNEL, LINK_SCOPE, Lookup, Route
+from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.plan.forwarding import plan_forwarding
+from podroutes.plan.host import Provisioning
+from podroutes.plan.routes import wanted_routes
+from podroutes.plan.routes_service import ServiceFiles, render_data
 from tests.unit.podroutes.builders import link, routes_by_family, state
 
 FILES = ServiceFiles(script="#!/bin/sh\n# Managed by pod-routes\n", unit="# Managed by pod-routes\n[Unit]\n")

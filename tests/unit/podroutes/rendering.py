@@ -5,10 +5,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from podroutes.host_state import HostState, UnitState
-from podroutes.network_managers import ManagedLink
-from podroutes.routes import Route
-from podroutes.values import Family, IPAddress
+from podroutes.addresses import Family, IPAddress
+from podroutes.host.network_managers import ManagedLink
+from podroutes.host.routes import Route
+from podroutes.host.state import HostState, UnitState
 
 # Of a host that has what it needs.
 READY = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podroutes.changes import Change, WriteFile
+from podroutes.host.changes import Change, WriteFile
 from podroutes.outcomes import ChangeRecord, HostOutcome, Outcome, RunReport, complete
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

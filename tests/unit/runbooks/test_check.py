@@ -12,19 +12,19 @@ from nornir.core.inventory import Host
 from nornir.core.task import AggregatedResult, Task
 from nornir.plugins.runners import SerialRunner
 
-from podroutes.changes import Change
 from podroutes.errors import PrivilegeError, UnreachableError, UsageError
-from podroutes.host_state import HostState
+from podroutes.host.change_script import apply_script
+from podroutes.host.changes import Change
+from podroutes.host.state import HostState
 from podroutes.plugins.runners.interruptible_threads import InterruptibleResult
-from podroutes.script import apply_script
-from podroutes.transport import ScriptResult
-from runbooks.check import check_hosts
-from runbooks.cli import Options
-from runbooks.reports import Reports
-from runbooks.session import Session
+from podroutes.script_runner import ScriptResult
+from runbooks._check import check_hosts
+from runbooks._cli import Options
+from runbooks._reports import Reports
+from runbooks._session import Session
 from tests.unit.podroutes.builders import ipv4_cluster, route
 from tests.unit.podroutes.healthy import FILES, healthy, minus_routes, plus_routes, with_sysctls
-from tests.unit.podroutes.planning.simulated_host import REDIRECTS, SimulatedHost
+from tests.unit.podroutes.plan.simulated_host import REDIRECTS, SimulatedHost
 from tests.unit.tasks.fake_hosts import FakeHost, nornir_with
 
 PLAN = ipv4_cluster()
@@ -70,7 +70,7 @@ class Hosts:
         self.runner: Any = SerialRunner()
         for name in NAMES:
             self.set(name, healthy(PLAN, name))
-        monkeypatch.setattr("runbooks.check.load_service_files", lambda: FILES)
+        monkeypatch.setattr("runbooks._check.load_service_files", lambda: FILES)
         monkeypatch.setattr("tasks.apply.apply_script", self._keep_changes)
         self.unreachable: dict[str, Exception] = {}
 

@@ -7,7 +7,7 @@ import pytest
 
 from podroutes import errors
 from podroutes.errors import InventoryError, Problem
-from runbooks.cli import DEFAULT_CONFIG, Options, add_change_options, new_parser, parse_options, run_main
+from runbooks._cli import DEFAULT_CONFIG, Options, add_change_options, new_parser, parse_options, run_main
 
 
 def end(body: Callable[[Options], int], *arguments: str) -> int:

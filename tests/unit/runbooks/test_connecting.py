@@ -12,7 +12,7 @@ from nornir.core.inventory import ConnectionOptions, Defaults, Group, Groups, Ho
 
 from podroutes.errors import UsageError
 from podroutes.plugins.runners.interruptible_threads import InterruptibleThreads
-from runbooks.connecting import check_connections, resolve_paths
+from runbooks._connecting import check_connections, resolve_paths
 
 
 def options(**extras: object) -> dict[str, ConnectionOptions]:
@@ -92,9 +92,9 @@ def test_root_needs_no_password(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        ("runbooks.session", ("asyncssh", "paramiko", "rich", "netmiko", "openstack")),
-        ("runbooks.check, podroutes.plugins.connections.linux_exec", ("paramiko", "netmiko", "openstack", "jinja2")),
-        ("runbooks.change, podroutes.plugins.connections.linux_exec", ("paramiko", "netmiko", "openstack")),
+        ("runbooks._session", ("asyncssh", "paramiko", "rich", "netmiko", "openstack")),
+        ("runbooks._check, podroutes.plugins.connections.linux_exec", ("paramiko", "netmiko", "openstack", "jinja2")),
+        ("runbooks._change, podroutes.plugins.connections.linux_exec", ("paramiko", "netmiko", "openstack")),
         ("runbooks.drift_check", ("asyncssh", "paramiko", "nornir", "tempfile")),
     ],
 )

@@ -4,7 +4,7 @@ import sys
 from podroutes.plugins.connections.openstack import OpenStackExtras
 from podroutes.plugins.connections.ssh.settings import SshExtras
 from podroutes.plugins.lxd.settings import LxdSettings
-from runbooks.connection_plugins import InstalledPlugins
+from runbooks._connection_plugins import InstalledPlugins
 
 
 def test_our_own_plugins_and_nornir_netmikos_are_there() -> None:
@@ -17,7 +17,7 @@ def test_the_extras_of_our_own_are_typed() -> None:
 
 
 def test_what_no_inventory_names_is_not_imported() -> None:
-    program = "import sys; from runbooks.connection_plugins import InstalledPlugins as I; I().names(); I().extras('x')"
+    program = "import sys; from runbooks._connection_plugins import InstalledPlugins as I; I().names(); I().extras('x')"
     program += (
         "; print([name for name in ('asyncssh', 'paramiko', 'openstack', 'httpx', 'nornir') if name in sys.modules])"
     )

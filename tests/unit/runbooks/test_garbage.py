@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runbooks import garbage
+from runbooks import _garbage as garbage
 
 
 @pytest.fixture(autouse=True)

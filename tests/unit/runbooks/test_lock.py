@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from podroutes.errors import LockHeldError
-from runbooks.lock import run_lock
+from runbooks._lock import run_lock
 
 HOLD = """
 import sys
 from pathlib import Path
-from runbooks.lock import run_lock
+from runbooks._lock import run_lock
 with run_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -8,7 +8,7 @@ from nornir.core.plugins.runners import RunnersPluginRegister
 from ruamel.yaml import YAML
 
 from podroutes.errors import InventoryError, UsageError
-from runbooks.session import Session, open_session
+from runbooks._session import Session, open_session
 
 CASES = sorted((Path(__file__).parent / "inventories").glob("*.yaml"))
 CONFIG = """\

@@ -13,12 +13,12 @@ from nornir.core.plugins.connections import ConnectionPluginRegister
 from nornir.core.state import GlobalState
 from nornir.plugins.runners import SerialRunner
 
-from podroutes.changes import Change
-from podroutes.network_plan import NetworkPlan
-from podroutes.routes import Lookup
-from podroutes.transport import ScriptResult
-from podroutes.values import contains, parse_address
-from tests.unit.podroutes.planning.simulated_host import SimulatedHost
+from podroutes.addresses import contains, parse_address
+from podroutes.host.changes import Change
+from podroutes.host.routes import Lookup
+from podroutes.inventory.network_plan import NetworkPlan
+from podroutes.script_runner import ScriptResult
+from tests.unit.podroutes.plan.simulated_host import SimulatedHost
 from tests.unit.podroutes.rendering import render_facts
 
 CONNECTION: Final = "fake_host"
@@ -26,7 +26,7 @@ CONNECTION: Final = "fake_host"
 
 @dataclass
 class FakeHost:
-    """A connection to a simulated host, as `podroutes.transport.ScriptRunner` says.
+    """A connection to a simulated host, as `podroutes.script_runner.ScriptRunner` says.
 
     Attributes:
         host: The simulated host.

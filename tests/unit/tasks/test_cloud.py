@@ -9,7 +9,7 @@ from keystoneauth1 import exceptions as keystone
 from msgspec.structs import replace
 
 from podroutes.errors import AuthenticationError, CloudBusyError, CloudError, PodRoutesError, UnreachableError
-from podroutes.network_plan import Cloud
+from podroutes.inventory.network_plan import Cloud
 from tasks.cloud import call, collect_cloud, read
 from tests.unit.tasks.neutron import Neutron, raising, refusal, subnet
 

@@ -4,17 +4,17 @@ import pytest
 from msgspec.structs import replace
 from nornir.core.task import MultiResult, Result
 
-from podroutes.changes import Change
+from podroutes.drift.findings import Finding, new_finding
 from podroutes.errors import FactsError, PrivilegeError, UnreachableError
-from podroutes.findings import Finding, new_finding
-from podroutes.host_state import HostState
+from podroutes.host.changes import Change
+from podroutes.host.state import HostState
 from podroutes.outcomes import HostOutcome
-from podroutes.transport import ScriptResult
+from podroutes.script_runner import ScriptResult
 from tasks.drift import Checked, check_drift, count_of, drift_outcome_of
 from tasks.ensure import Ensured
 from tests.unit.podroutes.builders import ipv4_cluster
 from tests.unit.podroutes.healthy import healthy, minus_routes, plus_routes, work_of
-from tests.unit.podroutes.planning.simulated_host import SimulatedHost
+from tests.unit.podroutes.plan.simulated_host import SimulatedHost
 from tests.unit.tasks.fake_hosts import FakeHost, nornir_with
 
 PLAN = ipv4_cluster()

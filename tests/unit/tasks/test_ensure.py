@@ -8,21 +8,21 @@ from msgspec.structs import replace
 from nornir.core.task import MultiResult
 
 from podroutes import errors
-from podroutes.changes import Change
 from podroutes.errors import RemoteTimeoutError, UnreachableError
-from podroutes.facts import digest
-from podroutes.host_state import DATA_PATH, SysctlSetting
+from podroutes.host.change_script import apply_script
+from podroutes.host.changes import Change
+from podroutes.host.facts import digest
+from podroutes.host.state import DATA_PATH, SysctlSetting
 from podroutes.outcomes import HostOutcome
-from podroutes.planning.host import Deprovisioning, Provisioning
-from podroutes.planning.routes_service import ServiceFiles
-from podroutes.script import apply_script
-from podroutes.transport import ScriptResult
+from podroutes.plan.host import Deprovisioning, Provisioning
+from podroutes.plan.routes_service import ServiceFiles
+from podroutes.script_runner import ScriptResult
 from tasks.ensure import Ensured, Work, ensure
 from tasks.forwarding import Forwarding, ensure_forwarding
 from tasks.outcome import outcome_of
 from tasks.routes import Routes, ensure_routes
 from tests.unit.podroutes.builders import ipv4_cluster, link, state
-from tests.unit.podroutes.planning.simulated_host import REDIRECTS, SimulatedHost
+from tests.unit.podroutes.plan.simulated_host import REDIRECTS, SimulatedHost
 from tests.unit.tasks.fake_hosts import FakeHost, nornir_with
 
 PLAN = ipv4_cluster()

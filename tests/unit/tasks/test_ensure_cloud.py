@@ -9,8 +9,8 @@ from keystoneauth1 import exceptions as keystone
 from msgspec.structs import replace
 from nornir.core.task import Task
 
-from podroutes.changes import Change
-from podroutes.network_plan import Cloud, NetworkPlan
+from podroutes.host.changes import Change
+from podroutes.inventory.network_plan import Cloud, NetworkPlan
 from tasks.ensure import Ensured
 from tasks.ensure_cloud import ensure_cloud
 from tests.unit.podroutes.builders import ipv4_cluster

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from podroutes.drift import find_drift
-from podroutes.network_plan import NetworkPlan
-from podroutes.planning.host import Provisioning
-from podroutes.planning.routes import plan_routes
-from podroutes.planning.routes_service import ServiceFiles, render_data
-from podroutes.routes import DEFAULT_METRIC
+from podroutes.drift.detection import find_drift
+from podroutes.host.routes import DEFAULT_METRIC
+from podroutes.inventory.network_plan import NetworkPlan
+from podroutes.plan.host import Provisioning
+from podroutes.plan.routes import plan_routes
+from podroutes.plan.routes_service import ServiceFiles, render_data
 from tasks.service_files import fill
 from tests.route_cases import CASES, NODE, PLAN, RouteCase, lines_of, ours_of, state_of
 from tests.unit.podroutes.builders import dual_stack_cluster

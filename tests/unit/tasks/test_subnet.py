@@ -6,10 +6,10 @@ import pytest
 from keystoneauth1 import exceptions as keystone
 from msgspec.structs import replace
 
-from podroutes.cloud import CloudState
 from podroutes.errors import AuthenticationError, CloudBusyError, CloudError, UnreachableError, VerificationError
-from podroutes.network_plan import Cloud
-from podroutes.planning.cloud import CloudPlan, plan_cloud
+from podroutes.host.cloud import CloudState
+from podroutes.inventory.network_plan import Cloud
+from podroutes.plan.cloud import CloudPlan, plan_cloud
 from tasks.cloud import collect_cloud
 from tasks.ports import ensure_address_pairs
 from tasks.reconcile import ATTEMPTS, LONGEST_PAUSE

@@ -12,7 +12,7 @@ from podroutes.plugins.connections.ssh.connect import LOGGER, Connection, connec
 from podroutes.plugins.connections.ssh.parameters import SshParameters
 from podroutes.plugins.connections.ssh.sudo_password import sudo_password
 from podroutes.plugins.connections.ssh.target import resolve_target
-from podroutes.transport import ScriptResult
+from podroutes.script_runner import ScriptResult
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class _NotStartedError(RemoteCommandError):
 
 
 class SshHost:
-    """A connected host; satisfies `podroutes.transport.ScriptRunner`.
+    """A connected host; satisfies `podroutes.script_runner.ScriptRunner`.
 
     Args:
         parameters: How to reach it.

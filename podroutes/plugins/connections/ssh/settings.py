@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final
 from msgspec import Meta, Struct
 
 from podroutes.errors import UsageError
+from podroutes.inventory.typed_keys import read_keys
 from podroutes.secret import Secret
-from podroutes.typed_keys import read_keys
 
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 FileName = Annotated[str, Meta(min_length=1)]

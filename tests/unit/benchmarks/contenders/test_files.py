@@ -11,7 +11,7 @@ from benchmarks.sites import Site
 from benchmarks.suite import CONTENDERS
 from lab import Lab
 from lab.layout import Layout
-from runbooks.session import open_session
+from runbooks._session import open_session
 
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIDkxp2jn40SrsvN6g/H8EdfCEes3SYF+7iGv2bxCitVx"
 

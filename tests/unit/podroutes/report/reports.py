@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from podroutes.findings import Direction, DirectionState, Finding, HealedFinding, new_finding
+from podroutes.drift.findings import Direction, DirectionState, Finding, HealedFinding, new_finding
 from podroutes.outcomes import ChangeRecord, HostOutcome, Outcome, RunReport
 
 STARTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from podroutes.findings import Direction, HealedFinding, PingAnswer
+from podroutes.drift.findings import Direction, HealedFinding, PingAnswer
 from podroutes.outcomes import RunReport
 from podroutes.report.console import new_console
 from podroutes.report.drift import print_directions, print_findings, print_healed

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from podroutes.drift.findings import HealedFinding, new_finding
+from podroutes.drift.history import History
 from podroutes.errors import UsageError
-from podroutes.findings import HealedFinding, new_finding
-from podroutes.history import History
 from podroutes.outcomes import RunReport
 from podroutes.report.html import render_html, write_html
 from tests.unit.podroutes.report.reports import (

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from msgspec.structs import replace
 
-from podroutes.drift_classes import DRIFT_CLASSES
+from podroutes.drift.classes import DRIFT_CLASSES
+from podroutes.drift.findings import new_finding
 from podroutes.errors import UsageError
-from podroutes.findings import new_finding
 from podroutes.outcomes import HostOutcome, Outcome, RunReport
 from podroutes.report.junit import render_junit, write_junit
 from tests.unit.podroutes.report.reports import (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from podroutes.history import History
+from podroutes.drift.history import History
 from podroutes.report.log import duration, print_log
 from podroutes.report.styled import Console
 from tests.unit.podroutes.report.reports import check, drifted, ok, unreachable

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from podroutes.findings import new_finding
+from podroutes.drift.findings import new_finding
 from podroutes.outcomes import RunReport
 from podroutes.report.nagios import nagios_line
 from tests.unit.podroutes.report.reports import (

@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from podroutes.findings import Direction
-from podroutes.history import PastRun
+from podroutes.drift.findings import Direction
+from podroutes.drift.history import PastRun
 from podroutes.report.picture import CELL, MOST_NODES, Picture, draw_matrix, draw_strip
 from tests.unit.podroutes.report.reports import NODES, directions
 

@@ -5,8 +5,8 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
+from podroutes.drift.findings import new_finding
 from podroutes.errors import UsageError
-from podroutes.findings import new_finding
 from podroutes.outcomes import RunReport
 from podroutes.report.prometheus import render_prometheus, write_prometheus
 from tests.unit.podroutes.report.reports import (

@@ -1,0 +1,1 @@
+"""Drift: its classes, its detection, its history and its explanation."""

@@ -1,0 +1,1 @@
+"""From the inventory's data to a checked network plan."""

@@ -1,0 +1,1 @@
+"""What should be true, and what differs: pure functions."""

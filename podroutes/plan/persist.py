@@ -1,0 +1,222 @@
+"""Network managers and our routes: what takes them away, and `persist: networkd`, which has systemd-networkd keep them.
+
+Whoever gives an interface its addresses takes them away again now and then, and the kernel drops every route that used
+them. Only the manager itself can put the routes back at once: systemd-networkd does with `[Route]` sections of ours in
+a drop-in beside its .network file (docs/decisions/0017-network-managers.md has what was measured).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from podroutes.addresses import contains
+from podroutes.host.changes import Change, HostPlan, NetworkdFile
+from podroutes.host.network_managers import DROP_IN_NAME, ManagedLink, Manager, is_drop_in
+from podroutes.host.routes import Route
+from podroutes.host.state import MARKER, HostState, Link
+from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.plan.managed_files import is_wanted_file
+from podroutes.plan.routes import Wanted, wanted_routes
+
+_LAYER: Final = "persist"
+_DIRECTORY: Final = "/etc/systemd/network"
+_FILE_NAME: Final = re.compile(r"[A-Za-z0-9@:._+-]+\.network")
+_OURS: Final = "this software put it there"
+_INSTEAD: Final = "write persist: unit in the inventory"
+# Seen: what takes the routes away, and what helps.
+_TAKES_AWAY: Final[Mapping[Manager, str]] = {
+    "systemd-networkd": (
+        "they go with its addresses, when {} is reconfigured or loses its carrier, and at some restarts of "
+        "systemd-networkd; write persist: networkd in the inventory, and it keeps them"
+    ),
+    "NetworkManager": (
+        "they go with its addresses, when a connection is activated on {} or its carrier is away for some seconds; "
+        "`systemctl reload routes.service` brings them back"
+    ),
+    "ifupdown": (
+        "they go with its addresses, at `ifdown {}` and when networking.service restarts; "
+        "`systemctl reload routes.service` brings them back"
+    ),
+}
+
+
+_UNITS: Final[Mapping[Manager, str]] = {
+    "systemd-networkd": "systemd-networkd.service",
+    "NetworkManager": "NetworkManager.service",
+    "ifupdown": "networking.service",
+}
+
+
+class RemovingManager(Struct, frozen=True):
+    """A network manager that will take our routes away.
+
+    Attributes:
+        unit: Its unit.
+        message: When it does so, and what helps; one line for a person.
+    """
+
+    unit: str
+    message: str
+
+
+def removing_managers(
+    plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None
+) -> Iterator[RemovingManager]:
+    """Find the managers of the devices of a host's routes that will take these away, and are not set to keep them.
+
+    Args:
+        plan: The cluster's network.
+        node: The host.
+        state: What was read.
+        wanted: The routes that it should have, where they are computed already.
+    """
+    if node.persist == "networkd":
+        return  # they are kept, or the host's plan says why not
+    if wanted is None:
+        wanted = wanted_routes(plan, node, state)
+    devices: dict[Manager, list[str]] = {}
+    for device in _by_device(wanted):
+        managed = state.managers.get(device)
+        if managed is not None:
+            devices.setdefault(managed.manager, []).append(device)
+    for manager, names in devices.items():
+        both = " and ".join(names)
+        when = _TAKES_AWAY[manager].format(both)
+        yield RemovingManager(_UNITS[manager], f"{manager} sets up {both}, which the pod routes use: {when}")
+
+
+def plan_persist(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None) -> HostPlan:
+    """Plan what a host's network manager is to know of the routes.
+
+    Args:
+        plan: The cluster's network.
+        node: The host.
+        state: What was read.
+        wanted: The routes that it should have, where they are computed already.
+    """
+    if wanted is None:
+        wanted = wanted_routes(plan, node, state)
+    if wanted.problems:
+        return HostPlan()  # the routes' own plan reports them
+    files: dict[str, tuple[str, str]] = {}
+    if node.persist == "networkd":
+        by_device = _by_device(wanted)
+        problems = [problem for device, routes in by_device.items() if (problem := _problem(device, routes, state))]
+        if problems:
+            return HostPlan(conflicts=tuple(problems))
+        for device, routes in by_device.items():
+            files[_drop_in_of(state.managers[device])] = (device, render_drop_in(routes))
+    changes = [*_removals(state, files), *_writes(state, files)]
+    notes = tuple(one.message for one in removing_managers(plan, node, state, wanted))
+    return HostPlan(tuple(changes), notes=notes)
+
+
+def lets_routes_go(plan: HostPlan) -> bool:
+    """Whether systemd-networkd, which keeps routes of ours, takes them away with what a plan of these changes."""
+    steps = [step for change in plan.changes if change.action == "remove" for step in change.steps]
+    return any(isinstance(step, NetworkdFile) and step.device != "" for step in steps)
+
+
+def plan_persist_removal(state: HostState) -> HostPlan:
+    """Plan to take back from a host's network manager what this software made it know."""
+    return HostPlan(tuple(_removals(state, {})))
+
+
+def render_drop_in(routes: list[Route]) -> str:
+    """The drop-in that has systemd-networkd keep routes (systemd.network(5)).
+
+    Without `GatewayOnLink=no` it would make routes of an interface that only has DHCP `onlink` ones.
+    """
+    lines = [f"# {MARKER}; changes to this file are overwritten.\n"]
+    lines += [
+        "\n[Route]\n"
+        f"Destination={route.destination}\nGateway={route.via}\nGatewayOnLink=no\n"
+        f"Protocol={route.protocol}\nMetric={route.metric}\n"
+        for route in routes
+    ]
+    return "".join(lines)
+
+
+def _by_device(wanted: Wanted) -> dict[str, list[Route]]:
+    devices: dict[str, list[Route]] = {}
+    for route in wanted.routes:
+        if route.dev is not None:
+            devices.setdefault(route.dev, []).append(route)
+    return devices
+
+
+def _drop_in_of(managed: ManagedLink) -> str:
+    return f"{_DIRECTORY}/{managed.network_file.rpartition('/')[2]}.d/{DROP_IN_NAME}"
+
+
+def _problem(device: str, routes: list[Route], state: HostState) -> str:
+    """Why systemd-networkd can't be given the routes of a device; empty if it can."""
+    managed = state.managers.get(device)
+    if managed is None or managed.manager != "systemd-networkd":
+        who = "no network manager does" if managed is None else f"{managed.manager} does"
+        return f"persist: networkd: systemd-networkd does not set up {device}, {who}; {_INSTEAD}"
+    file = managed.network_file
+    if _FILE_NAME.fullmatch(file.rpartition("/")[2]) is None:
+        return f"persist: networkd: {device} has no .network file whose name can be used ({file!r}); {_INSTEAD}"
+    others = [name for name, other in state.managers.items() if other.network_file == file and name != device]
+    if others:
+        return (
+            f"persist: networkd: {file} is that of {device} and of {', '.join(sorted(others))}, where the routes can't "
+            f"be: give {device} a file of its own, or {_INSTEAD}"
+        )
+    return _problem_of_old(device, routes, managed, state) if managed.drop_ins is None else ""
+
+
+def _problem_of_old(device: str, routes: list[Route], managed: ManagedLink, state: HostState) -> str:
+    """The same of a systemd-networkd before 254.
+
+    That of 252 sets routes before the lease is there again once the link was down, and gives the interface up then.
+    """
+    if not managed.settled:
+        return f"persist: networkd: systemd-networkd has not done with {device}: look at networkctl status {device}"
+    if _is_dynamic(managed, state.links[device], routes):
+        return (
+            f"persist: networkd: {device} has its address from DHCP or router advertisements, and the systemd-networkd "
+            f"of this host could lose it for good with routes of ours: it takes systemd 254 or newer; {_INSTEAD}"
+        )
+    return ""
+
+
+def _is_dynamic(managed: ManagedLink, link: Link, routes: list[Route]) -> bool:
+    """Whether an address that routes need is not there at all times."""
+    # A lease may be for ever, which no address shows.
+    if managed.leased and any(route.destination.version == 4 for route in routes):
+        return True
+    needed = [route.via for route in routes if route.via is not None]
+    return any(own.dynamic and any(contains(own.network, via) for via in needed) for own in link.addresses)
+
+
+def _writes(state: HostState, files: Mapping[str, tuple[str, str]]) -> Iterator[Change]:
+    for path, (device, content) in files.items():
+        file = state.files.get(path)
+        read = state.managers[device].drop_ins
+        if file is None:
+            reason = "missing"
+        elif not is_wanted_file(file, 0o644, content):
+            reason = "it differs"
+        elif read is not None and path not in read:
+            reason = "systemd-networkd has not read it"
+        else:
+            continue
+        before = "" if file is None else file.content
+        step = NetworkdFile(path, content, device)
+        yield Change(_LAYER, "write", path, before, content, reason, (step,), "manager-lacks-routes")
+
+
+def _removals(state: HostState, wanted: Mapping[str, object]) -> Iterator[Change]:
+    """Drop-ins of ours that are not wanted, or that only systemd-networkd still knows."""
+    users = {_drop_in_of(managed): name for name, managed in state.managers.items() if managed.network_file != ""}
+    known = {path for managed in state.managers.values() for path in managed.drop_ins or () if is_drop_in(path)}
+    there = {path for path, file in state.files.items() if is_drop_in(path) and file.ours}
+    for path in sorted((there | (known - state.files.keys())) - wanted.keys()):
+        file = state.files.get(path)
+        before = "" if file is None else file.content
+        step = NetworkdFile(path, "", users.get(path, ""))
+        yield Change(_LAYER, "remove", path, before, "", _OURS, (step,), "manager-lacks-routes")
