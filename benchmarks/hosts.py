@@ -63,7 +63,7 @@ def check(lab: Lab, hosts: Sequence[Host], *, persistent: bool) -> list[str]:
         A line for each thing that is wrong; empty if all is right.
     """
     texts = _everywhere(lab, hosts, _READ)
-    wanted = [wanted_routes(host, hosts) for host in hosts]
+    wanted = [desired_routes(host, hosts) for host in hosts]
     return [
         f"{host.name}: {problem}"
         for host, text, routes in zip(hosts, texts, wanted, strict=True)
@@ -71,7 +71,7 @@ def check(lab: Lab, hosts: Sequence[Host], *, persistent: bool) -> list[str]:
     ]
 
 
-def wanted_routes(host: Host, hosts: Sequence[Host]) -> dict[str, str]:
+def desired_routes(host: Host, hosts: Sequence[Host]) -> dict[str, str]:
     """Next hop by pod network that a host needs: every worker's but its own.
 
     Args:

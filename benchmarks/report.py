@@ -35,7 +35,7 @@ _CONTENDERS = """\
 - **pyinfra**: `server.sysctl`, `files.template`, `files.put`, `systemd.service`; all hosts at once, `-y`.
 - **Ansible**: `sysctl`, `template`, `copy`, `systemd_service`; pipelining, no facts; 50 forks, and the 5 that are its
   default.
-- **the guide's loops**: `ssh` to one machine after the other. Its script is mended where it would make wrong routes
+- **the guide's loops**: `ssh` to one machine after the other. Its script is fixed where it would make wrong routes
   from worker-10 on.
 
 All verify host keys. With {far} ms, a proxy in front of each SSH server delivers every chunk half of that later, in

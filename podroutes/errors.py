@@ -37,7 +37,7 @@ class Problem(Struct, frozen=True, order=True):
     """One thing that is wrong in an inventory.
 
     Attributes:
-        file: Where to mend it, as a path a person can open; empty where no file is known.
+        file: Where to fix it, as a path a person can open; empty where no file is known.
         host: The host, group or `defaults` that holds the key; empty where the whole file is meant.
         key: Dotted path of the key, `data.pod_index` say; empty where the whole host is meant.
         message: What is wrong, and what to write instead.

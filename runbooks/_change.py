@@ -13,7 +13,7 @@ from podroutes.outcomes import Outcome, RunReport
 from runbooks._cli import Options
 from runbooks._run import Run
 from runbooks._session import Session
-from tasks.ensure import Ensured, Work, ensure
+from tasks.ensure import ChangeResult, Work, ensure
 
 
 def change_hosts(session: Session, options: Options, runbook: str, work: Work, *, remove: bool = False) -> int:
@@ -108,7 +108,7 @@ def _approved(report: RunReport, result: AggregatedResult) -> dict[str, tuple[Ch
     approved = {}
     for host in report.hosts:
         ensured = result[host.host][0].result if host.host in result else None
-        if host.outcome == Outcome.CHANGED and isinstance(ensured, Ensured):
+        if host.outcome == Outcome.CHANGED and isinstance(ensured, ChangeResult):
             approved[host.host] = ensured.changes
     return approved
 

@@ -1,4 +1,4 @@
-"""What a drift check does: read, compare, remember, report; and mend, if it is told to."""
+"""What a drift check does: read, compare, remember, report; and fix, if it is told to."""
 
 import functools
 import sys
@@ -13,7 +13,7 @@ from runbooks._cli import Options
 from runbooks._reports import Reports
 from runbooks._run import Run
 from runbooks._session import Session
-from tasks.drift import Checked, check_drift, drift_outcome_of
+from tasks.drift import CheckResult, check_drift, drift_outcome_of
 from tasks.service_files import load_service_files
 
 
@@ -24,7 +24,7 @@ def check_hosts(session: Session, options: Options, reports: Reports, *, fix: bo
         session: What to work with, locked.
         options: What the engineer asked for.
         reports: Where reports go.
-        fix: Mend what was found.
+        fix: Fix what was found.
         ping: Prove on the data plane which pods reach which.
 
     Returns:
@@ -38,22 +38,22 @@ def check_hosts(session: Session, options: Options, reports: Reports, *, fix: bo
     report, result = run.over_hosts(check_drift, title="check", dry_run=True, hosts=session.hosts, work=work)
     # Imported meanwhile.
     from podroutes.report.console import new_console
-    from runbooks._check_report import judge, print_check, print_mended, remember, write_reports
+    from runbooks._check_report import judge, print_check, print_fixed, remember, write_reports
 
     states = _states(result)
     report = replace(report, dry_run=False, directions=judge(session, states))
     if ping and not report.interrupted:
-        from runbooks._ping import prove_with_pings
+        from runbooks._ping import check_with_pings
 
-        report = prove_with_pings(run, report.directions, states).beside(report)
+        report = check_with_pings(run, report.directions, states).beside(report)
     report, problem = remember(report, reports.history)
     console = new_console(sys.stderr if options.json == "-" or reports.nagios else sys.stdout)
     print_check(console, report, session)
     if fix and not report.interrupted and report.counts[Outcome.DRIFT] != 0:
-        from runbooks._fix import Mending
+        from runbooks._fix import Fix
 
-        report = Mending(run, work, functools.partial(judge, session), ping).mend(report, result, states)
-        print_mended(console, report)
+        report = Fix(run, work, functools.partial(judge, session), ping).fix(report, result, states)
+        print_fixed(console, report)
     write_reports(report, reports, json=options.json, history=reports.history if problem is None else None)
     if problem is not None:
         raise problem
@@ -70,5 +70,5 @@ def _states(result: AggregatedResult) -> dict[str, HostState]:
     return {
         name: host[0].result.state
         for name, host in result.items()
-        if isinstance(host[0].result, Checked) and host[0].result.state is not None
+        if isinstance(host[0].result, CheckResult) and host[0].result.state is not None
     }

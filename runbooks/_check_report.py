@@ -62,12 +62,12 @@ def print_check(console: Console, report: RunReport, session: Session) -> None:
     print_failures(console, report)
 
 
-def print_mended(console: Console, report: RunReport) -> None:
-    """Print what is left after mending.
+def print_fixed(console: Console, report: RunReport) -> None:
+    """Print what is left after fixing.
 
     Args:
         console: Where to.
-        report: Of the check and of what was mended.
+        report: Of the check and of what was fixed.
     """
     console.print()
     print_directions(console, report.directions)

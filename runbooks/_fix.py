@@ -1,4 +1,4 @@
-"""Mending what a drift check found, and nothing else, by provisioning's own tasks."""
+"""Fixing what a drift check found, and nothing else, by provisioning's own tasks."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -14,14 +14,14 @@ from podroutes.host.state import HostState
 from podroutes.outcomes import FAILURES, HostOutcome, Outcome, RunReport
 from podroutes.plan.host import Provisioning
 from runbooks._change import ensure_any
-from runbooks._ping import prove_with_pings
+from runbooks._ping import check_with_pings
 from runbooks._run import Run
-from tasks.drift import Checked
-from tasks.ensure import Ensured
+from tasks.drift import CheckResult
+from tasks.ensure import ChangeResult
 
 
-class Mending(Struct, frozen=True):
-    """How to mend.
+class Fix(Struct, frozen=True):
+    """How to fix.
 
     Attributes:
         run: The run that the check was done in.
@@ -35,7 +35,7 @@ class Mending(Struct, frozen=True):
     directions: Callable[[Mapping[str, HostState]], tuple[Direction, ...]]
     ping: bool
 
-    def mend(self, report: RunReport, result: AggregatedResult, states: Mapping[str, HostState]) -> RunReport:
+    def fix(self, report: RunReport, result: AggregatedResult, states: Mapping[str, HostState]) -> RunReport:
         """Make the changes that the check found on the hosts that have drifted; read them again, and judge anew.
 
         Args:
@@ -48,21 +48,21 @@ class Mending(Struct, frozen=True):
         """
         approved = _approved(report, result)
         if not approved:
-            return replace(report, hosts=tuple(_not_mended(host) for host in report.hosts))
+            return replace(report, hosts=tuple(_not_fixed(host) for host in report.hosts))
         task = functools.partial(ensure_any, work=self.work, approved=approved, keep_state=True)
-        mended, after = self.run.over_hosts(task, title="fix", dry_run=False, hosts=tuple(approved))
+        fixed, after = self.run.over_hosts(task, title="fix", dry_run=False, hosts=tuple(approved))
         states = dict(states) | _states(after)
         left = {name: self._left(name, states[name]) for name in approved if name in states}
         directions = self.directions(states)
-        told = mended
-        if self.ping and not mended.interrupted:
-            proof = prove_with_pings(self.run, directions, states)
+        told = fixed
+        if self.ping and not fixed.interrupted:
+            proof = check_with_pings(self.run, directions, states)
             directions = proof.directions
             left = {name: (*left.get(name, ()), *proof.findings.get(name, ())) for name in approved}
-            told = replace(mended, seconds=proof.seconds, interrupted=proof.interrupted)
-        done = {host.host: host for host in mended.hosts}
+            told = replace(fixed, seconds=proof.seconds, interrupted=proof.interrupted)
+        done = {host.host: host for host in fixed.hosts}
         hosts = tuple(
-            _mended(host, done[host.host], left.get(host.host, ())) if host.host in done else _not_mended(host)
+            _fixed(host, done[host.host], left.get(host.host, ())) if host.host in done else _not_fixed(host)
             for host in report.hosts
         )
         return replace(told, hosts=hosts, healed=report.healed, directions=directions)
@@ -76,7 +76,7 @@ def _approved(report: RunReport, result: AggregatedResult) -> dict[str, tuple[Ch
     approved = {}
     for host in report.hosts:
         checked = result[host.host][0].result if host.host in result else None
-        if host.outcome == Outcome.DRIFT and isinstance(checked, Checked) and checked.changes:
+        if host.outcome == Outcome.DRIFT and isinstance(checked, CheckResult) and checked.changes:
             approved[host.host] = checked.changes
     return approved
 
@@ -85,20 +85,20 @@ def _states(result: AggregatedResult) -> dict[str, HostState]:
     return {
         name: host[0].result.state
         for name, host in result.items()
-        if isinstance(host[0].result, Ensured) and host[0].result.state is not None
+        if isinstance(host[0].result, ChangeResult) and host[0].result.state is not None
     }
 
 
-def _mended(checked: HostOutcome, mended: HostOutcome, left: tuple[Finding, ...]) -> HostOutcome:
-    """What became of a host that was changed; changes that leave it drifted have not mended it."""
-    told: dict[str, object] = {"findings": checked.findings, "commands": checked.commands + mended.commands}
-    if mended.outcome not in FAILURES and left:
+def _fixed(checked: HostOutcome, fixed: HostOutcome, left: tuple[Finding, ...]) -> HostOutcome:
+    """What became of a host that was changed; changes that leave it drifted have not fixed it."""
+    told: dict[str, object] = {"findings": checked.findings, "commands": checked.commands + fixed.commands}
+    if fixed.outcome not in FAILURES and left:
         told |= {"outcome": Outcome.FAILED, "reason": f"still: {'; '.join(finding.message for finding in left)}"}
-    return replace(mended, **told)
+    return replace(fixed, **told)
 
 
-def _not_mended(host: HostOutcome) -> HostOutcome:
-    """A host that has drifted in a way that no provisioning mends stays wrong: that is a failure."""
+def _not_fixed(host: HostOutcome) -> HostOutcome:
+    """A host that has drifted in a way that no provisioning fixes stays wrong: that is a failure."""
     if host.outcome != Outcome.DRIFT:
         return host
     reason = "; ".join(finding.message for finding in host.findings if finding.is_drift)

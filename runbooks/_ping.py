@@ -15,7 +15,7 @@ from tasks.drift import count_of
 from tasks.ping import ping_pods
 
 
-class Proof(Struct, frozen=True):
+class PingCheck(Struct, frozen=True):
     """What pings showed.
 
     Attributes:
@@ -57,7 +57,7 @@ class Proof(Struct, frozen=True):
         return replace(host, **told, outcome=Outcome.DRIFT, reason=count_of(findings), findings=findings)
 
 
-def prove_with_pings(run: Run, directions: tuple[Direction, ...], states: Mapping[str, HostState]) -> Proof:
+def check_with_pings(run: Run, directions: tuple[Direction, ...], states: Mapping[str, HostState]) -> PingCheck:
     """Ping between all workers that were read.
 
     Args:
@@ -75,4 +75,4 @@ def prove_with_pings(run: Run, directions: tuple[Direction, ...], states: Mappin
     proven = prove(directions, answers)
     # Without another worker that was read, none had anything to send.
     pinged = {name: replace(host, commands=int(answers.get(name) != ())) for name, host in pinged.items()}
-    return Proof(proven, ping_findings(proven), pinged, report.seconds, report.interrupted)
+    return PingCheck(proven, ping_findings(proven), pinged, report.seconds, report.interrupted)

@@ -29,7 +29,7 @@ from podroutes.inventory.model import DEFAULTS, Holder, HostEntry
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.inventory.preflight import build_network_plan
 from podroutes.inventory.typed_keys import read_keys
-from podroutes.plugins.inventory.merged import Files, Found, FoundInventory
+from podroutes.plugins.inventory.merged import Files, Found, MergedInventory
 from runbooks._connecting import check_connections, resolve_paths
 from runbooks._connection_plugins import InstalledPlugins
 from runbooks._lock import run_lock
@@ -247,7 +247,7 @@ def _new_nornir(config: Config, contents: Files | None, *, dry_run: bool) -> Nor
         and config.inventory.options.keys() <= _FILE_OPTIONS.keys()
     ):
         # The plugin would read the files once more: what was checked is what is used.
-        loaded: Inventory = FoundInventory(Found("", {}), contents, {})
+        loaded: Inventory = MergedInventory(Found("", {}), contents, {})
     else:
         loaded = inventory(**config.inventory.options).load()
     if name := config.inventory.transform_function:

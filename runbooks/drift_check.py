@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Check every machine, and the cloud, against the plan; reads, and writes nothing to them unless told to mend."""
+"""Check every machine, and the cloud, against the plan; reads, and writes nothing to them unless told to fix."""
 
 import argparse
 import sys
@@ -48,7 +48,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     more = parser.add_argument_group("more")
     more.add_argument("--ping", action="store_true", help="prove it: ping between the workers' pod gateways")
-    more.add_argument("--fix", action="store_true", help="mend what was found, as provision.py does, and verify")
+    more.add_argument("--fix", action="store_true", help="fix what was found, as provision.py does, and verify")
     more.add_argument("--history", default="", metavar="FILE", help="remember findings in this SQLite file")
     more.add_argument("--log", action="store_true", help="print the history's runs, and check nothing")
     more.add_argument("--explain", default="", metavar="CODE", help="print what a code means, and check nothing")

@@ -16,7 +16,7 @@ from tasks.facts import Reading, known_contents, last_line
 from tasks.remote import run_script
 
 
-class Applied(Struct, frozen=True):
+class ApplyResult(Struct, frozen=True):
     """What became of changes that were all made.
 
     Attributes:
@@ -37,7 +37,7 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
         changes: At least one, in the order in which to make them.
 
     Returns:
-        An `Applied` as result.
+        An `ApplyResult` as result.
 
     Raises:
         HostError: The host can't be reached, or a change failed; the message says which.
@@ -59,7 +59,7 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
         message = f"a change failed: {_what_failed(lines)}"
         raise RemoteCommandError(message)
     notes = tuple(line.removeprefix(NOTE) for line in lines if line.startswith(NOTE))
-    return Result(host=task.host, result=Applied(reading.state_from(answer.stdout), notes), changed=True)
+    return Result(host=task.host, result=ApplyResult(reading.state_from(answer.stdout), notes), changed=True)
 
 
 def _what_was_said(answer: str, nonce: str) -> tuple[str, int | None]:

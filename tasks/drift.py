@@ -16,7 +16,7 @@ from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import Node
 from podroutes.outcomes import HostOutcome, Outcome
 from podroutes.plan.host import Provisioning
-from podroutes.plan.routes import wanted_routes
+from podroutes.plan.routes import desired_routes
 from tasks.facts import collect_facts, take_state
 from tasks.outcome import failure_of, outcome_of, reason_of
 from tasks.record import fill
@@ -25,7 +25,7 @@ from tasks.record import fill
 _LOOKUPS: Sharing[IPAddress, Lookup] = Sharing()
 
 
-class Checked(Struct):
+class CheckResult(Struct):
     """What was found on one host; filled in as far as the task came.
 
     Attributes:
@@ -62,27 +62,27 @@ def check_drift(task: Task, work: Provisioning) -> Result:
         work: What provisioning would do; nothing of it is done.
 
     Returns:
-        A `Checked` as result. A host that can't be read has failed, with the error as exception.
+        A `CheckResult` as result. A host that can't be read has failed, with the error as exception.
     """
-    checked = Checked()
+    checked = CheckResult()
     fill(checked, lambda: _check(task, work, checked))
     if checked.error is not None:
         checked.findings = (finding_of_error(checked.error, reason_of(checked.error)),)
     return Result(host=task.host, result=checked, failed=checked.error is not None, exception=checked.error)
 
 
-def _check(task: Task, work: Provisioning, checked: Checked) -> None:
+def _check(task: Task, work: Provisioning, checked: CheckResult) -> None:
     if task.host.name in work.plan.clouds:
         _check_cloud(task, work, checked)
     else:
         _check_machine(task, work, work.plan.nodes[task.host.name], checked)
 
 
-def _check_machine(task: Task, work: Provisioning, node: Node, checked: Checked) -> None:
+def _check_machine(task: Task, work: Provisioning, node: Node, checked: CheckResult) -> None:
     checked.commands = 1
     state = take_state(task.run(collect_facts, plan=work.plan))
     checked.state = state
-    wanted = wanted_routes(work.plan, node, state)
+    wanted = desired_routes(work.plan, node, state)
     planned = work.plan_host(node, state, wanted)
     checked.findings = find_drift(work, node, state, planned, wanted)
     checked.changes = planned.changes
@@ -90,7 +90,7 @@ def _check_machine(task: Task, work: Provisioning, node: Node, checked: Checked)
         checked.state = replace(state, files={}, lookups=_LOOKUPS.share(state.lookups))
 
 
-def _check_cloud(task: Task, work: Provisioning, checked: Checked) -> None:
+def _check_cloud(task: Task, work: Provisioning, checked: CheckResult) -> None:
     # Only an inventory with a cloud is to load the SDK.
     from podroutes.plan.cloud import plan_cloud  # noqa: PLC0415
     from tasks.cloud import collect_cloud, connection_to  # noqa: PLC0415
@@ -109,7 +109,7 @@ def drift_outcome_of(host: str, result: MultiResult) -> HostOutcome:
         result: Nornir's results of it, the task's own first.
     """
     checked = result[0].result
-    if not isinstance(checked, Checked):
+    if not isinstance(checked, CheckResult):
         return outcome_of(host, result)
     if checked.error is not None:
         outcome, reason = failure_of(checked.error), reason_of(checked.error)

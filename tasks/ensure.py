@@ -10,7 +10,7 @@ from podroutes.host.changes import Change, HostPlan
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.report.diff import diff_of
-from tasks.apply import Applied, apply_changes
+from tasks.apply import apply_changes
 from tasks.facts import collect_facts, take_state
 from tasks.record import fill
 
@@ -32,7 +32,7 @@ class Work(Protocol):
         ...
 
 
-class Ensured(Struct):
+class ChangeResult(Struct):
     """What became of one host; filled in as far as the task came, so that a failure tells what it had done.
 
     Attributes:
@@ -79,10 +79,10 @@ def ensure(
             file of its own, with a line for every worker.
 
     Returns:
-        An `Ensured` as result, with diff and `changed`, the same in a dry run and not. A host that can't be made so
+        An `ChangeResult` as result, with diff and `changed`, the same in a dry run and not. A host that can't be made so
         has failed, with the error as exception.
     """
-    ensured = Ensured()
+    ensured = ChangeResult()
     fill(ensured, lambda: _ensure(task, work, approved, ensured))
     if ensured.error is None and not keep_state:
         ensured.state = None
@@ -91,10 +91,10 @@ def ensure(
     return result_of(task, ensured)
 
 
-class EnsuredResult(Result):
+class NornirChangeResult(Result):
     """Nornir's result of a host; its diff is worked out when somebody asks for it, which takes longer than planning."""
 
-    def __init__(self, task: Task, ensured: Ensured) -> None:
+    def __init__(self, task: Task, ensured: ChangeResult) -> None:
         super().__init__(
             host=task.host,
             result=ensured,
@@ -113,12 +113,12 @@ class EnsuredResult(Result):
         """Nornir's own constructor sets it, to nothing."""
 
 
-def result_of(task: Task, ensured: Ensured) -> Result:
+def result_of(task: Task, ensured: ChangeResult) -> Result:
     """Nornir's result of a host, the same in a dry run and not."""
-    return EnsuredResult(task, ensured)
+    return NornirChangeResult(task, ensured)
 
 
-def _ensure(task: Task, work: Work, approved: dict[str, tuple[Change, ...]] | None, ensured: Ensured) -> None:
+def _ensure(task: Task, work: Work, approved: dict[str, tuple[Change, ...]] | None, ensured: ChangeResult) -> None:
     node = work.plan.nodes[task.host.name]
     ensured.commands = 1
     state = take_state(task.run(collect_facts, plan=work.plan))

@@ -9,7 +9,7 @@ from podroutes.host.cloud import CloudState
 from podroutes.inventory.network_plan import Cloud, NetworkPlan
 from podroutes.plan.cloud import CloudPlan, lease_note, pairs_to_take_back, plan_cloud
 from tasks.cloud import collect_cloud, connection_to
-from tasks.ensure import Ensured, result_of
+from tasks.ensure import ChangeResult, result_of
 from tasks.ports import ensure_address_pairs, write_address_pairs
 from tasks.record import fill
 from tasks.subnet import ensure_host_routes
@@ -29,7 +29,7 @@ def ensure_cloud(
     Returns:
         As `tasks.ensure.ensure`.
     """
-    ensured = Ensured()
+    ensured = ChangeResult()
     fill(ensured, lambda: _Work(task, plan, remove=remove).run(ensured, approved))
     return result_of(task, ensured)
 
@@ -46,7 +46,7 @@ class _Work:
         state = collect_cloud(self.connection, self.cloud)
         return state, plan_cloud(self.plan, self.cloud, state, remove=self.remove)
 
-    def run(self, ensured: Ensured, approved: dict[str, tuple[Change, ...]] | None) -> None:
+    def run(self, ensured: ChangeResult, approved: dict[str, tuple[Change, ...]] | None) -> None:
         state, planned = self.plan_now()
         host_plan: HostPlan = planned.host_plan
         ensured.notes = host_plan.notes
@@ -63,7 +63,7 @@ class _Work:
         if not self.remove and any(change.layer == "subnet" for change in host_plan.changes):
             ensured.notes = (*ensured.notes, lease_note(self.plan, self.cloud))
 
-    def _apply(self, ensured: Ensured, state: CloudState, planned: CloudPlan) -> None:
+    def _apply(self, ensured: ChangeResult, state: CloudState, planned: CloudPlan) -> None:
         # Ports first: routes to ports that drop the packets help nobody; and back in the opposite order.
         steps = (ensure_address_pairs, ensure_host_routes)
         found = (state, planned)
@@ -79,12 +79,12 @@ class _Work:
                 self._take_pairs_back(ensured, state)
             raise
 
-    def _take_pairs_back(self, ensured: Ensured, before: CloudState) -> None:
+    def _take_pairs_back(self, ensured: ChangeResult, before: CloudState) -> None:
         """A port that may send from pod addresses without a route to answer by would be half a change."""
         try:
             now = collect_cloud(self.connection, self.cloud)
             pairs = pairs_to_take_back(self.plan, self.cloud, before, now)
             write_address_pairs(self.connection, self.cloud, pairs)
         except PodRoutesError:
-            note = "address pairs that were added could not be taken back; the next run that gets through mends all"
+            note = "address pairs that were added could not be taken back; the next run that gets through fixes all"
             ensured.notes = (*ensured.notes, note)

@@ -12,14 +12,14 @@ from podroutes.errors import RemoteCommandError
 from podroutes.host.facts import digest, facts_script, parse_facts
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
-from podroutes.plan.forwarding import usual_contents
+from podroutes.plan.forwarding import expected_contents
 from tasks.remote import run_script
 from tasks.service_files import load_service_files
 
 
 def known_contents(plan: NetworkPlan) -> Mapping[str, str]:
     """Contents of files that are the same on most hosts, by digest: they need not be sent back."""
-    return _by_digest(usual_contents(plan))
+    return _by_digest(expected_contents(plan))
 
 
 @lru_cache(8)

@@ -4,7 +4,7 @@ from nornir.core.task import MultiResult, Result
 
 from podroutes.errors import PodRoutesError, UnreachableError
 from podroutes.outcomes import ChangeRecord, HostOutcome, Outcome
-from tasks.ensure import Ensured
+from tasks.ensure import ChangeResult
 from tasks.record import root_error
 
 _NO_RESULT = "its task left no result"
@@ -20,7 +20,7 @@ def outcome_of(host: str, result: MultiResult) -> HostOutcome:
     if len(result) == 0:
         return HostOutcome(host=host, outcome=Outcome.FAILED, reason=_NO_RESULT)
     first = result[0]
-    if not isinstance(first.result, Ensured):
+    if not isinstance(first.result, ChangeResult):
         return _outcome_of_reading(host, first)
     ensured = first.result
     outcome = Outcome.CHANGED if ensured.changes else Outcome.OK

@@ -2,7 +2,7 @@
 
 Neutron replaces whole lists and has no way to refuse one that a rival has changed meanwhile (`If-Match` is not atomic,
 and host routes do not bump the revision). So what is written is computed from a read just before, and read again after
-a moment: whoever was overwritten writes again. That mends lost answers and passing failures, too.
+a moment: whoever was overwritten writes again. That fixes lost answers and passing failures, too.
 """
 
 import random

@@ -7,7 +7,7 @@ from nornir.core.task import Result, Task
 from podroutes.host.changes import HostPlan
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
-from podroutes.plan.routes import plan_routes, unmet_lookups, wanted_routes
+from podroutes.plan.routes import desired_routes, plan_routes, unmet_lookups
 from tasks.ensure import ensure
 
 
@@ -22,7 +22,7 @@ class Routes(Struct, frozen=True):
 
     def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
         """What one host still lacks, the ways that the kernel really chooses included."""
-        wanted = wanted_routes(self.plan, node, state)
+        wanted = desired_routes(self.plan, node, state)
         left = plan_routes(self.plan, node, state, wanted) if planned is None else planned
         lookups = tuple(one.message for one in unmet_lookups(self.plan, node, state, wanted))
         return replace(left, unmet=left.unmet + lookups)

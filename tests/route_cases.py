@@ -21,7 +21,7 @@ from podroutes.addresses import FAMILIES, Family
 from podroutes.host.routes import Route, parse_routes
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
-from podroutes.plan.routes import wanted_routes
+from podroutes.plan.routes import desired_routes
 from tests.unit.podroutes.builders import dual_stack_cluster, link, state
 from tests.unit.podroutes.rendering import render_route
 
@@ -70,11 +70,11 @@ def lines_of(case: RouteCase, plan: NetworkPlan = PLAN) -> dict[Family, list[str
 
 def ours_of(plan: NetworkPlan = PLAN) -> tuple[Route, ...]:
     """The routes that the host should have."""
-    return wanted_routes(plan, NODE, state(*LINKS)).routes
+    return desired_routes(plan, NODE, state(*LINKS)).routes
 
 
 def state_of(lines: dict[Family, list[str]]) -> HostState:
     """The host with such tables, where the kernel sends packets as the tables of ours say."""
     routes = [route for family in FAMILIES for route in parse_routes("\n".join(lines[family]), family)]
-    lookups = wanted_routes(PLAN, NODE, state(*LINKS)).lookups
+    lookups = desired_routes(PLAN, NODE, state(*LINKS)).lookups
     return replace(state(*LINKS, routes=routes), lookups={lookup.address: lookup for lookup in lookups})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.contenders import Command, Contender, Work
 from benchmarks.contenders.files import SCRIPT_PATH, SYSCTL_PATH, UNIT, UNIT_PATH
-from benchmarks.hosts import wanted_routes
+from benchmarks.hosts import desired_routes
 from benchmarks.sites import KEY_FILE, Site
 from lab.layout import Host
 from lab.template import USER
@@ -50,7 +50,7 @@ ip route
 def _command(work: Work, site: Site) -> Command:
     def entry(host: Host) -> dict[str, str]:
         key_type, key = site.host_key(host)
-        script = change_script(wanted_routes(host, site.hosts)) if work == Work.FIRST else _READ
+        script = change_script(desired_routes(host, site.hosts)) if work == Work.FIRST else _READ
         return {"address": site.address(host), "key_type": key_type, "key": key, "script": script}
 
     path = Path(site.folder, f"floor-{work}.json")

@@ -21,7 +21,7 @@ class DriftClass(Struct, frozen=True):
         layer: Where it is.
         title: What it is, in a line.
         breaks: What it breaks, in a sentence.
-        mend: The command that mends it, or what a person has to do.
+        fix: The command that fixes it, or what a person has to do.
         detail: How it comes about and what the kernel or systemd does then.
         severity: `drift` makes the check end with 2; a `notice` is told, and leaves the host ok.
     """
@@ -30,7 +30,7 @@ class DriftClass(Struct, frozen=True):
     layer: DriftLayer
     title: str
     breaks: str
-    mend: str
+    fix: str
     detail: str
     severity: Severity = "drift"
 

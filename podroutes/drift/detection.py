@@ -1,4 +1,4 @@
-"""What has drifted on a host: provisioning's own plan, read as findings, with what no provisioning can mend."""
+"""What has drifted on a host: provisioning's own plan, read as findings, with what no provisioning can fix."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -15,15 +15,15 @@ from podroutes.plan.managed_files import plan_leftovers
 from podroutes.plan.persist import plan_persist, removing_managers
 from podroutes.plan.routes import (
     FEW,
+    DesiredRoutes,
     Foreign,
     Unmet,
-    Wanted,
+    desired_routes,
     plan_routes,
     some_of,
     sort_foreign,
     unmet_lookups,
     unmet_routes,
-    wanted_routes,
 )
 from podroutes.plan.routes_service import plan_routes_service
 
@@ -32,7 +32,11 @@ _NOT_THERE: Final = frozenset({"route-missing", "route-wrong-next-hop", "route-w
 
 
 def find_drift(
-    work: Provisioning, node: Node, state: HostState, planned: HostPlan | None = None, wanted: Wanted | None = None
+    work: Provisioning,
+    node: Node,
+    state: HostState,
+    planned: HostPlan | None = None,
+    wanted: DesiredRoutes | None = None,
 ) -> tuple[Finding, ...]:
     """Compare a host with what it should have.
 
@@ -44,16 +48,18 @@ def find_drift(
         wanted: The routes that the host should have, likewise.
 
     Returns:
-        The findings: conflicts first, then as provisioning would mend them, then what it leaves alone.
+        The findings: conflicts first, then as provisioning would fix them, then what it leaves alone.
     """
     if wanted is None:
-        wanted = wanted_routes(work.plan, node, state)
+        wanted = desired_routes(work.plan, node, state)
     plan = _plan(work, node, state, planned, wanted)
     findings = [*findings_of(plan, conflict="plan-conflict"), *_more(work, node, state, plan, wanted)]
     return tuple({finding.key: finding for finding in findings}.values())
 
 
-def _plan(work: Provisioning, node: Node, state: HostState, planned: HostPlan | None, wanted: Wanted) -> HostPlan:
+def _plan(
+    work: Provisioning, node: Node, state: HostState, planned: HostPlan | None, wanted: DesiredRoutes
+) -> HostPlan:
     if node.routes_service:
         return work.plan_host(node, state, wanted) if planned is None else planned
     # Taking the unit away takes its routes along, so provisioning puts all of them back: they are not missing now.
@@ -94,7 +100,7 @@ def _finding(change: Change) -> Finding:
     return new_finding(change.drift, change.subject, message, expected=change.after, found=change.before)
 
 
-def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan, wanted: Wanted) -> Iterator[Finding]:
+def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan, wanted: DesiredRoutes) -> Iterator[Finding]:
     for message in plan_forwarding(work.plan, state).unmet if plan.unmet else ():
         yield new_finding("forwarding-overruled", message.partition(" ")[0], message)
     yield from _unit_findings(work, node, state, plan)

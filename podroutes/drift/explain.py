@@ -50,7 +50,7 @@ def explain(code: str) -> str:
         ("layer", _layer(drift_class)),
         ("severity", _severity(drift_class)),
         ("breaks", drift_class.breaks),
-        ("mend", drift_class.mend),
+        ("fix", drift_class.fix),
         ("detail", drift_class.detail),
     ]
     return "\n".join(
@@ -83,15 +83,15 @@ def render_pages() -> Mapping[str, str]:
 
 
 def _page(drift_class: DriftClass) -> str:
-    mend = drift_class.mend
-    typed = f"    {mend}" if mend == PROVISION else mend
+    fix = drift_class.fix
+    typed = f"    {fix}" if fix == PROVISION else fix
     return "\n\n".join(
         (
             f"# {drift_class.code}",
             _sentence(drift_class.title),
             "| layer | severity |\n|---|---|\n" + f"| {_layer(drift_class)} | {_severity(drift_class)} |",
             f"## What it breaks\n\n{drift_class.breaks}",
-            f"## What mends it\n\n{typed}",
+            f"## What fixes it\n\n{typed}",
             f"## How it comes about\n\n{drift_class.detail}\n",
         )
     )

@@ -28,7 +28,7 @@ class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def drift_class(self) -> DriftClass:
-        """Its class, which says what it breaks and what mends it."""
+        """Its class, which says what it breaks and what fixes it."""
         return DRIFT_CLASSES[self.code]
 
     @property

@@ -18,7 +18,7 @@ from podroutes.inventory.network_plan import Cloud, NetworkPlan, PodRoute
 MAX_ADDRESS_PAIRS = 10
 
 
-# What a drift check calls what each change mends.
+# What a drift check calls what each change fixes.
 _DRIFT_CLASSES = {
     ("subnet", "add"): "cloud-route-missing",
     ("subnet", "replace"): "cloud-route-wrong",
@@ -105,7 +105,7 @@ def _conflicts(plan: NetworkPlan, cloud: Cloud, state: CloudState) -> Iterator[s
             yield f"none of the subnets {', '.join(cloud.subnets)} is an IPv{family} one; name one below data.subnet"
             continue
         if subnet.cidr != network:
-            yield f"subnet {subnet.label} is {subnet.cidr}, not the inventory's node_network {network}: mend one"
+            yield f"subnet {subnet.label} is {subnet.cidr}, not the inventory's node_network {network}: fix one"
         if cloud.route_target == "subnet" and not subnet.enable_dhcp:
             yield (
                 f"subnet {subnet.label} has DHCP off, so machines never learn its host routes: "

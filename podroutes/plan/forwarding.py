@@ -13,7 +13,7 @@ from podroutes.host.facts import parse_sysctl_lines, sysctl_key
 from podroutes.host.routes import RA
 from podroutes.host.state import BEFORE_PATH, MARKER, SYSCTL_PATH, HostState
 from podroutes.inventory.network_plan import NetworkPlan
-from podroutes.plan.managed_files import difference_of, is_wanted_file
+from podroutes.plan.managed_files import difference_of, is_up_to_date
 
 IPV4_FORWARD: Final = "net.ipv4.ip_forward"
 IPV6_FORWARD: Final = "net.ipv6.conf.all.forwarding"
@@ -26,7 +26,7 @@ _HEADER: Final = f"# {MARKER}; changes to this file are overwritten.\n"
 _BEFORE_HEADER: Final = f"# {MARKER}: what these kernel parameters were before, to put them back.\n"
 
 
-def usual_contents(plan: NetworkPlan) -> tuple[str, ...]:
+def expected_contents(plan: NetworkPlan) -> tuple[str, ...]:
     """What stands in the files of forwarding on most hosts, so that they need not send it."""
     forward = [key for family, key in ((6, IPV6_FORWARD), (4, IPV4_FORWARD)) if family in plan.families]
     redirects = [f"{IPV4_REDIRECTS} = {value}\n" for value in "01"] if 4 in plan.families else [""]
@@ -34,7 +34,7 @@ def usual_contents(plan: NetworkPlan) -> tuple[str, ...]:
     return (_HEADER + _lines(dict.fromkeys(forward, "1")), *(_BEFORE_HEADER + was_off + line for line in redirects))
 
 
-def wanted_sysctls(plan: NetworkPlan, state: HostState) -> dict[str, str]:
+def desired_sysctls(plan: NetworkPlan, state: HostState) -> dict[str, str]:
     """The kernel parameters that a host should have, in the order in which to set them."""
     wanted = {}
     if 6 in plan.families:
@@ -61,7 +61,7 @@ def _accept_ra_keys(state: HostState) -> list[str]:
 
 def plan_forwarding(plan: NetworkPlan, state: HostState) -> HostPlan:
     """Plan IP forwarding of the cluster's families on one host."""
-    wanted = wanted_sysctls(plan, state)
+    wanted = desired_sysctls(plan, state)
     content = _HEADER + _lines(wanted)
     changes: list[Change] = []
     for key, value in wanted.items():
@@ -71,7 +71,7 @@ def plan_forwarding(plan: NetworkPlan, state: HostState) -> HostPlan:
             why, drift = _why(key)
             changes.append(Change("forwarding", "set", key, now, value, why, (step,), drift))
     own = state.files.get(SYSCTL_PATH)
-    if not is_wanted_file(own, 0o644, content):
+    if not is_up_to_date(own, 0o644, content):
         changes.append(
             Change(
                 "forwarding",

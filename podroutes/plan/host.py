@@ -9,8 +9,8 @@ from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.plan.forwarding import plan_forwarding, plan_forwarding_removal
 from podroutes.plan.managed_files import plan_leftovers
-from podroutes.plan.persist import lets_routes_go, plan_persist, plan_persist_removal
-from podroutes.plan.routes import Wanted, plan_routes, plan_routes_removal, unmet_lookups, wanted_routes
+from podroutes.plan.persist import plan_persist, plan_persist_removal, releases_routes
+from podroutes.plan.routes import DesiredRoutes, desired_routes, plan_routes, plan_routes_removal, unmet_lookups
 from podroutes.plan.routes_service import ServiceFiles, plan_routes_service, plan_routes_service_removal
 
 
@@ -25,7 +25,7 @@ class Provisioning(Struct, frozen=True):
     plan: NetworkPlan
     files: ServiceFiles
 
-    def plan_host(self, node: Node, state: HostState, wanted: Wanted | None = None) -> HostPlan:
+    def plan_host(self, node: Node, state: HostState, wanted: DesiredRoutes | None = None) -> HostPlan:
         """Plan everything that one host needs.
 
         Args:
@@ -36,11 +36,11 @@ class Provisioning(Struct, frozen=True):
         # What the last writes have left goes first, so that a run that is interrupted again does not add to it.
         forwarding = plan_leftovers(state) + plan_forwarding(self.plan, state)
         if wanted is None:
-            wanted = wanted_routes(self.plan, node, state)
+            wanted = desired_routes(self.plan, node, state)
         routes = plan_routes(self.plan, node, state, wanted)
         persist = plan_persist(self.plan, node, state, wanted)
         service = plan_routes_service(self.plan, node, state, self.files, wanted)
-        if not lets_routes_go(persist) and (node.routes_service or not service.changes):
+        if not releases_routes(persist) and (node.routes_service or not service.changes):
             return forwarding + routes + persist + service
         # The unit takes away the routes that it knows when it stops, and systemd-networkd when it is no longer to keep
         # them. What has to go does so before, and all others of ours are put back after.
@@ -62,7 +62,7 @@ class Provisioning(Struct, frozen=True):
             state: What was read last.
             planned: The plan for that very state, where it is made already.
         """
-        wanted = wanted_routes(self.plan, node, state)
+        wanted = desired_routes(self.plan, node, state)
         left = self.plan_host(node, state, wanted) if planned is None else planned
         lookups = tuple(one.message for one in unmet_lookups(self.plan, node, state, wanted))
         return replace(left, unmet=left.unmet + lookups)

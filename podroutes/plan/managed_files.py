@@ -6,7 +6,7 @@ from podroutes.host.state import BEFORE_PATH, SYSCTL_PATH, FileState, HostState,
 _FORWARDING = frozenset({temporary_path(BEFORE_PATH), temporary_path(SYSCTL_PATH)})
 
 
-def is_wanted_file(file: FileState | None, mode: int, content: str) -> bool:
+def is_up_to_date(file: FileState | None, mode: int, content: str) -> bool:
     """Whether a file is a regular one of root's with this mode and content."""
     return file == FileState(content, mode, 0, 0)
 

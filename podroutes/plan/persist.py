@@ -17,8 +17,8 @@ from podroutes.host.network_managers import DROP_IN_NAME, ManagedLink, Manager, 
 from podroutes.host.routes import Route
 from podroutes.host.state import MARKER, HostState, Link
 from podroutes.inventory.network_plan import NetworkPlan, Node
-from podroutes.plan.managed_files import is_wanted_file
-from podroutes.plan.routes import Wanted, wanted_routes
+from podroutes.plan.managed_files import is_up_to_date
+from podroutes.plan.routes import DesiredRoutes, desired_routes
 
 _LAYER: Final = "persist"
 _DIRECTORY: Final = "/etc/systemd/network"
@@ -62,7 +62,7 @@ class RemovingManager(Struct, frozen=True):
 
 
 def removing_managers(
-    plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None
+    plan: NetworkPlan, node: Node, state: HostState, wanted: DesiredRoutes | None = None
 ) -> Iterator[RemovingManager]:
     """Find the managers of the devices of a host's routes that will take these away, and are not set to keep them.
 
@@ -75,7 +75,7 @@ def removing_managers(
     if node.persist == "networkd":
         return  # they are kept, or the host's plan says why not
     if wanted is None:
-        wanted = wanted_routes(plan, node, state)
+        wanted = desired_routes(plan, node, state)
     devices: dict[Manager, list[str]] = {}
     for device in _by_device(wanted):
         managed = state.managers.get(device)
@@ -87,7 +87,7 @@ def removing_managers(
         yield RemovingManager(_UNITS[manager], f"{manager} sets up {both}, which the pod routes use: {when}")
 
 
-def plan_persist(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None) -> HostPlan:
+def plan_persist(plan: NetworkPlan, node: Node, state: HostState, wanted: DesiredRoutes | None = None) -> HostPlan:
     """Plan what a host's network manager is to know of the routes.
 
     Args:
@@ -97,7 +97,7 @@ def plan_persist(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted
         wanted: The routes that it should have, where they are computed already.
     """
     if wanted is None:
-        wanted = wanted_routes(plan, node, state)
+        wanted = desired_routes(plan, node, state)
     if wanted.problems:
         return HostPlan()  # the routes' own plan reports them
     files: dict[str, tuple[str, str]] = {}
@@ -113,7 +113,7 @@ def plan_persist(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted
     return HostPlan(tuple(changes), notes=notes)
 
 
-def lets_routes_go(plan: HostPlan) -> bool:
+def releases_routes(plan: HostPlan) -> bool:
     """Whether systemd-networkd, which keeps routes of ours, takes them away with what a plan of these changes."""
     steps = [step for change in plan.changes if change.action == "remove" for step in change.steps]
     return any(isinstance(step, NetworkdFile) and step.device != "" for step in steps)
@@ -139,7 +139,7 @@ def render_drop_in(routes: list[Route]) -> str:
     return "".join(lines)
 
 
-def _by_device(wanted: Wanted) -> dict[str, list[Route]]:
+def _by_device(wanted: DesiredRoutes) -> dict[str, list[Route]]:
     devices: dict[str, list[Route]] = {}
     for route in wanted.routes:
         if route.dev is not None:
@@ -199,7 +199,7 @@ def _writes(state: HostState, files: Mapping[str, tuple[str, str]]) -> Iterator[
         read = state.managers[device].drop_ins
         if file is None:
             reason = "missing"
-        elif not is_wanted_file(file, 0o644, content):
+        elif not is_up_to_date(file, 0o644, content):
             reason = "it differs"
         elif read is not None and path not in read:
             reason = "systemd-networkd has not read it"

@@ -34,7 +34,7 @@ _EXAMPLES = 3
 # Most machines of a cluster want the same routes.
 _REMEMBERED = 1 << 14
 
-# What a drift check calls what each reason mends.
+# What a drift check calls what each reason fixes.
 _DRIFT_CLASSES = {
     _MISSING: "route-missing",
     _WRONG_NEXT_HOP: "route-wrong-next-hop",
@@ -99,7 +99,7 @@ def _addresses(state: HostState, family: Family) -> str:
     return ", ".join(found) or f"no IPv{family} address"
 
 
-class Wanted(Struct, frozen=True):
+class DesiredRoutes(Struct, frozen=True):
     """The routes that a host should have, as the kernel would show them.
 
     Attributes:
@@ -130,7 +130,7 @@ class Foreign(Struct, frozen=True):
     ways: Mapping[PodRoute, tuple[Route, ...]]
 
 
-def wanted_routes(plan: NetworkPlan, node: Node, state: HostState) -> Wanted:
+def desired_routes(plan: NetworkPlan, node: Node, state: HostState) -> DesiredRoutes:
     """Compute the routes that a host should have.
 
     Args:
@@ -150,7 +150,7 @@ def wanted_routes(plan: NetworkPlan, node: Node, state: HostState) -> Wanted:
     }
     if len(ordinary) == len(devices):
         routes, lookups = plan.ways_for(node, {family: link.name for family, link in links.items()})
-        return Wanted(routes, plan.routes_for(node), lookups)
+        return DesiredRoutes(routes, plan.routes_for(node), lookups)
     problems = [device.problem for device in devices.values() if device.link is None]
     possible: list[tuple[PodRoute, str]] = []
     impossible: list[str] = []
@@ -171,7 +171,7 @@ def wanted_routes(plan: NetworkPlan, node: Node, state: HostState) -> Wanted:
         (impossible if reachable else problems).extend(off_link)
         possible += reachable
     possible.sort(key=lambda one: sort_key(one[0].destination))
-    return Wanted(
+    return DesiredRoutes(
         tuple(pod_route.on(dev) for pod_route, dev in possible),
         tuple(pod_route for pod_route, _ in possible),
         tuple(pod_route.lookup_on(dev) for pod_route, dev in possible),
@@ -243,7 +243,7 @@ def _contradiction(route: PodRoute, state: HostState, connected: Route | None) -
     return ""
 
 
-def plan_routes(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None) -> HostPlan:
+def plan_routes(plan: NetworkPlan, node: Node, state: HostState, wanted: DesiredRoutes | None = None) -> HostPlan:
     """Plan the pod routes of one host.
 
     Args:
@@ -253,7 +253,7 @@ def plan_routes(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted 
         wanted: The routes that it should have, where they are computed already.
     """
     if wanted is None:
-        wanted = wanted_routes(plan, node, state)
+        wanted = desired_routes(plan, node, state)
     if wanted.problems:
         return HostPlan(conflicts=wanted.problems)
     changes = tuple(_changes(plan, node, state, wanted.routes))
@@ -548,7 +548,7 @@ class Unmet(Struct, frozen=True):
 
 
 def unmet_routes(
-    plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted, foreign: Foreign | None = None
+    plan: NetworkPlan, node: Node, state: HostState, wanted: DesiredRoutes, foreign: Foreign | None = None
 ) -> Iterator[Unmet]:
     """What the routes that provisioning makes leave wrong, by what is in the main table.
 
@@ -573,7 +573,9 @@ def unmet_routes(
             yield Unmet("route-linkdown", str(route.destination), f"{route.dev} has no carrier: {route}")
 
 
-def unmet_lookups(plan: NetworkPlan, node: Node, state: HostState, wanted: Wanted | None = None) -> Iterator[Unmet]:
+def unmet_lookups(
+    plan: NetworkPlan, node: Node, state: HostState, wanted: DesiredRoutes | None = None
+) -> Iterator[Unmet]:
     """Pod CIDRs whose packets the kernel sends another way than the plan's, although the main table is right.
 
     Policy rules and other tables do that; they are somebody else's. What more specific routes of the main table do,
@@ -586,7 +588,7 @@ def unmet_lookups(plan: NetworkPlan, node: Node, state: HostState, wanted: Wante
         wanted: The routes that it should have, where they are computed already.
     """
     if wanted is None:
-        wanted = wanted_routes(plan, node, state)
+        wanted = desired_routes(plan, node, state)
     # Compared whole: tuples and Structs do that in C, and addresses do it in Python.
     if wanted.lookups == tuple(state.lookups.values()):
         return

@@ -22,8 +22,8 @@ from podroutes.host.state import (
     HostState,
 )
 from podroutes.inventory.network_plan import NetworkPlan, Node
-from podroutes.plan.managed_files import difference_of, is_wanted_file
-from podroutes.plan.routes import Wanted, wanted_routes
+from podroutes.plan.managed_files import difference_of, is_up_to_date
+from podroutes.plan.routes import DesiredRoutes, desired_routes
 
 _LAYER: Final = "routes_service"
 _KEPT: Final = {SCRIPT_PATH: REPLACED_SCRIPT_PATH, UNIT_PATH: REPLACED_UNIT_PATH}
@@ -57,7 +57,7 @@ def _data_line(route: Route) -> str:
 
 
 def plan_routes_service(
-    plan: NetworkPlan, node: Node, state: HostState, files: ServiceFiles, wanted: Wanted | None = None
+    plan: NetworkPlan, node: Node, state: HostState, files: ServiceFiles, wanted: DesiredRoutes | None = None
 ) -> HostPlan:
     """Plan the unit of one host: its files, whether it is enabled, whether it is active.
 
@@ -71,7 +71,7 @@ def plan_routes_service(
     if not node.routes_service:
         return plan_routes_service_removal(state)
     if wanted is None:
-        wanted = wanted_routes(plan, node, state)
+        wanted = desired_routes(plan, node, state)
     if wanted.problems:
         return HostPlan()  # the routes' own plan reports them
     unit = state.unit
@@ -97,7 +97,7 @@ def plan_routes_service(
 def _file_changes(state: HostState, wanted: list[tuple[str, int, str]]) -> Iterator[Change]:
     for path, mode, content in wanted:
         file = state.files.get(path)
-        if is_wanted_file(file, mode, content):
+        if is_up_to_date(file, mode, content):
             continue
         steps: list[Step] = [WriteFile(path, mode, content)]
         reason = finding = difference_of(file, content)

@@ -11,7 +11,7 @@ from podroutes.host.routes import DEFAULT_METRIC, DHCP, KERNEL, PROTOCOL, Route
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.outcomes import HostOutcome, Outcome
-from podroutes.plan.routes import plan_routes, wanted_routes
+from podroutes.plan.routes import desired_routes, plan_routes
 
 Status = Literal["as wanted", "own pods", "missing", "wrong", "stale", "not ours"]
 
@@ -147,7 +147,7 @@ def _cloud_record(plan: NetworkPlan, outcome: HostOutcome, state: CloudState | N
 
 def host_routes(plan: NetworkPlan, node: Node, state: HostState) -> tuple[RouteRecord, ...]:
     """The routes of a host inside the cluster's range, the kernel's order, and the ones that it lacks at the end."""
-    wanted = wanted_routes(plan, node, state)
+    wanted = desired_routes(plan, node, state)
     removed = {change.before for change in plan_routes(plan, node, state, wanted).changes}
     wanted_destinations = {route.destination for route in plan.routes_for(node)}
     records = []

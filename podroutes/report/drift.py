@@ -1,4 +1,4 @@
-"""A drift check's findings on a terminal: what differs, where, since when, what it breaks and what mends it."""
+"""A drift check's findings on a terminal: what differs, where, since when, what it breaks and what fixes it."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -16,7 +16,7 @@ _CELLS: Final = {"ok": ("ok", "green"), "cut": ("CUT", "bold red"), "unknown": (
 
 
 def print_findings(console: Console, report: RunReport) -> None:
-    """Print a row for each finding, then what each kind of them breaks and what mends it."""
+    """Print a row for each finding, then what each kind of them breaks and what fixes it."""
     rows = []
     hosts: dict[str, list[str]] = {}
     for host in report.hosts:
@@ -33,15 +33,15 @@ def print_findings(console: Console, report: RunReport) -> None:
     print_table(console, ("HOST", "LAYER", "CODE", "SEEN", "WHAT"), rows)
     console.print()
     for code, names in hosts.items():
-        mend = Styled(f"Mend: {_mend(code, names)}", "cyan")
-        console.print(Styled(f"{code}: ", "bold"), f"{DRIFT_CLASSES[code].breaks} ", mend)
+        fix = Styled(f"Fix: {_fix(code, names)}", "cyan")
+        console.print(Styled(f"{code}: ", "bold"), f"{DRIFT_CLASSES[code].breaks} ", fix)
     console.print()
 
 
-def _mend(code: str, hosts: Sequence[str]) -> str:
-    """What mends a class on some hosts, to be copied; of many hosts, on all."""
+def _fix(code: str, hosts: Sequence[str]) -> str:
+    """What fixes a class on some hosts, to be copied; of many hosts, on all."""
     limit = "".join(f" --limit {host}" for host in hosts) if len(hosts) <= _MOST_LIMITS else ""
-    return DRIFT_CLASSES[code].mend.replace(" --limit HOST", limit)
+    return DRIFT_CLASSES[code].fix.replace(" --limit HOST", limit)
 
 
 def print_healed(console: Console, report: RunReport) -> None:

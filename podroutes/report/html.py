@@ -12,16 +12,16 @@ from msgspec import Struct
 from podroutes.drift.findings import Finding
 from podroutes.drift.history import History, PastFinding
 from podroutes.outcomes import FAILURES, HostOutcome, Outcome, RunReport
-from podroutes.report.json_report import write_whole
+from podroutes.report.json_report import write_atomically
 from podroutes.report.picture import draw_matrix, draw_strip
 from podroutes.report.summary import (
     COVERAGE_CODES,
     coverage,
     cut_directions,
+    fix_for,
     is_complete,
     is_drift_check,
     is_repaired,
-    mend_for,
     open_drift,
     unknown_reason,
 )
@@ -36,7 +36,7 @@ class _FindingView(Struct, frozen=True):
     finding: Finding
     status: str
     breaks: str
-    mend: str
+    fix: str
     is_command: bool
 
 
@@ -65,7 +65,7 @@ def write_html(report: RunReport, target: str, *, history: History | None = None
         UsageError: The file can't be written, or the history can't be read.
         LockHeldError: Another process did not end writing the history.
     """
-    write_whole(target, render_html(report, history=history))
+    write_atomically(target, render_html(report, history=history))
 
 
 def render_html(report: RunReport, *, history: History | None = None) -> str:
@@ -166,8 +166,8 @@ def _finding_view(report: RunReport, host: HostOutcome, finding: Finding) -> _Fi
         status = "unknown"
     else:
         status = "repaired" if is_repaired(report, host) else "drift"
-    mend = mend_for(drift_class, host.host)
-    return _FindingView(finding, status, drift_class.breaks, mend, is_command=mend.startswith("python "))
+    fix = fix_for(drift_class, host.host)
+    return _FindingView(finding, status, drift_class.breaks, fix, is_command=fix.startswith("python "))
 
 
 def _time(when: datetime) -> str:

@@ -24,7 +24,7 @@ def write_json(report: RunReport, target: str) -> None:
     Raises:
         UsageError: The file can't be written.
     """
-    write_whole(target, render(report))
+    write_atomically(target, render(report))
 
 
 def render(report: Struct) -> str:
@@ -32,7 +32,7 @@ def render(report: Struct) -> str:
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
 
 
-def write_whole(target: str, text: str) -> None:
+def write_atomically(target: str, text: str) -> None:
     """Write a text to standard output (`-`), or to a file by temporary file and rename.
 
     Raises:

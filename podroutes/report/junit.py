@@ -9,14 +9,14 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from podroutes.drift.findings import Finding
 from podroutes.outcomes import HostOutcome, Outcome, RunReport
 from podroutes.report.diff import diff_of
-from podroutes.report.json_report import write_whole
+from podroutes.report.json_report import write_atomically
 from podroutes.report.summary import (
     checks_of,
     coverage,
+    fix_for,
     is_complete,
     is_drift_check,
     is_repaired,
-    mend_for,
     open_drift,
     unknown_reason,
 )
@@ -36,7 +36,7 @@ def write_junit(report: RunReport, target: str) -> None:
     Raises:
         UsageError: The file can't be written.
     """
-    write_whole(target, render_junit(report))
+    write_atomically(target, render_junit(report))
 
 
 def render_junit(report: RunReport) -> str:
@@ -112,7 +112,7 @@ def _failure(host: HostOutcome, findings: list[Finding]) -> Failure:
     drift_class = findings[0].drift_class
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
     failure = Failure(_clean(findings[0].message + more), drift_class.code)
-    text = [*_lines(findings), f"breaks: {drift_class.breaks}", f"mend: {mend_for(drift_class, host.host)}"]
+    text = [*_lines(findings), f"breaks: {drift_class.breaks}", f"fix: {fix_for(drift_class, host.host)}"]
     failure.text = _clean("\n".join(text))
     return failure
 

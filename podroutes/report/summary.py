@@ -29,7 +29,7 @@ def is_complete(report: RunReport) -> bool:
 
 
 def is_repaired(report: RunReport, host: HostOutcome) -> bool:
-    """Whether what was found on a host was mended by the same run."""
+    """Whether what was found on a host was fixed by the same run."""
     return host.outcome == Outcome.CHANGED and not report.dry_run
 
 
@@ -64,9 +64,9 @@ def checks_of(report: RunReport, host: HostOutcome) -> tuple[DriftClass, ...]:
     return tuple(one for one in DRIFT_CLASSES.values() if one.layer in layers and one.code not in COVERAGE_CODES)
 
 
-def mend_for(drift_class: DriftClass, host: str) -> str:
-    """The command that mends a class of drift on one host, or what a person has to do."""
-    return drift_class.mend.replace("HOST", host)
+def fix_for(drift_class: DriftClass, host: str) -> str:
+    """The command that fixes a class of drift on one host, or what a person has to do."""
+    return drift_class.fix.replace("HOST", host)
 
 
 def unknown_reason(host: HostOutcome) -> str:

@@ -189,7 +189,7 @@ class Cluster:
         shown = self.on(host, "ip", *version, "route", "show", *selection)
         return [line.strip() for line in shown.splitlines()]
 
-    def wanted_routes(self, host: str, workers: Iterable[str] | None = None) -> list[str]:
+    def desired_routes(self, host: str, workers: Iterable[str] | None = None) -> list[str]:
         """The pod routes that the guide gives a host, as `ip route` prints them."""
         names = [worker.name for worker in self.workers] if workers is None else list(workers)
         return [

@@ -1,4 +1,4 @@
-"""What can drift on a host, each kind made for real, with what a check has to find and whether --fix mends it."""
+"""What can drift on a host, each kind made for real, with what a check has to find and whether --fix fixes it."""
 
 from dataclasses import dataclass
 

@@ -77,7 +77,7 @@ def test_what_the_inventory_names_and_is_not_so_is_a_line_each_and_one_cloud_doe
         ),
         "other-cidr": (
             {"network": "other-cidr", "subnet": "other-cidr"},
-            "subnet other-cidr is 10.240.0.0/16, not the inventory's node_network 10.240.0.0/24: mend one",
+            "subnet other-cidr is 10.240.0.0/16, not the inventory's node_network 10.240.0.0/24: fix one",
         ),
     }
     unreachable = {
@@ -155,7 +155,7 @@ class TestHalfAChange:
         assert "could not change a port's allowed address pairs: Constrained to" in run.reason(CLOUD)
         assert (cloudy.subnet_routes(), cloudy.pairs) == ({}, NO_PAIRS)
 
-    def test_an_api_that_dies_in_mid_run_leaves_nothing_that_the_next_run_does_not_mend(self, cloudy: CloudLab) -> None:
+    def test_an_api_that_dies_in_mid_run_leaves_nothing_that_the_next_run_does_not_fix(self, cloudy: CloudLab) -> None:
         cloudy.shell("worker-0", "ip route flush proto 201")
         cloudy.cloud.break_("api-slow", "0.4")
         with cloudy.meanwhile(lambda: cloudy.count("PUT", path=PORTS) == 2) as running:

@@ -22,7 +22,7 @@ def test_routes_to_a_worker_that_left_are_gone_everywhere(provisioned: Cluster) 
 
     def assert_gone() -> None:
         for host in left:
-            assert provisioned.our_routes(host) == provisioned.wanted_routes(host, ["worker-0", "worker-1"])
+            assert provisioned.our_routes(host) == provisioned.desired_routes(host, ["worker-0", "worker-1"])
 
     assert_gone()
     assert provisioned.provision(inventory=inventory).hosts_that_are("ok") == set(left)

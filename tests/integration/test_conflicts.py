@@ -50,7 +50,7 @@ def test_conflicts_fail_their_host_with_the_reason_and_go_when_the_cause_goes(fr
     reason = run.reason("worker-1")
     assert "/etc/sysctl.d/99-hardening.conf sets net.ipv4.ip_forward to 0 at boot" in reason
     assert "with its line `net.ipv4.ip_forward = 0`: remove that line" in reason
-    assert fresh.our_routes("worker-1") == fresh.wanted_routes("worker-1")
+    assert fresh.our_routes("worker-1") == fresh.desired_routes("worker-1")
     assert fresh.on("worker-1", "systemctl", "is-active", "routes.service") == "active\n"
     assert fresh.on("worker-1", "sysctl", "-n", "net.ipv4.ip_forward") == "1\n"
     assert fresh.on("worker-1", "cat", SYSCTL).endswith("net.ipv4.ip_forward = 1\n")
@@ -64,7 +64,7 @@ def test_conflicts_fail_their_host_with_the_reason_and_go_when_the_cause_goes(fr
         ("controller-0", "part of 10.200.1.0/24 (worker-1's pods) goes another way: 10.200.1.0/25 via 10.240.0.1"),
     ):
         assert reason in run.reason(host)
-        assert fresh.our_routes(host) == fresh.wanted_routes(host)
+        assert fresh.our_routes(host) == fresh.desired_routes(host)
 
     # The kernel refused one route of three: none was kept.
     assert "change 3 routes: Error: Nexthop has invalid gateway." in run.reason("controller-1")
@@ -74,9 +74,9 @@ def test_conflicts_fail_their_host_with_the_reason_and_go_when_the_cause_goes(fr
 
     for host, (_, undo) in OTHERS.items():
         fresh.shell(host, undo)
-    mended = fresh.provision()
-    assert mended.exit_code == 0, mended.text
-    assert mended.hosts_that_are("changed") == {"worker-0", "controller-1"}
+    fixed = fresh.provision()
+    assert fixed.exit_code == 0, fixed.text
+    assert fixed.hosts_that_are("changed") == {"worker-0", "controller-1"}
     fresh.assert_pods_are_reached()
 
 
@@ -138,7 +138,7 @@ def test_a_worker_in_another_subnet_keeps_no_route_from_the_others(fresh: Cluste
             "next hop 10.240.1.22 (worker-2) is not on eth0's link (10.240.0.0/24): "
             "pod routes need all machines on one network"
         )
-        expected = [route for route in fresh.wanted_routes(host) if not route.startswith("10.200.2.0/24")]
+        expected = [route for route in fresh.desired_routes(host) if not route.startswith("10.200.2.0/24")]
         assert fresh.our_routes(host) == expected
     assert fresh.our_routes("worker-2") == []
 

@@ -1,4 +1,4 @@
-"""Drift: whatever goes wrong on a host is found, told where it is, and mended by --fix if it is ours to mend."""
+"""Drift: whatever goes wrong on a host is found, told where it is, and fixed by --fix if it is ours to fix."""
 
 import re
 
@@ -41,7 +41,7 @@ def outcome_after_fixing(drift: Drift) -> str:
 
 
 @pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: ", ".join(sorted(set().union(*_codes(batch)))))
-def test_drift_is_found_and_mended(provisioned: Cluster, batch: dict[str, Drift]) -> None:
+def test_drift_is_found_and_fixed(provisioned: Cluster, batch: dict[str, Drift]) -> None:
     before = provisioned.take_snapshots()
     inventory = inject(provisioned, batch)
 
@@ -83,7 +83,7 @@ def test_drift_is_found_and_mended(provisioned: Cluster, batch: dict[str, Drift]
     assert clean.exit_code == 0, clean.text
     assert clean.hosts_that_are("ok") == set(provisioned.hosts)
     assert all(findings(clean, host) == () for host in provisioned.hosts)
-    # It mended what it had found and nothing else.
+    # It fixed what it had found and nothing else.
     provisioned.assert_unchanged(
         {host: found for host, found in before.items() if not dict(batch[host].data).keys() & {"routes_service"}},
         reboots=True,
@@ -106,7 +106,7 @@ def test_every_kind_that_a_host_of_the_lab_can_have_is_among_them() -> None:
 def test_a_notice_is_told_and_leaves_everything_ok(provisioned: Cluster) -> None:
     provisioned.lab.break_("controller-1", "foreign-route")
 
-    # Nothing is to be mended, and there is nobody to ping.
+    # Nothing is to be fixed, and there is nobody to ping.
     run = provisioned.run("drift_check", "--limit", "controllers", "--fix", "--ping")
 
     assert run.exit_code == 0

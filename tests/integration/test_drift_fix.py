@@ -1,4 +1,4 @@
-"""Mending: what the check found and nothing else, and only as it was found."""
+"""Fixing: what the check found and nothing else, and only as it was found."""
 
 from tests.integration.cluster import Cluster
 
@@ -6,7 +6,7 @@ from tests.integration.cluster import Cluster
 SECONDS = 5.0
 
 
-def test_a_host_that_drifts_on_between_check_and_mending_is_left_alone(provisioned: Cluster) -> None:
+def test_a_host_that_drifts_on_between_check_and_fixing_is_left_alone(provisioned: Cluster) -> None:
     inventory = provisioned.inventory()
     inventory.set_timeouts(banner_timeout=SECONDS)
     provisioned.lab.break_("worker-0", "drop-route")
@@ -28,7 +28,7 @@ def test_a_host_that_drifts_on_between_check_and_mending_is_left_alone(provision
         "unit-without-routes",
     ]
     provisioned.assert_unchanged(before)
-    assert provisioned.our_routes("worker-0") == provisioned.wanted_routes("worker-0")
+    assert provisioned.our_routes("worker-0") == provisioned.desired_routes("worker-0")
     # What was not known was not touched, and is not clean.
     assert run.outcomes["controller-0"] == "unreachable"
     provisioned.lab.mend(["controller-0"])
@@ -36,7 +36,7 @@ def test_a_host_that_drifts_on_between_check_and_mending_is_left_alone(provision
     again = provisioned.run("drift_check", "--fix")
     assert again.exit_code == 0, again.text
     assert again.outcomes["worker-1"] == "changed"
-    assert provisioned.our_routes("worker-1") == provisioned.wanted_routes("worker-1")
+    assert provisioned.our_routes("worker-1") == provisioned.desired_routes("worker-1")
 
 
 def test_ctrl_c_while_reading_changes_nothing_and_leaves_a_true_report(provisioned: Cluster) -> None:
@@ -63,7 +63,7 @@ def test_ctrl_c_while_reading_changes_nothing_and_leaves_a_true_report(provision
     provisioned.assert_unchanged(before)
 
 
-def test_a_connection_and_two_commands_more_where_something_is_mended(provisioned: Cluster) -> None:
+def test_a_connection_and_two_commands_more_where_something_is_fixed(provisioned: Cluster) -> None:
     provisioned.lab.break_("worker-0", "drop-route")
     provisioned.lab.break_("worker-0", "forwarding-off")
     before = provisioned.connections()

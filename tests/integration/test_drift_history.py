@@ -35,7 +35,7 @@ def test_findings_are_new_then_persist_and_then_heal(provisioned: Cluster, tmp_p
     row = r"^worker-0 +kernel +route-stale +new, since \d{4}-\d\d-\d\d \d\d:\d\d +10\.200\.240\.0/24: "
     assert re.search(row, first.stdout, re.MULTILINE)
 
-    # One can't be asked, one is mended, and something is new elsewhere.
+    # One can't be asked, one is fixed, and something is new elsewhere.
     provisioned.lab.break_("worker-0", "sshd-stopped")
     provisioned.shell("worker-1", "systemctl reload routes.service")
     provisioned.lab.break_("worker-2", "forwarding-off")
@@ -56,7 +56,7 @@ def test_findings_are_new_then_persist_and_then_heal(provisioned: Cluster, tmp_p
     }
     assert healed(third) == [("worker-0", "host-unreachable", "host")]
 
-    # What --fix has mended is seen by the next one, of the hosts that it looks at.
+    # What --fix has fixed is seen by the next one, of the hosts that it looks at.
     fourth = check("--limit", "worker-0")
     assert fourth.exit_code == 0
     assert healed(fourth) == [("worker-0", *stale)]

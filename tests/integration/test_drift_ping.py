@@ -95,7 +95,7 @@ def _assert_matrix_is_printed(run: Run, sources: Iterable[str], targets: list[Ho
         assert lines[number].split() == [source, *expected]
 
 
-def test_after_mending_everything_is_open_again(provisioned: Cluster) -> None:
+def test_after_fixing_everything_is_open_again(provisioned: Cluster) -> None:
     provisioned.shell("worker-0", "ip route del 10.200.1.0/24")
     provisioned.shell("controller-0", "ip route del 10.200.2.0/24")
     assert {way for way, answered in pings_between_pods(provisioned).items() if not answered} == {
@@ -180,7 +180,7 @@ def test_pings_find_what_no_table_tells(network: Cluster) -> None:
     }
     network.assert_unchanged(before)
 
-    # No provisioning mends a network.
+    # No provisioning fixes a network.
     fixed = network.run("drift_check", "--ping", "--fix", "--limit", "workers")
     assert fixed.exit_code == 1
     assert fixed.hosts_that_are("failed") == {"worker-0", "worker-1", "worker-2"}
@@ -216,7 +216,7 @@ def test_causes_are_told_apart_and_nothing_is_left_behind(provisioned: Cluster) 
     left = provisioned.everywhere(lambda host: provisioned.on(host, "pgrep", "-l", "ping", check=False))
     assert set(left.values()) == {""}
 
-    # With both of those mended, what is left is the rule's.
+    # With both of those fixed, what is left is the rule's.
     fixed = provisioned.run("drift_check", "--ping", "--fix")
     assert fixed.exit_code == 1
     assert told(fixed)["worker-1", "worker-2"] == ("cut", "dropped on the way", "no answer")

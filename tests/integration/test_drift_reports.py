@@ -71,7 +71,7 @@ def test_all_reports_say_the_same_of_one_run(provisioned: Cluster, tmp_path: Pat
     cases = {case.name: case for case in suites["worker-0"]}
     [failure] = cases["route-missing"].result
     assert failure.message.startswith("10.200.1.0/24: missing; wanted: 10.200.1.0/24 via 10.240.0.21 dev eth0")
-    assert "mend: python runbooks/provision.py --limit worker-0" in failure.text
+    assert "fix: python runbooks/provision.py --limit worker-0" in failure.text
 
     found = samples(metrics)
     assert found["hosts_checked", frozenset({("runbook", "drift_check")})] == 5

@@ -32,12 +32,12 @@ def test_one_down_one_without_sudo_one_frozen_and_three_done(fresh: Cluster) -> 
         assert run.reason(host) in run.stdout
     assert "6 hosts: 3 changed, 1 failed, 2 unreachable" in run.stdout
     for host in ("controller-1", "controller-2", "worker-2"):
-        assert fresh.our_routes(host) == fresh.wanted_routes(host)
+        assert fresh.our_routes(host) == fresh.desired_routes(host)
 
     fresh.lab.mend()
-    mended = fresh.provision()
-    assert mended.exit_code == 0, mended.text
-    assert mended.hosts_that_are("changed") == {"controller-0", "worker-0", "worker-1"}
+    fixed = fresh.provision()
+    assert fixed.exit_code == 0, fixed.text
+    assert fixed.hosts_that_are("changed") == {"controller-0", "worker-0", "worker-1"}
     fresh.assert_pods_are_reached()
 
 
@@ -80,7 +80,7 @@ def test_ctrl_c_leaves_a_true_partial_report_and_a_second_run_has_to_wait(fresh:
     assert "interrupted while its task was running" in run.reason("controller-2")
     assert "nothing was done" in run.reason("worker-0")
     for host in ("controller-0", "controller-1"):
-        assert fresh.our_routes(host) == fresh.wanted_routes(host)
+        assert fresh.our_routes(host) == fresh.desired_routes(host)
     for host in ("worker-0", "worker-1", "worker-2"):
         assert fresh.our_routes(host) == []
 
@@ -100,13 +100,13 @@ def test_a_step_that_fails_is_named_and_the_next_run_goes_on_from_there(fresh: C
     # Nothing half written stays.
     assert fresh.on("worker-1", "ls", "-A", "/usr/local/sbin") == ""
     for host in ("worker-0", "worker-1"):
-        assert fresh.our_routes(host) in ([], fresh.wanted_routes(host))
+        assert fresh.our_routes(host) in ([], fresh.desired_routes(host))
 
     fresh.shell("worker-0", "umount /etc/systemd")
     fresh.shell("worker-1", "umount /usr/local/sbin")
-    mended = fresh.provision("--limit", "workers")
-    assert mended.exit_code == 0
-    assert mended.outcomes == {"worker-0": "changed", "worker-1": "changed", "worker-2": "ok"}
+    fixed = fresh.provision("--limit", "workers")
+    assert fixed.exit_code == 0
+    assert fixed.outcomes == {"worker-0": "changed", "worker-1": "changed", "worker-2": "ok"}
     for host in ("worker-0", "worker-1"):
         assert fresh.on(host, "systemctl", "is-enabled", "routes.service") == "enabled\n"
 

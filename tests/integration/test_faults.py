@@ -144,7 +144,7 @@ def test_repairs(provisioned: Cluster, faults: dict[str, Fault]) -> None:
     assert {host: tuple(run.changes(host)) for host in faults} == {host: fault.repair for host, fault in faults.items()}
     assert run.hosts_that_are("ok") == set(provisioned.hosts) - set(faults)
     for host in provisioned.hosts:
-        assert provisioned.our_routes(host) == provisioned.wanted_routes(host)
+        assert provisioned.our_routes(host) == provisioned.desired_routes(host)
     # Left behind by faults: a device of somebody else's, and what stood in the place of our files, which is kept.
     provisioned.shell("worker-0", "ip link delete eth1 2>/dev/null || true")
     provisioned.shell("worker-2", "rm -rf /root/s /etc/kubernetes-routes/replaced")

@@ -15,7 +15,7 @@ def test_a_machine_that_is_not_managed_is_never_connected_to_and_others_route_to
     assert "not managed, by the inventory: worker-2" in run.stdout
     assert fresh.connections()["worker-2"] == connections["worker-2"]
     fresh.assert_unchanged(before)
-    assert fresh.our_routes("controller-0") == fresh.wanted_routes("controller-0")
+    assert fresh.our_routes("controller-0") == fresh.desired_routes("controller-0")
 
     alone = fresh.provision("--limit", "worker-2", inventory=inventory)
     assert alone.exit_code == 64
@@ -33,7 +33,7 @@ def test_without_routes_service_routes_are_there_until_the_next_boot(fresh: Clus
     assert run.exit_code == 0, run.text
     assert fresh.provision(inventory=inventory).hosts_that_are("ok") == set(fresh.hosts)
     for host in ("worker-0", "worker-1"):
-        assert fresh.our_routes(host) == fresh.wanted_routes(host)
+        assert fresh.our_routes(host) == fresh.desired_routes(host)
         files = fresh.take_snapshots([host])[host].files
         assert {SCRIPT, UNIT, DATA} & files.keys() == set()
         assert SYSCTL in files
@@ -61,6 +61,6 @@ def test_interface_overrides_the_one_that_has_the_internal_ip(fresh: Cluster) ->
     assert "there is no interface eth7, which the inventory names (data.interface)" in run.reason("worker-1")
     assert run.outcomes["worker-0"] == "changed", run.text
     assert fresh.our_routes("worker-0") == [
-        route.replace("dev eth0", "dev eth1") for route in fresh.wanted_routes("worker-0")
+        route.replace("dev eth0", "dev eth1") for route in fresh.desired_routes("worker-0")
     ]
     assert fresh.provision("--limit", "worker-0", inventory=inventory).outcomes == {"worker-0": "ok"}

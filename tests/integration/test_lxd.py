@@ -126,7 +126,7 @@ def test_routes_come_back_when_a_container_restarts(provisioned: LxdLab) -> None
 
 
 @pytest.mark.parametrize("kill", [False, True])
-def test_a_daemon_that_restarts_in_mid_run_leaves_nothing_that_is_not_said_or_mended(
+def test_a_daemon_that_restarts_in_mid_run_leaves_nothing_that_is_not_said_or_fixed(
     containers: LxdLab, *, kill: bool
 ) -> None:
     for node in NODES:

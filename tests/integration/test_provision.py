@@ -11,7 +11,7 @@ def test_pods_reach_each_other_after_provisioning_and_not_before(fresh: Cluster)
     assert run.exit_code == 0
     assert run.hosts_that_are("changed") == set(fresh.hosts)
     for host in fresh.hosts:
-        assert fresh.our_routes(host) == fresh.wanted_routes(host)
+        assert fresh.our_routes(host) == fresh.desired_routes(host)
     fresh.assert_pods_are_reached()
 
 
@@ -62,7 +62,7 @@ def test_routes_and_forwarding_outlive_a_reboot_of_every_host(provisioned: Clust
 
     provisioned.assert_pods_are_reached()
     for host in provisioned.hosts:
-        assert provisioned.our_routes(host) == provisioned.wanted_routes(host)
+        assert provisioned.our_routes(host) == provisioned.desired_routes(host)
         assert provisioned.on(host, "sysctl", "-n", "net.ipv4.ip_forward") == "1\n"
     run = provisioned.provision()
     assert run.exit_code == 0

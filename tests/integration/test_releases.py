@@ -19,7 +19,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def _assert_all_is_well(cluster: Cluster) -> None:
     """Every host has its routes and says so itself, pods reach each other, and neither runbook finds anything to do."""
     for host in cluster.hosts:
-        assert cluster.our_routes(host) == cluster.wanted_routes(host)
+        assert cluster.our_routes(host) == cluster.desired_routes(host)
     cluster.everywhere(lambda host: cluster.on(host, SCRIPT, "check"))
     cluster.everywhere(lambda host: cluster.on(host, "systemctl", "is-active", "routes.service"))
     cluster.assert_pods_are_reached()

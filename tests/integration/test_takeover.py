@@ -28,7 +28,7 @@ def set_up_after_the_guide(cluster: Cluster, host: str) -> None:
 def test_takes_over_hosts_of_the_guide_without_losing_a_packet(fresh: Cluster, tmp_path: Path) -> None:
     fresh.everywhere(lambda host: set_up_after_the_guide(fresh, host))
     fresh.assert_pods_are_reached()
-    assert fresh.routes("worker-1", "to", "root", "10.200.0.0/16", "proto", "boot") == fresh.wanted_routes("worker-1")
+    assert fresh.routes("worker-1", "to", "root", "10.200.0.0/16", "proto", "boot") == fresh.desired_routes("worker-1")
     before = fresh.take_snapshots()
 
     # A hundred packets a second from one pod to another, from before the run until after it.
@@ -61,7 +61,7 @@ def test_takes_over_hosts_of_the_guide_without_losing_a_packet(fresh: Cluster, t
     assert "taken over; what was there is kept as /etc/kubernetes-routes/replaced/routes.service" in reasons
     assert answers() == list(range(1, len(answers()) + 1))
     for host in fresh.hosts:
-        assert fresh.our_routes(host) == fresh.wanted_routes(host)
+        assert fresh.our_routes(host) == fresh.desired_routes(host)
         assert fresh.routes(host, "to", "root", "10.200.0.0/16", "proto", "boot") == []
     assert fresh.provision().hosts_that_are("ok") == set(fresh.hosts)
 

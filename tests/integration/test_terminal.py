@@ -45,7 +45,7 @@ def test_a_host_that_changes_while_the_question_is_read_is_left_alone(fresh: Clu
         assert "it has changed since the changes were shown: nothing was done" in terminal.text
         assert "2 hosts: 1 changed, 1 failed" in terminal.text
     assert fresh.our_routes("worker-0") == []
-    assert fresh.our_routes("worker-1") == fresh.wanted_routes("worker-1")
+    assert fresh.our_routes("worker-1") == fresh.desired_routes("worker-1")
 
 
 def test_without_a_terminal_it_never_asks(fresh: Cluster) -> None:

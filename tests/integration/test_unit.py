@@ -31,8 +31,8 @@ def test_a_start_that_fails_says_why_on_the_first_run_and_on_the_next(fresh: Clu
     assert "routes.service: activating; wanted: active" in found.stdout
 
     fresh.shell("worker-0", f"rm -r {DROP_IN}; systemctl daemon-reload")
-    mended = fresh.provision("--limit", "worker-0")
-    assert mended.exit_code == 0, mended.text
+    fixed = fresh.provision("--limit", "worker-0")
+    assert fixed.exit_code == 0, fixed.text
     # However often it is started, that is no reason to refuse it the next time.
     fresh.shell("worker-0", "for _ in 1 2 3 4 5 6 7 8; do systemctl restart routes.service; done")
 
@@ -45,7 +45,7 @@ def test_an_address_that_comes_late_gets_its_routes(provisioned: Cluster) -> Non
         "ip address add 10.240.0.22/24 dev eth0",
     )
     wait_until_active(provisioned, host)
-    assert provisioned.our_routes(host) == provisioned.wanted_routes(host)
+    assert provisioned.our_routes(host) == provisioned.desired_routes(host)
     assert provisioned.run("drift_check").exit_code == 0
 
 

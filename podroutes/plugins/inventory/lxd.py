@@ -35,7 +35,7 @@ class LXDInventory:
         """Ask the daemon.
 
         Returns:
-            A `podroutes.plugins.inventory.merged.FoundInventory`.
+            A `podroutes.plugins.inventory.merged.MergedInventory`.
 
         Raises:
             UsageError: lxc's own configuration can't be used.
@@ -43,7 +43,7 @@ class LXDInventory:
         """
         from podroutes.errors import RemoteCommandError  # noqa: PLC0415  # see above
         from podroutes.plugins.inventory.instances import Rules, hosts_from, parse_node_networks  # noqa: PLC0415
-        from podroutes.plugins.inventory.merged import Files, FoundInventory  # noqa: PLC0415
+        from podroutes.plugins.inventory.merged import Files, MergedInventory  # noqa: PLC0415
         from podroutes.plugins.lxd.client import ApiError, LxdClient  # noqa: PLC0415
         from podroutes.plugins.lxd.remotes import find_remote  # noqa: PLC0415
         from podroutes.plugins.lxd.settings import LxdSettings  # noqa: PLC0415
@@ -69,4 +69,4 @@ class LXDInventory:
         found = hosts_from(answer, rules, remote.label, files.hosts)
         given = to_builtins(settings, enc_hook=str)
         extras = {key: value for key, value in given.items() if value is not None}
-        return FoundInventory(found, files, {_CONNECTION: {"extras": extras}})
+        return MergedInventory(found, files, {_CONNECTION: {"extras": extras}})

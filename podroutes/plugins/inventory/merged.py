@@ -62,7 +62,7 @@ class Files(Struct, frozen=True):
         return cls(*(_load(path) for path in (host_file, group_file, defaults_file)))
 
 
-class FoundInventory(Inventory):
+class MergedInventory(Inventory):
     """Nornir's inventory, and where it is from.
 
     Args:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from benchmarks.hosts import pristine_problems, provisioned_problems, wanted_routes
+from benchmarks.hosts import desired_routes, pristine_problems, provisioned_problems
 from lab.layout import Layout
 
 WANTED = {"10.200.1.0/24": "10.240.0.21"}
@@ -21,7 +21,7 @@ def answer(
 
 def test_every_worker_but_the_host_itself_is_wanted() -> None:
     hosts = Layout(1, 2).hosts
-    assert [wanted_routes(host, hosts) for host in hosts] == [
+    assert [desired_routes(host, hosts) for host in hosts] == [
         {"10.200.0.0/24": "10.240.0.20", "10.200.1.0/24": "10.240.0.21"},
         {"10.200.1.0/24": "10.240.0.21"},
         {"10.200.0.0/24": "10.240.0.20"},

@@ -17,7 +17,7 @@ from podroutes.host.state import (
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.plan.forwarding import plan_forwarding
 from podroutes.plan.host import Provisioning
-from podroutes.plan.routes import wanted_routes
+from podroutes.plan.routes import desired_routes
 from podroutes.plan.routes_service import ServiceFiles, render_data
 from tests.unit.podroutes.builders import link, routes_by_family, state
 
@@ -35,7 +35,7 @@ def healthy(plan: NetworkPlan, name: str) -> HostState:
     """A host of the plan with everything that it should have."""
     node = plan.nodes[name]
     bare = _bare(plan, node)
-    found = wanted_routes(plan, node, bare)
+    found = desired_routes(plan, node, bare)
     assert found.problems == ()
     wanted = found.routes
     routes = with_routes(bare, *[route for family in bare.routes.values() for route in family], *wanted)

@@ -128,7 +128,7 @@ def test_healthy_hosts_are_read_once_and_that_is_all(hosts: Hosts, capsys: pytes
     assert "checked 4 of 4\n" in capsys.readouterr().out
 
 
-def test_mending_makes_what_was_found_and_judges_anew(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fixing_makes_what_was_found_and_judges_anew(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
     hosts.set(W0, MISSING)
     code, report = hosts.check()
     assert (code, outcomes(report)) == (2, {W0: "drift"})
@@ -156,7 +156,7 @@ def test_what_a_change_leaves_wrong_is_a_failure(hosts: Hosts) -> None:
     assert ("route-linkdown", "10.200.2.0/24") in codes(report, W0)
 
 
-def test_what_is_not_ours_to_mend_is_a_failure_and_nothing_is_tried(hosts: Hosts) -> None:
+def test_what_is_not_ours_to_fix_is_a_failure_and_nothing_is_tried(hosts: Hosts) -> None:
     hosts.set(W0, plus_routes(healthy(PLAN, W0), "10.200.1.128/25 via 10.240.0.1 dev eth0 proto 4"))
     code, report = hosts.check(fix=True)
     assert (code, outcomes(report)) == (1, {W0: "failed"})
@@ -256,7 +256,7 @@ def test_a_host_that_can_not_ping_proves_nothing(
     assert pings[W1, W0] == "answered"
 
 
-def test_what_only_pings_show_is_drift_that_no_provisioning_mends(hosts: Hosts) -> None:
+def test_what_only_pings_show_is_drift_that_no_provisioning_fixes(hosts: Hosts) -> None:
     hosts.fakes[W0].ping = answering("no")
     code, report = hosts.check(ping=True)
     assert (code, outcomes(report)) == (2, {W0: "drift"})
@@ -266,7 +266,7 @@ def test_what_only_pings_show_is_drift_that_no_provisioning_mends(hosts: Hosts) 
 
     code, report = hosts.check(ping=True, fix=True)
     assert (code, outcomes(report)) == (1, {W0: "failed"})
-    # Also where something else of the same host is mended.
+    # Also where something else of the same host is fixed.
     hosts.set(W0, with_sysctls(healthy(PLAN, W0), {"net.ipv4.ip_forward": "0"}))
     hosts.fakes[W0].ping = answering("no")
     code, report = hosts.check(ping=True, fix=True)
@@ -328,6 +328,6 @@ def test_monitoring_gets_a_line_and_its_own_codes(hosts: Hosts, capsys: pytest.C
     hosts.set(W0, MISSING)
     assert hosts.check(nagios=True)[0] == 2
     assert capsys.readouterr().out.startswith("POD ROUTES CRITICAL - ")
-    # What was mended cuts nothing off any more.
+    # What was fixed cuts nothing off any more.
     assert hosts.check(nagios=True, fix=True)[0] == 0
     assert capsys.readouterr().out.startswith("POD ROUTES OK - checked 4 of 4; no drift; 1 host repaired | ")

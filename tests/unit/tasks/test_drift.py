@@ -10,8 +10,8 @@ from podroutes.host.changes import Change
 from podroutes.host.state import HostState
 from podroutes.outcomes import HostOutcome
 from podroutes.script_runner import ScriptResult
-from tasks.drift import Checked, check_drift, count_of, drift_outcome_of
-from tasks.ensure import Ensured
+from tasks.drift import CheckResult, check_drift, count_of, drift_outcome_of
+from tasks.ensure import ChangeResult
 from tests.unit.podroutes.builders import ipv4_cluster
 from tests.unit.podroutes.healthy import healthy, minus_routes, plus_routes, work_of
 from tests.unit.podroutes.plan.simulated_host import SimulatedHost
@@ -47,7 +47,7 @@ def test_a_healthy_host() -> None:
     assert len(read.lookups) == len(PLAN.routes_for(PLAN.nodes[NAME]))
 
 
-def test_a_drifted_host_with_what_would_mend_it() -> None:
+def test_a_drifted_host_with_what_would_fix_it() -> None:
     fake = on(minus_routes(HEALTHY, "10.200.1.0/24"))
     before = fake.host.state
     outcome, result = check(fake)
@@ -57,7 +57,7 @@ def test_a_drifted_host_with_what_would_mend_it() -> None:
     # Nothing of it is made, and it is not what the host's report tells as changes.
     assert (fake.host.state, outcome.changes, result.failed) == (before, (), False)
     assert str(result[0].result).startswith("10.200.1.0/24: missing; wanted: ")
-    # Mending may have to judge it again.
+    # Fixing may have to judge it again.
     assert result[0].result.state.files == before.files
 
 
@@ -96,13 +96,13 @@ def test_an_answer_that_is_cut_off() -> None:
 @pytest.mark.parametrize(
     ("checked", "outcome", "reason"),
     [
-        (Checked(), "ok", ""),
-        (Checked(findings=(NOTICE,)), "ok", ""),
-        (Checked(findings=(NOTICE, MISSING)), "drift", "1 finding"),
-        (Checked(findings=(MISSING,), error=UnreachableError("x")), "unreachable", "x"),
+        (CheckResult(), "ok", ""),
+        (CheckResult(findings=(NOTICE,)), "ok", ""),
+        (CheckResult(findings=(NOTICE, MISSING)), "drift", "1 finding"),
+        (CheckResult(findings=(MISSING,), error=UnreachableError("x")), "unreachable", "x"),
     ],
 )
-def test_outcomes(checked: Checked, outcome: str, reason: str) -> None:
+def test_outcomes(checked: CheckResult, outcome: str, reason: str) -> None:
     result = MultiResult("check")
     result.append(Result(None, result=checked))
     found = drift_outcome_of("a", result)
@@ -112,7 +112,7 @@ def test_outcomes(checked: Checked, outcome: str, reason: str) -> None:
 def test_results_of_other_tasks_are_taken_for_what_they_are() -> None:
     change = Change("routes", "add", "10.200.1.0/24", "", "x", "missing", ())
     result = MultiResult("fix")
-    result.append(Result(None, result=Ensured(changes=(change,))))
+    result.append(Result(None, result=ChangeResult(changes=(change,))))
     assert str(drift_outcome_of("a", result).outcome) == "changed"
     nothing = MultiResult("fix")
     nothing.append(Result(None))
@@ -130,5 +130,5 @@ def test_count(findings: tuple[Finding, ...], expected: str) -> None:
 def test_what_was_read_of_a_host_is_not_shown_with_its_result() -> None:
     state = replace(HEALTHY, route_text="secret")
     assert "secret" in repr(state)
-    assert "secret" not in repr(Checked(findings=(MISSING,), state=state))
-    assert "secret" not in repr(Ensured(state=state))
+    assert "secret" not in repr(CheckResult(findings=(MISSING,), state=state))
+    assert "secret" not in repr(ChangeResult(state=state))

@@ -17,7 +17,7 @@ from podroutes.outcomes import HostOutcome
 from podroutes.plan.host import Deprovisioning, Provisioning
 from podroutes.plan.routes_service import ServiceFiles
 from podroutes.script_runner import ScriptResult
-from tasks.ensure import Ensured, Work, ensure
+from tasks.ensure import ChangeResult, Work, ensure
 from tasks.forwarding import Forwarding, ensure_forwarding
 from tasks.outcome import outcome_of
 from tasks.routes import Routes, ensure_routes
@@ -237,7 +237,7 @@ def test_what_is_not_so_after_the_changes_is_a_failure(fake: FakeHost) -> None:
         "10.200.1.0/24: still missing"
     )
     assert "the kernel finds no way to 10.200.1.1 (worker-1's pods)" in outcome.reason
-    assert isinstance(result[0].result, Ensured)
+    assert isinstance(result[0].result, ChangeResult)
     assert result[0].result.state is not None
 
 

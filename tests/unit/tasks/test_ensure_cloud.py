@@ -11,7 +11,7 @@ from nornir.core.task import Task
 
 from podroutes.host.changes import Change
 from podroutes.inventory.network_plan import Cloud, NetworkPlan
-from tasks.ensure import Ensured
+from tasks.ensure import ChangeResult
 from tasks.ensure_cloud import ensure_cloud
 from tests.unit.podroutes.builders import ipv4_cluster
 from tests.unit.tasks.neutron import Neutron, raising, refusal
@@ -45,13 +45,13 @@ def run(
     remove: bool = False,
     dry_run: bool = False,
     approved: dict[str, tuple[Change, ...]] | None = None,
-) -> Ensured:
+) -> ChangeResult:
     plan: NetworkPlan = replace(ipv4_cluster(), clouds={"cloud": cloud})
     connections = {"openstack": SimpleNamespace(connection=neutron.connection)}
     task = SimpleNamespace(host=SimpleNamespace(name="cloud", connections=connections), is_dry_run=lambda: dry_run)
     result = ensure_cloud(cast("Task", task), plan, remove=remove, approved=approved)
     ensured = result.result
-    assert isinstance(ensured, Ensured)
+    assert isinstance(ensured, ChangeResult)
     assert result.failed == (ensured.error is not None)
     assert result.changed == (bool(ensured.changes) and not result.failed)
     return ensured
@@ -111,7 +111,7 @@ def test_also_after_an_error_that_nobody_foresaw(neutron: Neutron) -> None:
     assert neutron.pairs == NONE
 
 
-def test_where_the_api_is_gone_the_next_run_mends_and_this_one_says_so(neutron: Neutron) -> None:
+def test_where_the_api_is_gone_the_next_run_fixes_and_this_one_says_so(neutron: Neutron) -> None:
     def dies() -> None:
         neutron.before |= {f"read {kind}": [DEAD] * 9 for kind in ("networks", "subnets", "ports")}
         DEAD()
@@ -120,7 +120,7 @@ def test_where_the_api_is_gone_the_next_run_mends_and_this_one_says_so(neutron: 
     done = run(neutron)
     assert "does not answer" in str(done.error)
     assert done.notes == (
-        "address pairs that were added could not be taken back; the next run that gets through mends all",
+        "address pairs that were added could not be taken back; the next run that gets through fixes all",
     )
     assert neutron.pairs == PAIRS
     neutron.before.clear()

@@ -6,7 +6,7 @@ from nornir.core.task import MultiResult, Result, Task
 
 from podroutes.errors import HostKeyError, RemoteCommandError, UnreachableError
 from podroutes.host.changes import Change
-from tasks.ensure import Ensured
+from tasks.ensure import ChangeResult
 from tasks.outcome import outcome_of, reason_of
 from tasks.record import root_error
 from tests.unit.tasks.fake_hosts import nornir_with
@@ -23,12 +23,12 @@ def results(*items: Result) -> MultiResult:
 @pytest.mark.parametrize(
     ("result", "outcome", "error", "reason"),
     [
-        (Result(None, result=Ensured()), "ok", "", ""),
-        (Result(None, result=Ensured(changes=(CHANGE,))), "changed", "", ""),
-        (Result(None, result=Ensured(changes=(CHANGE,), error=UnreachableError("x"))),
+        (Result(None, result=ChangeResult()), "ok", "", ""),
+        (Result(None, result=ChangeResult(changes=(CHANGE,))), "changed", "", ""),
+        (Result(None, result=ChangeResult(changes=(CHANGE,), error=UnreachableError("x"))),
          "unreachable", "UnreachableError", "x"),
-        (Result(None, result=Ensured(error=RemoteCommandError("a\n b"))), "failed", "RemoteCommandError", "a b"),
-        (Result(None, result=Ensured(error=ZeroDivisionError("x"))), "failed", "ZeroDivisionError",
+        (Result(None, result=ChangeResult(error=RemoteCommandError("a\n b"))), "failed", "RemoteCommandError", "a b"),
+        (Result(None, result=ChangeResult(error=ZeroDivisionError("x"))), "failed", "ZeroDivisionError",
          "internal error, ZeroDivisionError: x (-v shows where)"),
         # a task that failed outside of what keeps its errors
         (Result(None, exception=HostKeyError("x"), failed=True), "unreachable", "HostKeyError", "x"),

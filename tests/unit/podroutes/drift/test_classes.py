@@ -23,9 +23,9 @@ def test_codes_are_unique_and_stable_words() -> None:
 
 
 @pytest.mark.parametrize("one", DRIFT_CLASSES.values(), ids=DRIFT_CLASSES)
-def test_each_says_what_it_is_what_it_breaks_and_what_mends_it(one: DriftClass) -> None:
+def test_each_says_what_it_is_what_it_breaks_and_what_fixes_it(one: DriftClass) -> None:
     assert one.layer in get_args(DriftLayer)
-    for line in (one.title, one.breaks, one.mend, one.detail):
+    for line in (one.title, one.breaks, one.fix, one.detail):
         assert line.strip() == line != ""
         assert "\n" not in line
     assert not one.title.endswith(".")
@@ -34,8 +34,8 @@ def test_each_says_what_it_is_what_it_breaks_and_what_mends_it(one: DriftClass) 
 
 
 @pytest.mark.parametrize("one", DRIFT_CLASSES.values(), ids=DRIFT_CLASSES)
-def test_commands_that_mend_are_there(one: DriftClass) -> None:
-    for runbook in re.findall(r"runbooks/\w+\.py", one.mend):
+def test_commands_that_fix_are_there(one: DriftClass) -> None:
+    for runbook in re.findall(r"runbooks/\w+\.py", one.fix):
         assert (ROOT / runbook).is_file()
 
 

@@ -21,7 +21,7 @@ def test_a_page_says_all_that_the_table_does(code: str) -> None:
     page = explain(code)
     assert all(len(line) <= 80 for line in page.splitlines())
     text = " ".join(page.split())
-    for part in (code, one.title, one.layer, one.breaks, one.mend, one.detail):
+    for part in (code, one.title, one.layer, one.breaks, one.fix, one.detail):
         assert part in text
         assert part in render_pages()[f"{code}.md"] or part == one.title
     assert f"[{code}]({code}.md)" in render_pages()["README.md"]

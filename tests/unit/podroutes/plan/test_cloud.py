@@ -343,7 +343,7 @@ class TestRemoval:
 class TestConflicts:
     def test_another_cidr(self) -> None:
         assert conflicts_of(state(cidr="10.240.0.0/16")) == (
-            "subnet kubernetes is 10.240.0.0/16, not the inventory's node_network 10.240.0.0/24: mend one",
+            "subnet kubernetes is 10.240.0.0/16, not the inventory's node_network 10.240.0.0/24: fix one",
         )
 
     def test_dhcp_off(self) -> None:

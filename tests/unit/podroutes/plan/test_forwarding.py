@@ -5,7 +5,7 @@ import pytest
 from podroutes.host.changes import Change, RemoveFile, SetSysctl, WriteFile
 from podroutes.host.state import BEFORE_PATH, SYSCTL_PATH, FileState, HostState, SysctlSetting
 from podroutes.inventory.network_plan import NetworkPlan
-from podroutes.plan.forwarding import plan_forwarding, plan_forwarding_removal, usual_contents
+from podroutes.plan.forwarding import expected_contents, plan_forwarding, plan_forwarding_removal
 from tests.unit.podroutes.builders import dual_stack_cluster, ipv4_cluster, ipv6_cluster, link, state
 
 HEADER = "# Managed by pod-routes; changes to this file are overwritten.\n"
@@ -341,4 +341,4 @@ def test_usual_contents_are_those_of_a_host_that_did_not_forward(plan: NetworkPl
     changes = plan_forwarding(plan, state(sysctls=sysctls)).changes
     written = {change.after for change in changes if change.action == "write"}
     assert len(written) == 2
-    assert written <= set(usual_contents(plan))
+    assert written <= set(expected_contents(plan))

@@ -12,7 +12,7 @@ from podroutes.host.changes import Change, RouteCommand
 from podroutes.host.routes import DHCP, KERNEL, PROTOCOL, NextHop, Route
 from podroutes.host.state import Link
 from podroutes.inventory.network_plan import NetworkPlan
-from podroutes.plan.routes import plan_routes, plan_routes_removal, unmet_lookups, wanted_routes
+from podroutes.plan.routes import desired_routes, plan_routes, plan_routes_removal, unmet_lookups
 from tests.unit.podroutes.builders import (
     IPV4,
     dual_stack_cluster,
@@ -412,7 +412,7 @@ def test_the_device_of_a_host_whose_internal_ip_is_not_known(
 ) -> None:
     entry = host("controller-9", "controller-9", ["controllers"], interface=interface)
     plan = plan_of(IPV4, entry, worker(0))
-    wanted = wanted_routes(plan, plan.nodes["controller-9"], state(*links))
+    wanted = desired_routes(plan, plan.nodes["controller-9"], state(*links))
     routes, problems = wanted.routes, wanted.problems
     assert [*(route.dev for route in routes), *problems] == [device]
 
@@ -633,7 +633,7 @@ def test_any_table_becomes_right_and_stays_so(case: tuple[int, list[Route]]) -> 
 
     # a second run has nothing to do, and every wanted pod CIDR has exactly one route that the kernel would take
     assert told(plan_routes(plan, node, state(eth0, routes=after)).changes) == []
-    wanted = wanted_routes(plan, node, state(eth0, routes=after)).routes
+    wanted = desired_routes(plan, node, state(eth0, routes=after)).routes
     for item in wanted:
         first = next(route for route in after if route.destination == item.destination and route.tos == "")
         assert (first.via, first.dev) == (item.via, item.dev)

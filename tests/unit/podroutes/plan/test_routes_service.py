@@ -15,7 +15,7 @@ from podroutes.host.state import (
     FileState,
     UnitState,
 )
-from podroutes.plan.routes import wanted_routes
+from podroutes.plan.routes import desired_routes
 from podroutes.plan.routes_service import (
     ServiceFiles,
     plan_routes_service,
@@ -237,7 +237,7 @@ def test_a_host_that_can_not_have_its_routes_gets_no_unit_either() -> None:
 
 def test_the_data_of_two_families() -> None:
     plan = dual_stack_cluster()
-    routes = wanted_routes(
+    routes = desired_routes(
         plan, plan.nodes["worker-0"], state(link("eth0", "10.240.0.20/24", "fd00:240::20/64"))
     ).routes
     assert render_data(plan, routes) == (

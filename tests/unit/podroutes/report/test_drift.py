@@ -1,4 +1,4 @@
-"""A check's findings on a terminal: what differs, since when, what it breaks, what mends it, what is cut off."""
+"""A check's findings on a terminal: what differs, since when, what it breaks, what fixes it, what is cut off."""
 
 import io
 from collections.abc import Sequence
@@ -49,13 +49,13 @@ def test_a_row_for_each_finding_and_a_line_for_each_kind() -> None:
     assert " persisting, since 2026-03-01 12:00 " in lines[1]
     assert lines[1].endswith(MISSING.message)
     assert [line.partition(":")[0] for line in lines[5:7]] == ["route-missing", "foreign-route"]
-    assert lines[5].endswith("Mend: python runbooks/provision.py --limit worker-0 --limit worker-1")
-    assert lines[6].endswith("Mend: Remove it if nobody wants it: `ip route del` with what the finding shows.")
+    assert lines[5].endswith("Fix: python runbooks/provision.py --limit worker-0 --limit worker-1")
+    assert lines[6].endswith("Fix: Remove it if nobody wants it: `ip route del` with what the finding shows.")
 
 
-def test_what_mends_many_hosts_names_none() -> None:
+def test_what_fixes_many_hosts_names_none() -> None:
     lines = findings_of(check(*(drifted(f"worker-{number}") for number in range(5))))
-    assert lines[-2].endswith("Mend: python runbooks/provision.py")
+    assert lines[-2].endswith("Fix: python runbooks/provision.py")
 
 
 def test_healed() -> None:

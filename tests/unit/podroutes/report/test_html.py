@@ -75,7 +75,7 @@ def page(report: RunReport, history: History | None = None) -> Page:
     return Page(render_html(report, history=history))
 
 
-def test_it_says_what_differs_where_since_when_and_what_mends_it() -> None:
+def test_it_says_what_differs_where_since_when_and_what_fixes_it() -> None:
     since = replace(MISSING, state="persisting", since=STARTED - timedelta(hours=2))
     cut = directions(("worker-0", "worker-1"), unknown=["controller-0"])
     gone = HealedFinding(host="worker-1", code="unit-disabled", subject="routes.service", since=STARTED)

@@ -10,7 +10,7 @@ import pytest
 
 from podroutes.errors import UsageError
 from podroutes.outcomes import HostOutcome, Outcome, RunReport
-from podroutes.report.json_report import write_json, write_whole
+from podroutes.report.json_report import write_atomically, write_json
 
 REPORT = RunReport(
     runbook="provision",
@@ -52,13 +52,13 @@ def test_what_can_not_be_written_is_an_error_of_usage_and_leaves_nothing(
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=f"^{tmp_path / target} can't be written: {reason}$"):
-        write_whole(str(tmp_path / target), "text")
+        write_atomically(str(tmp_path / target), "text")
     assert sorted(entry.name for entry in tmp_path.rglob("*")) == ["file", "folder"]
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "latest.json").symlink_to("report.json")
-    write_whole(str(tmp_path / "latest.json"), "new\n")
+    write_atomically(str(tmp_path / "latest.json"), "new\n")
     assert (tmp_path / "latest.json").is_symlink()
     assert (tmp_path / "report.json").read_text() == "new\n"
 
@@ -69,7 +69,7 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     read: list[str] = []
     reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
     reader.start()
-    write_whole(str(pipe), "new\n")
+    write_atomically(str(pipe), "new\n")
     reader.join(10)
     assert read == ["new\n"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
@@ -80,5 +80,5 @@ def test_a_device_is_written_to_and_stays_a_device() -> None:
     assert stat.S_ISCHR(before.st_mode)
     # Were a rename tried here, it would be in the way of everything on this computer: look before.
     assert not Path("/dev/null").is_file()
-    write_whole("/dev/null", "text")
+    write_atomically("/dev/null", "text")
     assert Path("/dev/null").stat().st_ino == before.st_ino

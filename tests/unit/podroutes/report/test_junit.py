@@ -57,7 +57,7 @@ def test_a_clean_host_passes_every_check_that_applies_to_it() -> None:
     assert {"reachable", "result-known"} <= machine.keys() & cloud.keys()
 
 
-def test_drift_is_a_failure_with_what_it_breaks_and_what_mends_it() -> None:
+def test_drift_is_a_failure_with_what_it_breaks_and_what_fixes_it() -> None:
     suite = suites(
         check(drifted("worker-0", MISSING, new_finding("route-missing", "10.200.2.0/24", "another"), FOREIGN))
     )["worker-0"]

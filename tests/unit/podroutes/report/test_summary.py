@@ -36,8 +36,8 @@ def test_coverage(report: RunReport, coverage: str, complete: bool) -> None:
 def test_notices_unknown_hosts_and_what_was_repaired_are_no_open_drift() -> None:
     report = check(drifted("a", MISSING, FOREIGN), unreachable("b"))
     assert [reading.open_drift(report, host) for host in report.hosts] == [(MISSING,), ()]
-    mended = fixed(changed("a", MISSING))
-    assert reading.open_drift(mended, mended.hosts[0]) == ()
+    fixed = fixed(changed("a", MISSING))
+    assert reading.open_drift(fixed, fixed.hosts[0]) == ()
     would = check(changed("a", MISSING))
     assert reading.open_drift(would, would.hosts[0]) == (MISSING,)
 
@@ -50,5 +50,5 @@ def test_a_cloud_has_the_clouds_checks_and_a_machine_the_others() -> None:
     assert {one.layer for one in reading.checks_of(alone, alone.hosts[0])} == {"cloud"}
 
 
-def test_the_command_that_mends_names_the_host() -> None:
-    assert reading.mend_for(MISSING.drift_class, "worker-1").endswith("--limit worker-1")
+def test_the_command_that_fixes_names_the_host() -> None:
+    assert reading.fix_for(MISSING.drift_class, "worker-1").endswith("--limit worker-1")

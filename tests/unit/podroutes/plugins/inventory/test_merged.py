@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from podroutes.errors import Problem
-from podroutes.plugins.inventory.merged import Files, Found, FoundInventory
+from podroutes.plugins.inventory.merged import Files, Found, MergedInventory
 
 FOUND = Found(
     "lxc remote local",
@@ -19,8 +19,8 @@ FOUND = Found(
 OPTIONS = {"lxd": {"extras": {"remote": "far", "conn_timeout": 5.0}}}
 
 
-def inventory(**files: dict[str, Any]) -> FoundInventory:
-    return FoundInventory(
+def inventory(**files: dict[str, Any]) -> MergedInventory:
+    return MergedInventory(
         FOUND, Files(files.get("hosts", {}), files.get("groups", {}), files.get("defaults", {})), OPTIONS
     )
 
