@@ -11,7 +11,7 @@ _OURS: Final = frozenset({"linux_exec", "lxd", "openstack"})
 
 
 class InstalledPlugins:
-    """As `podroutes.inventory.connection_options.ConnectionPlugins`; what a plugin needs is imported when it is named."""
+    """`ConnectionPlugins` of the installed plugins; what a plugin needs is imported when it is named."""
 
     def names(self) -> Iterable[str]:
         """All that have an entry point."""

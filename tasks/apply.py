@@ -37,7 +37,7 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
         changes: At least one, in the order in which to make them.
 
     Returns:
-        An `ApplyResult` as result.
+        The `ApplyResult` as result.
 
     Raises:
         HostError: The host can't be reached, or a change failed; the message says which.

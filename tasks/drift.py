@@ -47,7 +47,7 @@ class CheckResult(Struct):
 
     def __repr__(self) -> str:
         """Without what was read, which may hold files that are not ours."""
-        return f"Checked({self})"
+        return f"CheckResult({self})"
 
     def __str__(self) -> str:
         """One line for each finding, for a person."""

@@ -10,7 +10,7 @@ from podroutes.host.changes import Change, HostPlan
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.report.diff import diff_of
-from tasks.apply import apply_changes
+from tasks.apply import ApplyResult, apply_changes
 from tasks.facts import collect_facts, take_state
 from tasks.record import fill
 
@@ -53,7 +53,7 @@ class ChangeResult(Struct):
 
     def __repr__(self) -> str:
         """Without what was read, which may hold files that are not ours."""
-        return f"Ensured({self})"
+        return f"ChangeResult({self})"
 
     def __str__(self) -> str:
         """One line, for a person."""
@@ -79,7 +79,7 @@ def ensure(
             file of its own, with a line for every worker.
 
     Returns:
-        An `ChangeResult` as result, with diff and `changed`, the same in a dry run and not. A host that can't be made so
+        A `ChangeResult` as result, with diff and `changed`, the same in a dry run and not. A host that can't be made so
         has failed, with the error as exception.
     """
     ensured = ChangeResult()
@@ -135,7 +135,7 @@ def _ensure(task: Task, work: Work, approved: dict[str, tuple[Change, ...]] | No
     if will_change:
         ensured.commands = 2
         results = task.run(apply_changes, plan=work.plan, changes=host_plan.changes)
-        applied = cast("Applied", results[0].result)
+        applied = cast("ApplyResult", results[0].result)
         results[0].result = applied.state
         state = take_state(results)
         ensured.state = state

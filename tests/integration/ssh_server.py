@@ -72,6 +72,15 @@ class User:
     files: dict[str, str] = field(default_factory=dict)
 
 
+def _wait_until_stopped(pid: int) -> None:
+    """Wait for a process that was sent SIGSTOP; until then it may still start others."""
+    with contextlib.suppress(OSError):
+        for _ in range(1000):  # one that waits for a stopped child of its own never stops
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "TtZX":
+                return
+            time.sleep(0.001)
+
+
 class Sshd:
     """One server; `start` and `stop` it, or use it as a context."""
 
@@ -143,9 +152,15 @@ class Sshd:
     def freeze(self) -> None:
         """Stop the server and its sessions; connections are still accepted by the kernel."""
         assert self.process is not None
-        for pid in [self.process.pid, *self.children()]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
+        stopped: set[int] = set()
+        # A session may be starting a process of its own at this moment.
+        while new := {self.process.pid, *self.children()} - stopped:
+            for pid in new:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+            stopped |= new
+            for pid in new:
+                _wait_until_stopped(pid)
 
     def thaw(self) -> None:
         assert self.process is not None

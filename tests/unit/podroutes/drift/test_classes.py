@@ -11,7 +11,7 @@ from podroutes.drift import classes as drift_classes
 from podroutes.drift.classes import DRIFT_CLASSES, DriftClass, DriftLayer
 from podroutes.drift.findings import Finding, new_finding
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def test_codes_are_unique_and_stable_words() -> None:

@@ -6,7 +6,7 @@ from podroutes.drift.classes import DRIFT_CLASSES
 from podroutes.drift.explain import explain, main, render_pages
 from podroutes.errors import UsageError
 
-DOCS = Path(__file__).resolve().parents[3] / "docs" / "drift"
+DOCS = Path(__file__).resolve().parents[4] / "docs" / "drift"
 
 
 def test_the_documentation_is_what_the_table_makes() -> None:

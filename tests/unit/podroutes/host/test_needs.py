@@ -20,7 +20,7 @@ from podroutes.host.state import (
     temporary_path,
 )
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs" / "hosts.md").read_text()
 GOOD = {
     "ip_version": "ip utility, iproute2-5.9.0, libbpf 0.3.0\n",

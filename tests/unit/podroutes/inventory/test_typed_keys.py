@@ -123,7 +123,7 @@ import gc
 from msgspec import convert
 from msgspec.structs import fields
 from podroutes.inventory.typed_keys import problem_of
-from tests.unit.podroutes.test_typed_keys import KINDS
+from tests.unit.podroutes.inventory.test_typed_keys import KINDS
 for kind in KINDS:
     for field in fields(kind):
         for value in (None, 1, "a", ["a"], [1], {}, "A!", ""):

@@ -36,8 +36,8 @@ def test_coverage(report: RunReport, coverage: str, complete: bool) -> None:
 def test_notices_unknown_hosts_and_what_was_repaired_are_no_open_drift() -> None:
     report = check(drifted("a", MISSING, FOREIGN), unreachable("b"))
     assert [reading.open_drift(report, host) for host in report.hosts] == [(MISSING,), ()]
-    fixed = fixed(changed("a", MISSING))
-    assert reading.open_drift(fixed, fixed.hosts[0]) == ()
+    after = fixed(changed("a", MISSING))
+    assert reading.open_drift(after, after.hosts[0]) == ()
     would = check(changed("a", MISSING))
     assert reading.open_drift(would, would.hosts[0]) == (MISSING,)
 
