@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.environment import versions as peers_versions
 
 _GIB = 1 << 30
-_OURS = ("paramiko", "nornir", "msgspec", "rich")
+_OURS = ("asyncssh", "nornir", "msgspec", "rich")
 _PEERS = ("ansible-core", "pyinfra")
 
 

@@ -30,7 +30,7 @@ _CONTENDERS = """\
 ## Who is measured, and how
 
 - **pod-routes**: `provision.py --yes`, the same again, and `drift_check.py`.
-- **floor**: paramiko, one connection and one command a host, fifty hosts at once; a plain script of the same change,
+- **floor**: asyncssh, one connection and one command a host, fifty hosts at once; a plain script of the same change,
   and one that reads. It plans, compares, verifies and reports nothing.
 - **pyinfra**: `server.sysctl`, `files.template`, `files.put`, `systemd.service`; all hosts at once, `-y`.
 - **Ansible**: `sysctl`, `template`, `copy`, `systemd_service`; pipelining, no facts; 50 forks, and the 5 that are its

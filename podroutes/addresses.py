@@ -26,6 +26,7 @@ NO_INTERFACE_NAME: Final = (
     "{!r} is not an interface name; write one such as eth0 (15 letters, digits and _ . @ : + - at most)"
 )
 # A host name's labels (RFC 1123), dots and underscores allowed, as inventory names are free text otherwise.
+_ZONE = re.compile(r"[A-Za-z0-9._-]{1,15}")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
 # ipaddress takes netmasks, host masks and leading zeros as well.
 _MASK_SIZE = re.compile(r"0|[1-9][0-9]{0,2}")
@@ -173,6 +174,15 @@ def parse_interface_name(text: object) -> str:
 def is_host_name(text: str) -> bool:
     """Whether a text can name a host: letters, digits, dots, dashes and underscores."""
     return _HOST_NAME.fullmatch(text) is not None
+
+
+def is_link_local_with_zone(text: str) -> bool:
+    """Whether a text is an address such as `fe80::1%eth0`, which reaches a neighbour and is nobody's internal IP."""
+    address, _, zone = text.partition("%")
+    try:
+        return _ZONE.fullmatch(zone) is not None and ip_address(address).is_link_local and ":" in address
+    except ValueError:
+        return False
 
 
 def contains(outer: IPNetwork, inner: IPNetwork | IPAddress) -> bool:

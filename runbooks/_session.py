@@ -30,7 +30,7 @@ from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.inventory.preflight import build_network_plan
 from podroutes.inventory.typed_keys import read_keys
 from podroutes.plugins.inventory.merged import Files, Found, MergedInventory
-from runbooks._connecting import begun_connections
+from runbooks._connecting import check_connections, resolve_paths
 from runbooks._connection_plugins import InstalledPlugins
 from runbooks._lock import run_lock
 
@@ -84,15 +84,15 @@ def locked_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Iter
 
 @contextmanager
 def connecting_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Iterator[Session]:
-    """Load and check everything, as `open_session`, and begin to connect.
+    """Load and check everything, as `open_session`, and what `ssh` would read for its hosts.
 
     Raises:
         UsageError: The configuration or the limit is wrong.
         InventoryError: The inventory is wrong; with every problem.
     """
     session = open_session(config, limit, dry_run=dry_run)
-    with begun_connections(session.nornir, session.plan.nodes):
-        yield session
+    check_connections(session.nornir, session.plan.nodes)
+    yield session
 
 
 def open_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Session:
@@ -113,6 +113,8 @@ def open_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Sessio
     files = {name: str(settings["inventory"]["options"].get(name, "")) for name in _FILE_OPTIONS}
     contents, problems = _check_files(files) if settings["inventory"]["plugin"] in _WITH_FILES else (None, [])
     nornir = _init_nornir(settings, config, contents, problems, dry_run=dry_run)
+    hosts, groups, defaults = (Path(files[name] or config).resolve().parent for name in _FILE_OPTIONS)
+    resolve_paths(nornir.inventory, hosts=hosts, groups=groups, defaults=defaults)
     plan = _check_plan(nornir.inventory, files, problems)
     chosen = choose_hosts(nornir.inventory, limit)
     managed = tuple(name for name in chosen if name in plan.managed)
@@ -154,6 +156,13 @@ def _load_config(path: Path) -> dict[str, Any]:
         if name in options or plugin == _SIMPLE_INVENTORY:
             options[name] = str(path.resolve().parent / Path(options.get(name, default)).expanduser())
     content["inventory"]["options"] = options
+    ssh = dict(content.get("ssh") or {})
+    if isinstance(ssh.get("config_file"), str):
+        ssh["config_file"] = str(path.resolve().parent / Path(ssh["config_file"]).expanduser())
+        if not Path(ssh["config_file"]).is_file():
+            message = f"{shown(path)}: ssh.config_file: there is no file {ssh['config_file']}"
+            raise UsageError(message)
+    content["ssh"] = ssh
     settings, problems = read_keys(Settings, content.get("user_defined") or {})
     if settings is None:
         raise UsageError("; ".join(problem.below(f"{shown(path)}: user_defined") for problem in problems))
@@ -264,11 +273,6 @@ def _plugin(select: Callable[..., EntryPoints], group: str, register: PluginRegi
 
 def _on_demand(entry_point: EntryPoint) -> Any:  # noqa: ANN401  # Nornir only ever calls it
     def load_and_make() -> Any:  # noqa: ANN401
-        if entry_point.name == "netmiko":
-            # nornir-netmiko's own tasks are to reach hosts as ours do.
-            from podroutes.plugins.connections.netmiko_driver import register
-
-            register()
         return entry_point.load()()
 
     return load_and_make

@@ -2,12 +2,15 @@
 
 from typing import Final, cast
 
+from nornir.core.configuration import Config
 from nornir.core.inventory import Host
 from nornir.core.task import Task
 
+from podroutes.errors import AuthenticationError, UnreachableError, UsageError
 from podroutes.script_runner import ScriptResult, ScriptRunner
 
 SSH_CONNECTION: Final = "linux_exec"
+NETMIKO_CONNECTION: Final = "netmiko"
 DEFAULT_COMMAND_TIMEOUT: Final = 60.0
 
 
@@ -30,6 +33,26 @@ def run_script(task: Task, script: str, *, public: bool = False) -> ScriptResult
     Raises:
         HostError: The host can't be reached, refuses, or does not answer in time.
     """
-    connection = cast("ScriptRunner", task.host.get_connection(connection_name(task.host), task.nornir.config))
     timeout = task.nornir.config.user_defined.get("command_timeout", DEFAULT_COMMAND_TIMEOUT)
-    return connection.run_script(script, timeout=float(timeout), public=public)
+    return _runner(task.host, task.nornir.config).run_script(script, timeout=float(timeout), public=public)
+
+
+def _runner(host: Host, config: Config) -> ScriptRunner:
+    name = connection_name(host)
+    if name != NETMIKO_CONNECTION:
+        return cast("ScriptRunner", host.get_connection(name, config))
+    # Netmiko has a driver for every vendor, a tenth of a second to import.
+    from netmiko.exceptions import NetmikoAuthenticationException, NetmikoBaseException  # noqa: PLC0415
+    from paramiko import SSHException  # noqa: PLC0415
+
+    from podroutes.plugins.connections.netmiko_scripts import NetmikoHost  # noqa: PLC0415
+
+    try:
+        return NetmikoHost(host.name, host.get_connection(name, config))
+    except ValueError as error:
+        message = f"{host.name}: connection_options.netmiko: {' '.join(str(error).split())}"
+        raise UsageError(message) from error
+    except (NetmikoBaseException, SSHException, OSError) as error:
+        kind = AuthenticationError if isinstance(error, NetmikoAuthenticationException) else UnreachableError
+        message = f"{host.name}: {' '.join(str(error).split())}"
+        raise kind(message) from error

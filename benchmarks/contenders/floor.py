@@ -58,4 +58,4 @@ def _command(work: Work, site: Site) -> Command:
     return Command((sys.executable, "-m", "benchmarks.floor", str(path)))
 
 
-FLOOR = Contender("floor", "floor (bare paramiko)", {work: partial(_command, work) for work in (Work.FIRST, Work.READ)})
+FLOOR = Contender("floor", "floor (bare asyncssh)", {work: partial(_command, work) for work in (Work.FIRST, Work.READ)})

@@ -1,1 +1,1 @@
-"""The floor: what one connection and one command a host cost with paramiko, and nothing else."""
+"""The floor: what one connection and one command a host cost with asyncssh, and nothing else."""

@@ -3,24 +3,25 @@
 No planning, no checking, no reports. The host's key is verified and the operator's key is loaded once.
 """
 
+import asyncio
 import json
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import paramiko
+import asyncssh
 
-_THREADS = 50
+_AT_ONCE = 50
 
 
-def run(host: dict[str, str], user: str, key: paramiko.PKey) -> str:
+async def run(host: dict[str, str], user: str, key: asyncssh.SSHKey, limit: asyncio.Semaphore) -> str:
     """Run the host's script.
 
     Args:
         host: `address`, `key_type`, `key` in base64, `script`.
         user: Who to log in as.
         key: To log in with.
+        limit: How many at once.
 
     Returns:
         Its standard output.
@@ -28,21 +29,33 @@ def run(host: dict[str, str], user: str, key: paramiko.PKey) -> str:
     Raises:
         RuntimeError: It failed.
     """
-    with paramiko.SSHClient() as client:
-        client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        known = paramiko.hostkeys.HostKeyEntry.from_line(f"{host['address']} {host['key_type']} {host['key']}")
-        assert known is not None
-        assert known.key is not None
-        client.get_host_keys().add(host["address"], host["key_type"], known.key)
-        client.connect(host["address"], username=user, pkey=key, allow_agent=False, look_for_keys=False)
-        stdin, stdout, stderr = client.exec_command("sudo -n sh -s")
-        stdin.write(host["script"])
-        stdin.channel.shutdown_write()
-        output = stdout.read().decode()
-        status = stdout.channel.recv_exit_status()
-        if status != 0:
-            raise RuntimeError(f"{host['address']}: exit status {status}: {stderr.read().decode()}")
-        return output
+    trusted = asyncssh.import_public_key(f"{host['key_type']} {host['key']}")
+    async with (
+        limit,
+        asyncssh.connect(
+            host["address"],
+            username=user,
+            client_keys=[key],
+            agent_path=None,
+            known_hosts=([trusted], [], []),
+            config=None,
+        ) as connection,
+    ):
+        done = await connection.run("sudo -n sh -s", input=host["script"])
+        if done.exit_status != 0:
+            raise RuntimeError(f"{host['address']}: exit status {done.exit_status}: {done.stderr!r}")
+        return str(done.stdout)
+
+
+async def run_all(work: dict[str, Any]) -> list[str]:
+    """Run all hosts' scripts.
+
+    Args:
+        work: What the file says.
+    """
+    key = asyncssh.read_private_key(work["key_file"])
+    limit = asyncio.Semaphore(_AT_ONCE)
+    return await asyncio.gather(*(run(host, work["user"], key, limit) for host in work["hosts"]))
 
 
 def main(arguments: list[str]) -> int:
@@ -54,11 +67,7 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit status.
     """
-    work: dict[str, Any] = json.loads(Path(arguments[0]).read_text())
-    key = paramiko.Ed25519Key.from_private_key_file(work["key_file"])
-    with ThreadPoolExecutor(_THREADS) as pool:
-        outputs = list(pool.map(lambda host: run(host, work["user"], key), work["hosts"]))
-    return 0 if all(outputs) else 1
+    return 0 if all(asyncio.run(run_all(json.loads(Path(arguments[0]).read_text())))) else 1
 
 
 if __name__ == "__main__":

@@ -68,8 +68,11 @@ class HostData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Networks | None, Meta(description="The worker's pod CIDRs, one a family, instead of the computed ones.")
     ] = None
     connection: Annotated[
-        Literal["linux_exec", "lxd"],
-        Meta(description="What reaches the machine: linux_exec (SSH), or lxd (LXD or Incus, by the instance's name)."),
+        Literal["linux_exec", "lxd", "netmiko"],
+        Meta(
+            description="What reaches the machine: linux_exec (SSH), lxd (LXD or Incus, by the instance's name), or"
+            " netmiko (nornir-netmiko's connection)."
+        ),
     ] = "linux_exec"
     interface: Annotated[
         InterfaceName | None,

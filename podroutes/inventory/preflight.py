@@ -13,6 +13,7 @@ from podroutes.addresses import (
     contains,
     family_of,
     is_host_name,
+    is_link_local_with_zone,
     overlap,
     parse_address,
     sort_key,
@@ -190,7 +191,7 @@ class _Builder:
         if hostname is None or hostname == "":
             self.report(entry.holder, "hostname", "is missing; write the address or name to reach the host at")
             return ""
-        if _as_address(hostname) is not None:
+        if _as_address(hostname) is not None or is_link_local_with_zone(hostname):
             return hostname
         if hostname.replace(".", "").isdigit() or ":" in hostname:
             try:

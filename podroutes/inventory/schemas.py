@@ -11,6 +11,8 @@ from podroutes.inventory.connection_options import CONNECTION_OPTIONS, Connectio
 from podroutes.inventory.files import DefaultsElement, HostElement
 from podroutes.inventory.key_types import Addresses, Networks, ResourceName, SubnetNames
 from podroutes.inventory.model import OWN_KEY_PREFIX, CloudData, ClusterData, HostData
+from podroutes.plugins.connections.ssh.settings import SshExtras
+from podroutes.secret import Secret
 
 
 def _one_or_two(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,7 +23,10 @@ _VALUES: Final[Mapping[type, dict[str, Any]]] = {
     Addresses: _one_or_two({"type": "string", "examples": ["10.240.0.20"]}),
     Networks: _one_or_two({"type": "string", "examples": ["10.200.0.0/16"]}),
     SubnetNames: _one_or_two(schema(ResourceName)),
+    Secret: {"type": "string"},
 }
+# Our own connection plugins whose options an editor is to know.
+_EXTRAS: Final[Mapping[str, type[Struct]]] = {"linux_exec": SshExtras}
 
 
 def _both(one: type[Struct], other: type[Struct]) -> type[Struct]:
@@ -49,9 +54,17 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 def _definitions(elements: Mapping[type[Struct], tuple[type[Struct], ...]]) -> dict[str, Any]:
     """The schemas of elements and of what stands below their `data`."""
-    kinds = [ConnectionElement, *(kind for element, kinds in elements.items() for kind in (element, *kinds))]
+    kinds = [
+        ConnectionElement,
+        *_EXTRAS.values(),
+        *(kind for element, kinds in elements.items() for kind in (element, *kinds)),
+    ]
     references, definitions = schema_components(kinds, schema_hook=_VALUES.__getitem__)
     by_kind = dict(zip(kinds, references, strict=True))
+    for kind in _EXTRAS.values():
+        extras = {"anyOf": [by_kind[kind], {"type": "null"}], "default": None}
+        general = definitions[ConnectionElement.__name__]
+        definitions[f"{kind.__name__}Element"] = general | {"properties": general["properties"] | {"extras": extras}}
     for element, kinds_below in elements.items():
         below = [by_kind[kind] for kind in kinds_below]
         properties = definitions[element.__name__]["properties"]
@@ -59,6 +72,10 @@ def _definitions(elements: Mapping[type[Struct], tuple[type[Struct], ...]]) -> d
         for choice in properties[CONNECTION_OPTIONS]["anyOf"]:
             if choice["type"] == "object":
                 choice["additionalProperties"] = options
+                choice["properties"] = {
+                    name: {"anyOf": [{"$ref": f"#/$defs/{kind.__name__}Element"}, {"type": "null"}]}
+                    for name, kind in _EXTRAS.items()
+                }
         properties["data"] = {"anyOf": [*below, {"type": "null"}], "default": None}
         for kind in kinds_below:
             definitions[kind.__name__]["patternProperties"] = {f"^{OWN_KEY_PREFIX}": {}}

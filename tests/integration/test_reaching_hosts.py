@@ -1,8 +1,14 @@
 """Ways to a host: aliases, bastions, unknown keys, and whatever a login shell prints."""
 
-import pytest
+import re
+import subprocess
+import sys
 
-from tests.integration.cluster import SSHD_JOURNAL, Cluster
+import pytest
+from ruamel.yaml import YAML
+
+from lab import enter
+from tests.integration.cluster import ROOT, SSHD_JOURNAL, Cluster
 from tests.integration.inventories import Inventory
 
 # As the guide has it: users `ubuntu`, and a bastion in front of all that is not reached from here.
@@ -100,3 +106,67 @@ printf '\n@facts links\n[]\n'
     assert len(run.changes("worker-0")) == len(run.changes("worker-1")) == len(run.changes("worker-2"))
     assert fresh.provision().hosts_that_are("ok") == set(fresh.hosts)
     fresh.assert_pods_are_reached()
+
+
+def with_netmiko(cluster: Cluster) -> Inventory:
+    """The lab's inventory with the options of `inventory/groups.yaml`."""
+    inventory = cluster.inventory()
+    inventory.groups = YAML(typ="safe").load((ROOT / "inventory/groups.yaml").read_text())
+    return inventory
+
+
+def test_hosts_of_a_project_that_reaches_them_by_netmiko(fresh: Cluster) -> None:
+    inventory = with_netmiko(fresh)
+    inventory.groups["workers"]["data"] = {"connection": "netmiko"}
+
+    run = fresh.provision(inventory=inventory)
+
+    assert run.exit_code == 0, run.text
+    assert run.hosts_that_are("changed") == set(fresh.hosts)
+    fresh.assert_pods_are_reached()
+    assert fresh.run("drift_check", inventory=inventory).exit_code == 0
+    fresh.on("worker-0", "systemctl", "stop", "ssh.socket", "ssh.service", check=False)
+    down = fresh.run("drift_check", "--limit", "worker-0", inventory=inventory)
+    assert down.outcomes == {"worker-0": "unreachable"}
+    down.reason("worker-0")
+
+
+def test_the_guides_task_of_nornir_netmiko(provisioned: Cluster) -> None:
+    (example,) = re.findall(r"```python\n(from pathlib.*?)```", (ROOT / "docs/adding-a-task.md").read_text(), re.DOTALL)
+    script = provisioned.folder / "example.py"
+    lines = "print({name: (one[0].failed, one[0].result) for name, one in result.items()})\n"
+    script.write_text(f"{example}{lines}session.nornir.close_connections()\n")
+    config = provisioned.write(with_netmiko(provisioned))
+    done = subprocess.run(
+        enter.operator_argv(provisioned.lab.paths, [sys.executable, str(script)]),
+        env=enter.operator_environment(provisioned.lab.paths) | {"PYTHONPATH": str(ROOT)},
+        cwd=config.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for worker in provisioned.workers:
+        assert f"'{worker.name}': (False, " in done.stdout
+    assert done.stdout.count("cnio0") == len(provisioned.workers)
+
+
+def test_paths_are_relative_to_the_file_that_names_them(provisioned: Cluster) -> None:
+    inventory = provisioned.inventory()
+    inventory.config["ssh"] = {"config_file": "cluster.ssh"}
+    inventory.defaults["connection_options"] = {"linux_exec": {"extras": {"key_file": "keys/id"}}}
+    config = provisioned.write(inventory)
+    missing = provisioned.run("drift_check", inventory=config)
+    assert missing.exit_code == 64
+    assert missing.stderr.count("\n") == 1
+    assert f"ssh.config_file: there is no file {config.parent}/cluster.ssh" in missing.stderr
+    operator = provisioned.lab.paths.operator / "ssh"
+    (config.parent / "cluster.ssh").write_text(f"UserKnownHostsFile {operator}/known_hosts\n")
+    missing = provisioned.run("drift_check", inventory=config)
+    assert missing.exit_code == 64
+    assert f"key_file: there is no file {config.parent}/keys/id" in missing.stderr
+    (config.parent / "keys").mkdir()
+    (config.parent / "keys/id").write_bytes((operator / "id_ed25519").read_bytes())
+    (config.parent / "keys/id").chmod(0o600)
+    run = provisioned.run("drift_check", inventory=config)
+    assert run.exit_code == 0, run.text

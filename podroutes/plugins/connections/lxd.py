@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nornir.core.configuration import Config
 
 from podroutes.errors import HostError, RemoteCommandError, UnreachableError, UsageError
-from podroutes.plugins.connections.ssh.wrapping import last_line, new_marker, unwrap, wrap
+from podroutes.plugins.connections.wrapping import last_line, new_marker, unwrap, wrap
 from podroutes.script_runner import ScriptResult
 
 if TYPE_CHECKING:

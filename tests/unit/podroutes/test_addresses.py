@@ -11,6 +11,7 @@ from podroutes.addresses import (
     contains,
     family_of,
     is_host_name,
+    is_link_local_with_zone,
     overlap,
     parse_address,
     parse_interface_name,
@@ -191,3 +192,20 @@ def test_what_is_parsed_is_what_ipaddress_makes_of_it(value: object, plain: obje
     assert {plain: 1}[value] == 1
     assert pickle.loads(pickle.dumps(value)) == plain  # noqa: S301  # our own bytes
     assert copy.deepcopy(value) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fe80::1%eth0", True),
+        ("FE80::aff:fef0:14%br-lan.7", True),
+        ("fe80::1", False),
+        ("fe80::1%", False),
+        ("fe80::1%eth0;reboot", False),
+        ("fd00::1%eth0", False),
+        ("169.254.0.1%eth0", False),
+        ("name%eth0", False),
+    ],
+)
+def test_an_address_on_a_link_needs_its_zone(text: str, expected: bool) -> None:
+    assert is_link_local_with_zone(text) is expected

@@ -1,81 +1,101 @@
-"""Which hosts are connected to before a task asks, and what a start imports."""
+"""What has to be right before anything is connected to, and what a start imports."""
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from nornir.core import Nornir
 from nornir.core.configuration import Config, SSHConfig
-from nornir.core.inventory import ConnectionOptions, Defaults, Groups, Host, Hosts, Inventory
+from nornir.core.inventory import ConnectionOptions, Defaults, Group, Groups, Host, Hosts, Inventory
 
-from podroutes.plugins.connections.ssh import ahead
-from podroutes.plugins.connections.ssh.parameters import SshParameters
+from podroutes.errors import UsageError
 from podroutes.plugins.runners.interruptible_threads import InterruptibleThreads
-from runbooks._connecting import begun_connections
+from runbooks._connecting import check_connections, resolve_paths
 
 
-@pytest.fixture
-def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    noted: list[str] = []
-
-    def begin(parameters: SshParameters) -> None:
-        noted.append(f"{parameters.host} {parameters.config_file} {parameters.settings.key_file}")
-
-    monkeypatch.setattr(ahead, "begin", begin)
-    monkeypatch.setattr(ahead, "abandon", lambda: noted.append("abandoned"))
-    return noted
+def options(**extras: object) -> dict[str, ConnectionOptions]:
+    return {"linux_exec": ConnectionOptions(extras=extras)}
 
 
-def nornir_of(*hosts: Host, workers: int = 50) -> Nornir:
+def nornir_of(tmp_path: Path, *hosts: Host, config: str = "User kim\n") -> Nornir:
+    (tmp_path / "ssh_config").write_text(config)
     inventory = Inventory(Hosts({host.name: host for host in hosts}), Groups(), Defaults())
-    return Nornir(inventory, config=Config(ssh=SSHConfig(config_file="/c")), runner=InterruptibleThreads(workers))
+    ssh = SSHConfig(config_file=str(tmp_path / "ssh_config"))
+    return Nornir(inventory, config=Config(ssh=ssh), runner=InterruptibleThreads(1))
 
 
 def host(number: int, **arguments: Any) -> Host:  # noqa: ANN401  # Nornir's own
     return Host(f"h{number}", hostname=f"10.240.0.{number}", **arguments)
 
 
-def test_the_hosts_that_the_runner_takes_first(events: list[str]) -> None:
-    options = {"linux_exec": ConnectionOptions(extras={"key_file": "/k"})}
-    nornir = nornir_of(host(1, connection_options=options), host(2), host(3), workers=2)
-    with begun_connections(nornir, ["h1", "h2", "h3"]):
-        assert events == ["10.240.0.1 /c /k", "10.240.0.2 /c None"]
-    assert events[2:] == ["abandoned"]
-
-
-def test_no_cloud_no_instance_of_lxd_and_nothing_that_is_wrong(events: list[str]) -> None:
-    nornir = nornir_of(
-        host(1),
-        host(2, data={"connection": "lxd"}),
-        host(3, platform="cisco_ios"),
-        host(4, connection_options={"linux_exec": ConnectionOptions(extras={"nonsense": 1})}),
-        Host("cloud"),
-        host(5),
+def test_paths_are_relative_to_the_file_that_they_stand_in() -> None:
+    inventory = Inventory(
+        Hosts({"h": Host("h", connection_options=options(key_file="k", conn_timeout=3))}),
+        Groups({"g": Group("g", connection_options=options(alt_key_file="../known", key_file=None))}),
+        Defaults(
+            connection_options={
+                "linux_exec": ConnectionOptions(extras={"ssh_config_file": "/etc/x", "sudo_password_file": "~/p"}),
+                "netmiko": ConnectionOptions(extras={"key_file": "k"}),
+                "lxd": ConnectionOptions(extras={"key_file": "k"}),
+                "openstack": ConnectionOptions(),
+            }
+        ),
     )
-    with begun_connections(nornir, ["h1", "h2", "h3", "h4", "h5"]):
-        assert events == ["10.240.0.1 /c None", "10.240.0.5 /c None"]
+    resolve_paths(inventory, hosts=Path("/a"), groups=Path("/b"), defaults=Path("/c"))
+    assert inventory.hosts["h"].connection_options["linux_exec"].extras == {"key_file": "/a/k", "conn_timeout": 3}
+    assert inventory.groups["g"].connection_options["linux_exec"].extras == {
+        "alt_key_file": "/b/../known",
+        "key_file": None,
+    }
+    ours = inventory.defaults.connection_options
+    assert ours["linux_exec"].extras == {
+        "ssh_config_file": "/etc/x",
+        "sudo_password_file": str(Path("~/p").expanduser()),
+    }
+    assert ours["netmiko"].extras == {"key_file": "/c/k"}
+    assert ours["lxd"].extras == {"key_file": "k"}
 
 
-def test_a_run_that_fails_leaves_no_connection(events: list[str]) -> None:
-    with pytest.raises(KeyboardInterrupt), begun_connections(nornir_of(host(1)), ["h1"]):
-        raise KeyboardInterrupt
-    assert events[-1] == "abandoned"
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"connection_options": options(key_file="/nonexistent/key")}, "key_file: there is no file /nonexistent/key"),
+        ({"connection_options": options(ssh_config_file="/nonexistent/c")}, "there is no ssh_config /nonexistent/c"),
+        ({"platform": "cisco_ios"}, "platform 'cisco_ios' cannot be reached by linux_exec"),
+        ({"connection_options": options(sudo_password_command="exit 3")}, "sudo_password_command failed"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_touched(tmp_path: Path, wrong: dict[str, Any], said: str) -> None:
+    nornir = nornir_of(tmp_path, host(1), host(2, **wrong))
+    with pytest.raises(UsageError) as caught:
+        check_connections(nornir, ["h1", "h2"])
+    assert said in str(caught.value)
+    # Nobody connects to it, or not over SSH.
+    check_connections(nornir, ["h1"])
+    nornir.inventory.hosts["h2"].data["connection"] = "lxd"
+    check_connections(nornir, ["h1", "h2"])
 
 
-def test_without_hosts_over_ssh_there_is_nothing_to_do(events: list[str]) -> None:
-    with begun_connections(nornir_of(host(1, data={"connection": "lxd"})), ["h1"]):
-        pass
-    assert events == []
+def test_an_ssh_config_that_ssh_refuses_is_said_with_its_line(tmp_path: Path) -> None:
+    nornir = nornir_of(tmp_path, host(1), config="User kim\nMatch nonsense x\n User me\n")
+    with pytest.raises(UsageError, match=rf"10\.240\.0\.1: {tmp_path}/ssh_config line 2: Bad Match condition"):
+        check_connections(nornir, ["h1"])
+
+
+def test_root_needs_no_password(tmp_path: Path) -> None:
+    nornir = nornir_of(tmp_path, host(1, username="root", connection_options=options(sudo_password_command="exit 3")))
+    check_connections(nornir, ["h1"])
 
 
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        ("runbooks._session", ("paramiko", "rich", "netmiko", "openstack")),
-        ("runbooks._check, podroutes.plugins.connections.linux_exec", ("rich", "netmiko", "openstack", "jinja2")),
-        ("runbooks._change, podroutes.plugins.connections.linux_exec", ("rich", "netmiko", "openstack")),
-        ("runbooks.drift_check", ("paramiko", "nornir", "tempfile")),
+        ("runbooks._session", ("asyncssh", "paramiko", "rich", "netmiko", "openstack")),
+        ("runbooks._check, podroutes.plugins.connections.linux_exec", ("paramiko", "netmiko", "openstack", "jinja2")),
+        ("runbooks._change, podroutes.plugins.connections.linux_exec", ("paramiko", "netmiko", "openstack")),
+        ("runbooks.drift_check", ("asyncssh", "paramiko", "nornir", "tempfile")),
     ],
 )
 def test_nothing_is_imported_before_it_is_needed(modules: str, absent: tuple[str, ...]) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nornir.core.plugins.connections import ConnectionPluginRegister
 from nornir.core.plugins.runners import RunnersPluginRegister
 from ruamel.yaml import YAML
 
@@ -138,9 +137,10 @@ def test_the_inventory_that_comes_with_it_is_right() -> None:
     assert len(session.hosts) == 6
 
 
-def test_nornir_netmikos_own_connection_knows_our_platform(valid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ConnectionPluginRegister, "available", {})
-    open_session(valid, [], dry_run=True)
-    plugin = ConnectionPluginRegister.get_plugin("netmiko")()
-    with pytest.raises(UsageError, match="nonsense: unknown"):
-        plugin.open("127.0.0.1", "kim", None, 1, "linux_exec", {"nonsense": 1})
+def test_the_ssh_config_that_the_configuration_names_is_beside_it_and_has_to_be_there(valid: Path) -> None:
+    valid.write_text(f"{valid.read_text()}\nssh:\n  config_file: cluster.ssh\n")
+    with pytest.raises(UsageError, match=rf"ssh\.config_file: there is no file {valid.parent}/cluster\.ssh"):
+        open_session(valid, [], dry_run=True)
+    (valid.parent / "cluster.ssh").write_text("")
+    session = open_session(valid, [], dry_run=True)
+    assert session.nornir.config.ssh.config_file == str(valid.parent / "cluster.ssh")

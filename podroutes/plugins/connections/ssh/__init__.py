@@ -1,9 +1,4 @@
-"""SSH without a terminal: who to reach and how, the connection, and one script over it.
+"""SSH to Linux hosts by asyncssh, without a terminal. See `docs/decisions/0018-asyncssh.md`.
 
-Reads the user's own `ssh_config`, `known_hosts`, keys and agent, as `ssh` does.
+`parameters` → `target` (what ssh_config says) → `connect` (`known_hosts`, `identities`, `jump`, `proxy`) → `host`.
 """
-
-from podroutes.plugins.connections.ssh.match_exec import import_paramiko
-
-# Before any module of this package, or Netmiko, imports it.
-import_paramiko()

@@ -4,11 +4,14 @@ import logging
 import math
 import time
 
-from podroutes.errors import PrivilegeError, RemoteCommandError, RemoteTimeoutError, UnreachableError
-from podroutes.plugins.connections.ssh import channel, wrapping
-from podroutes.plugins.connections.ssh.ahead import open_connection
-from podroutes.plugins.connections.ssh.connect import Connection
+from podroutes.errors import PrivilegeError, RemoteCommandError, UnreachableError
+from podroutes.plugins.connections import wrapping
+from podroutes.plugins.connections.ssh import loop
+from podroutes.plugins.connections.ssh.channel import execute
+from podroutes.plugins.connections.ssh.connect import LOGGER, Connection, connect
 from podroutes.plugins.connections.ssh.parameters import SshParameters
+from podroutes.plugins.connections.ssh.sudo_password import sudo_password
+from podroutes.plugins.connections.ssh.target import resolve_target
 from podroutes.script_runner import ScriptResult
 
 logger = logging.getLogger(__name__)
@@ -34,20 +37,24 @@ class SshHost:
     """
 
     def __init__(self, parameters: SshParameters) -> None:
-        opened = open_connection(parameters)
+        library = logging.getLogger(LOGGER)
+        if library.level == logging.NOTSET:
+            # It logs each command and each failure, which are ours to tell.
+            library.setLevel(logging.CRITICAL)
         self.host = parameters.host
-        self.target = opened.target
-        self._connection: Connection | None = opened.connection
+        self.target = resolve_target(parameters)
+        self._sudo = parameters.settings.sudo and self.target.username != "root"
+        self._password = sudo_password(parameters.settings) if self._sudo else None
+        self._connection: Connection | None = loop.run(connect(self.target, parameters.settings, parameters.password))
         # Others have limits of their own, down to 1 KB.
-        self._takes_long_commands = "OpenSSH" in opened.connection.transport.remote_version
-        self._sudo = parameters.settings.sudo and opened.connection.username != "root"
+        self._takes_long_commands = "OpenSSH" in self._connection.ssh.get_extra_info("server_version", "")
 
     def run_script(self, script: str, *, timeout: float, public: bool = False) -> ScriptResult:
         """Run a POSIX shell script as root.
 
         Args:
             script: The text of the script; nothing of it runs before all of it has arrived.
-            timeout: Seconds until the whole of it must have ended.
+            timeout: Seconds until the whole of it must have ended; the host ends it about a second later.
             public: Whether the host's process list may show the script, which saves a round trip.
 
         Returns:
@@ -56,7 +63,7 @@ class SshHost:
         Raises:
             ValueError: The timeout is not a positive number.
             UnreachableError: The connection broke; whether the script ended is not known.
-            PrivilegeError: The user may not become root without a password; the script did not start.
+            PrivilegeError: The user may not become root; the script did not start.
             RemoteTimeoutError: It did not end in time.
             RemoteCommandError: It ended without an exit status, or the host let no command run.
         """
@@ -64,7 +71,7 @@ class SshHost:
             message = f"timeout must be a positive number of seconds, not {timeout}"
             raise ValueError(message)
         connection = self._connection
-        if connection is None or not connection.transport.is_active():
+        if connection is None or connection.ssh.is_closed():
             message = f"{self.host}: the connection is closed"
             raise UnreachableError(message)
         if public and self._takes_long_commands:
@@ -79,43 +86,26 @@ class SshHost:
 
     def _run(self, connection: Connection, script: str, timeout: float, *, public: bool) -> ScriptResult:
         marker = wrapping.new_marker()
-        request = wrapping.request(script, marker, sudo=self._sudo, public=public)
-        result = self._execute(connection, request, timeout)
+        given = self._password is not None
+        request = wrapping.request(script, marker, sudo=self._sudo, password=given, public=public, seconds=timeout)
+        result = loop.run(execute(connection.ssh, request, self._password, timeout, self.host))
         output = wrapping.unwrap(result.stdout, result.stderr, marker)
         if output.started:
             return ScriptResult(result.status, output.stdout, output.stderr)
-        error = wrapping.explain_not_started(self.host, connection.username, result.status, output, sudo=self._sudo)
+        error = wrapping.explain_not_started(
+            self.host, self.target.username, result.status, output, sudo=self._sudo, password=given
+        )
         raise error if isinstance(error, PrivilegeError) else _NotStartedError(str(error))
-
-    def _execute(self, connection: Connection, request: wrapping.Request, timeout: float) -> channel.ExecResult:
-        try:
-            return channel.execute(connection.transport, request.command, request.stdin, timeout)
-        except channel.ExecTimeoutError as error:
-            message = f"{self.host}: the command did not end within {timeout:.1f} s"
-            raise RemoteTimeoutError(message) from error
-        except (channel.ExecBrokenError, OSError, EOFError) as error:
-            reason = connection.transport.disconnect_reason
-            message = f"{self.host}: the connection broke while a command ran{f' ({reason})' if reason else ''}"
-            raise UnreachableError(message) from error
-        except channel.ExecRefusedError as error:
-            message = f"{self.host}: user {connection.username} is not allowed to run commands over SSH"
-            raise RemoteCommandError(message) from error
-        except channel.ExecKilledError as error:
-            message = f"{self.host}: the command was ended by a signal; it has no exit status"
-            raise RemoteCommandError(message) from error
-        except channel.ExecTooMuchOutputError as error:
-            message = f"{self.host}: the command printed more than {channel.MAX_OUTPUT_BYTES >> 20} MiB"
-            raise RemoteCommandError(message) from error
 
     def is_alive(self) -> bool:
         """Whether the connection is open."""
-        return self._connection is not None and self._connection.transport.is_active()
+        return self._connection is not None and not self._connection.ssh.is_closed()
 
     def close(self) -> None:
         """Close the connection; never raises, never waits for the host."""
         connection, self._connection = self._connection, None
         try:
             if connection is not None:
-                connection.close()
+                loop.run(connection.close())
         except Exception:  # closing is the last thing done with a host, and no reason to fail it
             logger.debug("closing the connection to %s failed", self.host, exc_info=True)

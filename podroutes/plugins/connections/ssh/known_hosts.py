@@ -1,154 +1,117 @@
-"""The host keys that the user trusts, as OpenSSH writes them down (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT).
+"""The host keys that the user trusts, and what to say of one that is not among them."""
 
-Plain and hashed names, `[host]:port`, wildcards, negation and `@revoked` are understood; `@cert-authority` is left out.
-"""
-
-import base64
-import binascii
-import hashlib
-import hmac
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
+import asyncssh
 from msgspec import Struct
 
-from podroutes.errors import HostKeyError, UsageError
-from podroutes.plugins.connections.ssh.config import SSH_PORT
+from podroutes.errors import UsageError
+from podroutes.plugins.connections.ssh.target import SSH_PORT, SshTarget
 
-RSA_SIGNATURES = ("rsa-sha2-512", "rsa-sha2-256")
+# What servers have; SHA-1 is not among them. Names and not patterns, which asyncssh takes 2 ms to match.
+_ALGORITHMS: Final = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
+_CERTIFICATES: Final = tuple(f"{name}-cert-v01@openssh.com" for name in _ALGORITHMS)
 
 
-class KnownKey(Struct, frozen=True):
-    """One line of a known_hosts file.
+class TrustedKeys(Struct, frozen=True):
+    """What known_hosts files say of one host.
 
     Attributes:
-        names: Its comma-separated patterns.
-        key_type: `ssh-ed25519`, say.
-        key: The public key in base64.
-        revoked: Whether the line says never to trust this key.
-        where: File and line number.
+        keys: The host's own.
+        authorities: Those of CAs that may have signed the host's.
+        revoked: Never to be trusted.
     """
 
-    names: tuple[str, ...]
-    key_type: str
-    key: str
-    revoked: bool
-    where: str
-
-    def matches(self, name: str) -> bool:
-        """Whether the line is about this name (`host`, or `[host]:port` for a port other than 22)."""
-        found = False
-        for pattern in self.names:
-            negated = pattern.startswith("!")
-            if _matches(pattern.removeprefix("!"), name):
-                if negated:
-                    return False
-                found = True
-        return found
-
-
-def host_name(name: str, port: int) -> str:
-    """The name that a host has in known_hosts files."""
-    return name if port == SSH_PORT else f"[{name}]:{port}"
+    keys: list[asyncssh.SSHKey]
+    authorities: list[asyncssh.SSHKey]
+    revoked: list[asyncssh.SSHKey]
 
 
 class KnownHosts:
-    """All known keys, found by name in constant time unless they are hashed or have wildcards.
+    """The lines of some files; what can't be understood is left out, as by `ssh`.
 
     Args:
-        keys: The lines, in order.
+        files: Their texts, in order.
     """
 
-    def __init__(self, keys: Iterable[KnownKey]) -> None:
-        self._exact: dict[str, list[KnownKey]] = {}
-        self._others: list[KnownKey] = []
-        for key in keys:
-            if any(character in name for name in key.names for character in "|*?!"):
-                self._others.append(key)
-            else:
-                for name in key.names:
-                    self._exact.setdefault(name.lower(), []).append(key)
+    def __init__(self, files: Sequence[tuple[Path, str]]) -> None:
+        self._files = files
+        self._all = asyncssh.SSHKnownHosts()
+        for _, _, line in self._lines():
+            try:
+                self._all.load(line)
+            except ValueError:
+                continue
 
-    def of(self, name: str, port: int) -> list[KnownKey]:
-        """Find the keys of a host.
+    def of(self, target: SshTarget) -> TrustedKeys:
+        """What there is about a host, by its name and port or its HostKeyAlias."""
+        return _match(self._all, target)
 
-        Args:
-            name: The host's name or address.
-            port: Its port.
-
-        Returns:
-            The lines about it.
-        """
-        wanted = host_name(name.lower(), port)
-        return self._exact.get(wanted, []) + [key for key in self._others if key.matches(wanted)]
-
-    def preferred_types(self, name: str, port: int, supported: Sequence[str]) -> list[str]:
-        """Order host key algorithms so that the server proves itself with a key that is known, if it has it.
+    def explain(self, target: SshTarget, shown: asyncssh.SSHKey, *, is_authority: bool) -> str:
+        """Say why a key is not trusted, and what to do.
 
         Args:
-            name: The host's name or address.
-            port: Its port.
-            supported: The algorithms there are, in their usual order.
-
-        Returns:
-            The same algorithms, those of known keys first.
+            target: The host.
+            shown: The key that it showed, or that of the CA that signed it.
+            is_authority: Whether it is a CA's.
         """
-        lines = self.of(name, port) or self.of(name, SSH_PORT)
-        types = {line.key_type for line in lines if not line.revoked}
-        if "ssh-rsa" in types:
-            types.update(RSA_SIGNATURES)
-        return sorted(supported, key=lambda algorithm: algorithm not in types)
+        title = _title(target)
+        print_ = f"{shown.get_algorithm()} {shown.get_fingerprint()}"
+        if is_authority:
+            line = f"@cert-authority {title} {shown.export_public_key().decode().strip()}"
+            return f"host key of {title} is signed by a CA that is not known ({print_}): {self._how(target, line)}"
+        for file, number, line in self._lines():
+            if any(key.algorithm == shown.algorithm for key in _only(line, target).keys):
+                return (
+                    f"host key of {title} has changed: it showed {print_}, but {file} line {number} has another key; "
+                    f"if the host was set up anew, remove the old key with: ssh-keygen -R '{title}'; "
+                    "if not, someone may be in between"
+                )
+        return f"host key of {title} is not known ({print_}): {self._how(target, '')}"
 
-    def verify(self, name: str, port: int, key_type: str, key: str) -> None:
-        """Make sure that a host has the key it is known by.
-
-        Args:
-            name: The host's name or address.
-            port: Its port.
-            key_type: Type of the key that the host has shown, without a signature algorithm: `ssh-rsa`, say.
-            key: That key, in base64.
-
-        Raises:
-            HostKeyError: The key is not known, has changed or is revoked.
-        """
-        lines = self.of(name, port)
-        shown = f"{key_type} {fingerprint(key)}"
-        title = host_name(name, port)
-        same_key = [line for line in (*lines, *self.of(name, SSH_PORT)) if (line.key_type, line.key) == (key_type, key)]
-        revoked = [line for line in same_key if line.revoked]
-        if revoked:
-            message = f"host key of {title} is revoked ({shown}, {revoked[0].where}): do not trust this host"
-            raise HostKeyError(message)
-        if same_key:
-            return
-        others = [line for line in lines if line.key_type == key_type and not line.revoked]
-        if others:
-            message = (
-                f"host key of {title} has changed: it showed {shown}, but {others[0].where} has another key; "
-                f"if the host was set up anew, remove the old key with: ssh-keygen -R '{title}'; "
-                "if not, someone may be in between"
-            )
-            raise HostKeyError(message)
-        message = (
-            f"host key of {title} is not known ({shown}): "
-            "connect once with ssh, or add it to known_hosts with ssh-keyscan after checking it"
+    def revocation(self, target: SshTarget) -> str | None:
+        """File and line that revoke a key for a host."""
+        return next(
+            (f"{file} line {number}" for file, number, line in self._lines() if _only(line, target).revoked), None
         )
-        raise HostKeyError(message)
+
+    def _how(self, target: SshTarget, line: str) -> str:
+        """What makes a key known; `ssh` adds nothing to /dev/null, and no CA's."""
+        kept = [file for file in target.known_hosts_files if not file.is_char_device()]
+        if not kept:
+            return "no file of known hosts is read: name one in UserKnownHostsFile, then " + (
+                f"add this line to it after checking it: {line}" if line else "connect once with ssh"
+            )
+        if line:
+            return f"after checking it, add to {kept[0]}: {line}"
+        return "connect once with ssh, or add it to known_hosts with ssh-keyscan after checking it"
+
+    def _lines(self) -> Iterator[tuple[Path, int, str]]:
+        for file, text in self._files:
+            for number, line in enumerate(text.split("\n"), 1):
+                yield file, number, _lower(line)
 
 
-def fingerprint(key: str) -> str:
-    """The fingerprint that `ssh-keygen -l` shows.
+def algorithms(trusted: TrustedKeys) -> list[str]:
+    """The host key algorithms to ask for: those of known keys first.
 
     Args:
-        key: A public key in base64.
-
-    Returns:
-        `SHA256:` and the hash.
+        trusted: What is known of the host.
     """
-    digest = hashlib.sha256(base64.b64decode(key)).digest()
-    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+    known = [name for key in trusted.keys for name in map(bytes.decode, key.sig_algorithms)]
+    known = [name for name in known if name in _ALGORITHMS or name.startswith("sk-")]
+    certificates = _CERTIFICATES if trusted.authorities or not known else ()
+    return list(dict.fromkeys([*certificates, *known, *_ALGORITHMS]))
 
 
 def load_known_hosts(files: Sequence[Path]) -> KnownHosts:
@@ -156,9 +119,6 @@ def load_known_hosts(files: Sequence[Path]) -> KnownHosts:
 
     Args:
         files: In order; those that are not there are left out.
-
-    Returns:
-        The keys in them.
 
     Raises:
         UsageError: A file is there but cannot be read.
@@ -175,57 +135,44 @@ def load_known_hosts(files: Sequence[Path]) -> KnownHosts:
 
 @lru_cache(maxsize=64)
 def _load(stamps: tuple[tuple[Path, int, int, int], ...]) -> KnownHosts:
-    keys: list[KnownKey] = []
+    texts = []
     for file, *_ in stamps:
         try:
-            text = file.read_text(encoding="utf-8", errors="replace") if not file.is_char_device() else ""
+            texts.append((file, "" if file.is_char_device() else file.read_text(encoding="utf-8", errors="replace")))
         except OSError as error:
             message = f"{file}: cannot be read: {error.strerror}"
             raise UsageError(message) from error
-        keys += parse_known_hosts(text, str(file))
-    return KnownHosts(keys)
+    return KnownHosts(texts)
 
 
-def parse_known_hosts(text: str, where: str) -> list[KnownKey]:
-    """Parse a known_hosts file; what cannot be understood is left out, as by `ssh`.
-
-    Args:
-        text: Of the file.
-        where: Its path, for messages.
-
-    Returns:
-        A key for each line.
-    """
-    keys = []
-    for number, line in enumerate(text.split("\n"), 1):
-        words = line.split()
-        marker = words.pop(0) if words and words[0].startswith("@") else ""
-        if len(words) < 3 or words[0].startswith("#") or marker not in {"", "@revoked"}:  # names, type, key
-            continue
-        try:
-            base64.b64decode(words[2], validate=True)
-        except (binascii.Error, ValueError):
-            continue
-        names = tuple(words[0].split(","))
-        keys.append(KnownKey(names, words[1], words[2], marker == "@revoked", f"{where} line {number}"))
-    return keys
-
-
-def _matches(pattern: str, name: str) -> bool:
-    if pattern.startswith("|1|"):
-        return _matches_hash(pattern, name)
-    if "*" in pattern or "?" in pattern:
-        expression = re.escape(pattern.lower()).replace(r"\*", ".*").replace(r"\?", ".")
-        return re.fullmatch(expression, name, re.DOTALL) is not None
-    return pattern.lower() == name
-
-
-def _matches_hash(pattern: str, name: str) -> bool:
-    parts = pattern.split("|")
-    if len(parts) != 4:  # empty, 1, salt, hash
-        return False
+def _only(line: str, target: SshTarget) -> TrustedKeys:
     try:
-        salt, wanted = base64.b64decode(parts[2]), base64.b64decode(parts[3])
-    except (binascii.Error, ValueError):
-        return False
-    return hmac.compare_digest(hmac.digest(salt, name.encode(), "sha1"), wanted)
+        return _match(asyncssh.SSHKnownHosts(line), target)
+    except ValueError:
+        return TrustedKeys([], [], [])
+
+
+def _match(known: asyncssh.SSHKnownHosts, target: SshTarget) -> TrustedKeys:
+    """By name alone: `ssh` does not take a key that is known for the address, either."""
+    name = (target.host_key_alias or target.hostname).lower()
+    port = None if target.host_key_alias or target.port == SSH_PORT else target.port
+    keys, authorities, revoked, *_ = known.match(name, "", port)
+    if port is not None:
+        # Where no key is known for the port, asyncssh looks without it, as `ssh` does; a key revoked there counts here.
+        revoked = [*revoked, *known.match(name, "", None)[2]]
+    return TrustedKeys(list(keys), list(authorities), list(revoked))
+
+
+def _title(target: SshTarget) -> str:
+    if target.host_key_alias:
+        return target.host_key_alias
+    return target.hostname if target.port == SSH_PORT else f"[{target.hostname}]:{target.port}"
+
+
+def _lower(line: str) -> str:
+    """Host names in small letters, as they are looked up."""
+    words = line.split(None, 2)
+    at = 1 if words and words[0].startswith("@") else 0
+    if len(words) > at and not words[at].startswith(("|", "#")):
+        words[at] = words[at].lower()
+    return " ".join(words)

@@ -1,7 +1,8 @@
 """What the inventory says about the SSH connection to one host."""
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -9,19 +10,20 @@ from podroutes.errors import UsageError
 from podroutes.plugins.connections.ssh.settings import SshSettings, parse_settings
 from podroutes.secret import Secret
 
-PLATFORMS = (None, "linux", "linux_ssh", "linux_exec")
-CONFIG_FILE = "ssh_config_file"
+PLATFORMS: Final = (None, "linux", "linux_ssh", "linux_exec")
+CONFIG_FILE: Final = "ssh_config_file"
+DEFAULT_CONFIG_FILE: Final = "~/.ssh/config"
 
 
 class SshParameters(Struct, frozen=True):
-    """Everything that decides how a host is reached and logged in to; the same parameters, the same connection.
+    """Everything that the inventory says of how a host is reached and logged in to.
 
     Attributes:
         host: Name or address, or a name that ssh_config knows.
         username: The user to log in as; ssh_config's, else the local one, where None.
         password: Tried after the keys; none where None.
         port: TCP port; ssh_config's, else 22, where None.
-        config_file: Path of the ssh_config.
+        config_file: The ssh_config that is named, which stands alone as with `ssh -F`; None for what `ssh` reads.
         settings: All other settings.
     """
 
@@ -29,7 +31,7 @@ class SshParameters(Struct, frozen=True):
     username: str | None
     password: Secret | None
     port: int | None
-    config_file: str | None
+    config_file: Path | None
     settings: SshSettings
 
 
@@ -51,11 +53,11 @@ def parse_parameters(
         password: Only if keys are not enough.
         port: TCP port.
         platform: One of `PLATFORMS`.
-        extras: See `SshSettings`; besides, `ssh_config_file`.
+        extras: See `SshExtras`.
         config_file: Path of the ssh_config, unless the extras name one.
 
     Raises:
-        UsageError: The inventory's values cannot be used.
+        UsageError: The inventory's values cannot be used, or name a file that is not there.
     """
     if not hostname:
         message = "a host has no hostname: write its name or address under 'hostname' in the inventory"
@@ -66,6 +68,10 @@ def parse_parameters(
         )
         raise UsageError(message)
     rest = dict(extras or {})
-    config_file = rest.pop(CONFIG_FILE, config_file)
+    config_file = rest.pop(CONFIG_FILE, None) or config_file
+    named = None if config_file in (None, DEFAULT_CONFIG_FILE) else Path(str(config_file)).expanduser()
+    if named is not None and not named.is_file():
+        message = f"{hostname}: there is no ssh_config {named}"
+        raise UsageError(message)
     secret = Secret(password) if password else None
-    return SshParameters(hostname, username or None, secret, port, config_file, parse_settings(rest))
+    return SshParameters(hostname, username or None, secret, port, named, parse_settings(rest))

@@ -1,8 +1,10 @@
-"""A connection through a command's standard input and output (ProxyCommand)."""
+"""A connection through a command's standard input and output (ProxyCommand).
+
+Not asyncssh's own: that runs the command without a shell, and takes what it says on stderr for the host's words.
+"""
 
 import os
 import re
-import select
 import signal
 import socket
 import subprocess
@@ -51,16 +53,6 @@ class Proxy:
             raise
         finally:
             theirs.close()
-
-    def wait_for_answer(self, timeout: float) -> None:
-        """Wait until the host has said its first words, or the command has ended; nothing is read.
-
-        Args:
-            timeout: Seconds to wait at most.
-        """
-        poll = select.poll()
-        poll.register(self.sock, select.POLLIN)
-        poll.poll(timeout * 1000)
 
     def failure(self) -> str:
         """What the command complained about last, as one line; empty where it said nothing."""

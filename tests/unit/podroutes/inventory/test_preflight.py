@@ -75,8 +75,8 @@ def problems_of(defaults: Mapping[str, Any], *entries: HostEntry) -> list[str]:
             ],
         ),
         (
-            [worker(1, "fe80::1%eth0", internal_ips="10.240.0.21")],
-            ["worker-1: hostname: 'fe80::1%eth0' is not an address: it has a zone; write it without %eth0"],
+            [worker(1, "fd00::1%eth0", internal_ips="10.240.0.21")],
+            ["worker-1: hostname: 'fd00::1%eth0' is not an address: it has a zone; write it without %eth0"],
         ),
         (
             [worker(1, "10.200.0.77", internal_ips="10.240.0.21")],

@@ -30,31 +30,6 @@ def test_the_end_of_the_command_ends_the_connection_and_its_last_words_are_kept(
         proxy.close()
 
 
-@pytest.mark.parametrize(
-    ("command", "least", "most"),
-    [
-        ("sh -c 'echo hello; sleep 20'", 0, 5),
-        ("sh -c 'sleep 0.2; echo hello; sleep 20'", 0.1, 5),
-        ("true", 0, 5),
-        ("/nonexistent/command", 0, 5),
-        ("sleep 20", 0.3, 5),
-    ],
-    ids=["answers", "answers late", "ends", "can't be started", "says nothing"],
-)
-def test_an_answer_is_waited_for_and_not_read(command: str, least: float, most: float) -> None:
-    proxy = Proxy(command)
-    try:
-        began = time.monotonic()
-        proxy.wait_for_answer(0.3 if command == "sleep 20" else 10)
-        assert least <= time.monotonic() - began < most
-        if "hello" in command:
-            proxy.sock.setblocking(False)
-            assert proxy.sock.recv(100) == b"hello\n"
-    finally:
-        proxy.sock.close()
-        proxy.close()
-
-
 def test_a_command_that_does_not_exist_says_so() -> None:
     proxy = Proxy("/nonexistent/command")
     try:

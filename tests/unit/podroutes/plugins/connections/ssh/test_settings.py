@@ -32,6 +32,11 @@ def test_whole_numbers_are_seconds_too() -> None:
         ({"ssh_strict": "no"}, "ssh_strict: must be true or false, without quotes"),
         ({"sudo": 1}, "sudo: must be true or false, without quotes"),
         ({"key_file": ""}, "key_file: "),
+        ({"key_file": "/nonexistent/key"}, "key_file: there is no file /nonexistent/key"),
+        ({"alt_key_file": "/nonexistent/hosts"}, "alt_key_file: there is no file /nonexistent/hosts"),
+        ({"sudo_password_file": "/nonexistent/p"}, "sudo_password_file: there is no file /nonexistent/p"),
+        ({"sudo_password_command": "x", "ask_sudo_password": True}, "ask_sudo_password: write one of them"),
+        ({"disabled_algorithms": {}}, "disabled_algorithms: unknown key; known keys: "),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(extras: dict[str, Any], said: str) -> None:

@@ -2,14 +2,17 @@ import os
 import re
 import shlex
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from podroutes.errors import PrivilegeError, RemoteCommandError
-from podroutes.plugins.connections.ssh.wrapping import (
+from podroutes.plugins.connections.wrapping import (
     Output,
+    Request,
     explain_not_started,
     last_line,
     new_marker,
@@ -30,9 +33,13 @@ def run(script: str, *, cut: int | None = None) -> tuple[int, Output]:
     return ended.returncode, unwrap(ended.stdout, ended.stderr, MARKER)
 
 
+def ask(script: str, *, sudo: bool, public: bool) -> Request:
+    return request(script, MARKER, sudo=sudo, password=False, public=public, seconds=20)
+
+
 def run_command(script: str, *, sudo: bool = False, path: str = os.defpath) -> tuple[int, Output]:
     """What a real shell makes of a script that is part of its command."""
-    asked = request(script, MARKER, sudo=sudo, public=True)
+    asked = ask(script, sudo=sudo, public=True)
     ended = subprocess.run(
         ["/bin/sh", "-c", asked.command],
         input=asked.stdin,
@@ -85,7 +92,7 @@ def test_a_script_in_a_command_behaves_as_in_a_file(script: str, status: int, st
 
 
 def test_sudo_is_not_told_the_script_that_it_would_log(sudo_path: str) -> None:
-    asked = request("echo said", MARKER, sudo=True, public=True)
+    asked = ask("echo said", sudo=True, public=True)
     ended = subprocess.run(["/bin/sh", "-c", asked.command], env={"PATH": sudo_path}, capture_output=True, check=False)
     assert ended.stderr.splitlines()[0] == b"-n -- /bin/sh -s"
     assert ended.stdout.endswith(b"said\n")
@@ -99,7 +106,7 @@ def test_any_text_in_a_command_arrives_as_it_was(text: str) -> None:
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), st.booleans())
 def test_a_command_has_nothing_that_another_login_shell_would_read_otherwise(text: str, sudo: bool) -> None:
-    asked = request(text, MARKER, sudo=sudo, public=True)
+    asked = ask(text, sudo=sudo, public=True)
     quoted = asked.command.split("'")
     assert len(quoted) == 5, "the shell's own command and the script, each in quotes"
     assert not set("\n!") & set(asked.command)
@@ -118,14 +125,45 @@ def test_a_command_has_nothing_that_another_login_shell_would_read_otherwise(tex
     ids=["a secret", "long", "long in bytes", "long when escaped"],
 )
 def test_a_script_that_must_not_be_in_the_command_is_its_input(script: str, public: bool, command: str) -> None:
-    asked = request(script, MARKER, sudo=True, public=public)
-    assert (asked.command, bytes(asked.stdin)) == (command, wrap(script, MARKER))
+    asked = ask(script, sudo=True, public=public)
+    assert asked.command == command
+    assert wrap(script, MARKER) in asked.stdin
 
 
 def test_the_longest_command_is_one_that_linux_takes() -> None:
-    lengths = {len(request("#" * size, MARKER, sudo=False, public=True).command) for size in range(99_000, 100_500, 7)}
+    lengths = {len(ask("#" * size, sudo=False, public=True).command) for size in range(99_000, 100_500, 7)}
     assert max(lengths) < 128 * 1024
     assert run_command("#" * 99_000)[1].started
+
+
+def test_a_script_ends_on_the_host_when_its_time_is_over() -> None:
+    asked = request(
+        "trap '' TERM; sleep 60 & echo $!; wait", MARKER, sudo=False, password=False, public=False, seconds=0
+    )
+    ended = subprocess.run(["/bin/sh", "-s"], input=asked.stdin, capture_output=True, check=False, timeout=20)
+    assert ended.returncode == -9
+    child = Path("/proc", unwrap(ended.stdout, ended.stderr, MARKER).stdout.strip(), "stat")
+    deadline = time.monotonic() + 5
+    while child.exists() and child.read_text().rsplit(")", 1)[1].split()[0] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_host_without_timeout_runs_it_all_the_same(tmp_path: Path) -> None:
+    asked = ask("echo in; exit 3", sudo=False, public=False)
+    ended = subprocess.run(
+        ["/bin/sh", "-s"], input=asked.stdin, env={"PATH": str(tmp_path)}, capture_output=True, check=False, timeout=20
+    )
+    assert (ended.returncode, unwrap(ended.stdout, ended.stderr, MARKER).stdout) == (3, "in\n")
+
+
+def test_a_password_is_in_no_command_and_asked_for_by_a_word_of_its_own() -> None:
+    asked = request("echo said", MARKER, sudo=True, password=True, public=True, seconds=20)
+    assert asked.command == (
+        f"env LC_ALL=C sudo -S -p {MARKER}-password: -- /bin/sh -c 'echo {MARKER}-root; exec /bin/sh -s'"
+    )
+    assert (asked.prompt, asked.ready) == (f"{MARKER}-password:", f"{MARKER}-root")
+    assert b"echo said" in asked.stdin
 
 
 def test_a_script_with_a_syntax_error_runs_no_line() -> None:
@@ -181,7 +219,7 @@ LECTURE = "\nWe trust you have received the usual lecture.\n\n"
     ],
 )
 def test_what_sudo_refuses_is_named(status: int, stdout: str, stderr: str, said: str) -> None:
-    error = explain_not_started("w", "kim", status, Output(False, stdout, stderr), sudo=True)
+    error = explain_not_started("w", "kim", status, Output(False, stdout, stderr), sudo=True, password=False)
     assert isinstance(error, PrivilegeError)
     assert str(error).startswith("w: ")
     assert said in str(error)
@@ -198,7 +236,7 @@ def test_what_sudo_refuses_is_named(status: int, stdout: str, stderr: str, said:
     ],
 )
 def test_a_login_shell_that_does_not_work_is_not_sudos_fault(stdout: str, stderr: str, sudo: bool, said: str) -> None:
-    error = explain_not_started("w", "kim", 1, Output(False, stdout, stderr), sudo=sudo)
+    error = explain_not_started("w", "kim", 1, Output(False, stdout, stderr), sudo=sudo, password=False)
     assert isinstance(error, RemoteCommandError)
     assert said in str(error)
 

@@ -1,5 +1,6 @@
 """What goes over standard input, and what is made of what comes back. Pure."""
 
+import math
 import re
 import secrets
 
@@ -10,6 +11,14 @@ from podroutes.errors import HostError, PrivilegeError, RemoteCommandError
 # `env` and not an assignment: the login shell may be csh or fish.
 _AS_ROOT = "env LC_ALL=C /bin/sh -s"
 _WITH_SUDO = "env LC_ALL=C sudo -n -- /bin/sh -s"
+# Root's shell says that it is there, so that a script is never read as a password, or a password as a script.
+_SUDO_THAT_ASKS = "env LC_ALL=C sudo -S -p {prompt} -- /bin/sh -c 'echo {ready}; exec /bin/sh -s'"
+# A host closes a channel without ending what runs in it. `timeout` leads a process group, which ends with it.
+_LIMITED = """\
+if command -v timeout >/dev/null 2>&1; then exec timeout -s KILL {seconds} /bin/sh -s
+else exec /bin/sh -s; fi <<'{end}'
+{script}{end}
+"""
 # What no login shell takes for anything but itself between single quotes: no quote, no newline, no `!`, and backslashes
 # only before letters and digits.
 _PUBLIC = """/bin/sh -c 'eval "$(printf %b "$1")"' sh '{}'"""
@@ -41,10 +50,14 @@ class Request(Struct, frozen=True):
     Attributes:
         command: For the user's login shell.
         stdin: Its input.
+        prompt: What sudo says on stderr where it wants a password; empty where it is not to ask.
+        ready: The line on stdout after which the input may be sent; empty for at once.
     """
 
     command: str
-    stdin: bytearray
+    stdin: bytes
+    prompt: str = ""
+    ready: str = ""
 
 
 def new_marker() -> str:
@@ -68,29 +81,39 @@ def wrap(script: str, marker: str) -> bytes:
     return f"printf '%s\\n' {marker}; printf '%s\\n' {marker} >&2\n{{ :\n{script}\n}}\n".encode()
 
 
-def request(script: str, marker: str, *, sudo: bool, public: bool) -> Request:
+def request(script: str, marker: str, *, sudo: bool, password: bool, public: bool, seconds: float) -> Request:
     """What makes a login shell, whichever it is, run a script.
 
     Args:
         script: The text of a POSIX shell script.
         marker: See `wrap`.
         sudo: Whether to go through sudo.
+        password: Whether sudo may ask for a password.
         public: Whether the script may be part of the command. An OpenSSH server takes no input until it has said that
             the command has begun, which is a round trip.
+        seconds: How long the host is to let it run, as far as it has `timeout`.
 
     Returns:
         The request; the script is its input where it is too long for a command.
     """
-    if public and len(script) < _MAX_PUBLIC:
-        command = _in_command(wrap(script, marker).decode(), marker, sudo=sudo)
+    limited = _limit(wrap(script, marker).decode(), marker, seconds)
+    if sudo and password:
+        prompt, ready = f"{marker}-password:", f"{marker}-root"
+        return Request(_SUDO_THAT_ASKS.format(prompt=prompt, ready=ready), limited.encode(), prompt, ready)
+    if public and len(limited) < _MAX_PUBLIC:
+        command = _in_command(limited, marker, sudo=sudo)
         if len(command.encode()) <= _MAX_PUBLIC:
-            return Request(command, bytearray())
-    return Request(_WITH_SUDO if sudo else _AS_ROOT, bytearray(wrap(script, marker)))
+            return Request(command, b"")
+    return Request(_WITH_SUDO if sudo else _AS_ROOT, limited.encode())
 
 
-def _in_command(wrapped: str, marker: str, *, sudo: bool) -> str:
+def _limit(wrapped: str, marker: str, seconds: float) -> str:
+    return _LIMITED.format(seconds=math.ceil(seconds) + 1, end=f"{marker}-end", script=wrapped)
+
+
+def _in_command(limited: str, marker: str, *, sudo: bool) -> str:
     # What sudo would log as its argument is its input here as well.
-    inner = f"exec sudo -n -- /bin/sh -s <<'{marker}'\n{wrapped}{marker}\n" if sudo else wrapped
+    inner = f"exec sudo -n -- /bin/sh -s <<'{marker}'\n{limited}{marker}\n" if sudo else limited
     return _PUBLIC.format(_escape(f"export LC_ALL=C\n{inner}"))
 
 
@@ -121,7 +144,7 @@ def _after(output: bytes | bytearray, line: bytes) -> str:
     return str(memoryview(output)[found + len(line) if found >= 0 else 0 :], "utf-8", "replace")
 
 
-def explain_not_started(host: str, user: str, status: int, output: Output, *, sudo: bool) -> HostError:
+def explain_not_started(host: str, user: str, status: int, output: Output, *, sudo: bool, password: bool) -> HostError:
     """Say why a shell was never reached.
 
     Args:
@@ -130,6 +153,7 @@ def explain_not_started(host: str, user: str, status: int, output: Output, *, su
         status: The exit status.
         output: What was printed instead.
         sudo: Whether it was to go through sudo.
+        password: Whether sudo could have a password.
 
     Returns:
         The error to raise.
@@ -138,8 +162,9 @@ def explain_not_started(host: str, user: str, status: int, output: Output, *, su
     if sudo and _SUDO.search(output.stderr) is not None:
         if status == _NOT_FOUND:
             return PrivilegeError(f"{host}: sudo is not installed, and user {user} is not root")
-        said = next((line for line in output.stderr.splitlines() if _SUDO.search(line) is not None), said)
-        return PrivilegeError(f"{host}: user {user} may not become root without a password: {one_line(said)}")
+        said = [line for line in output.stderr.splitlines() if _SUDO.search(line) is not None][-1]
+        how = "with the password that was given" if password else "without a password"
+        return PrivilegeError(f"{host}: user {user} may not become root {how}: {one_line(said)}")
     return RemoteCommandError(
         f"{host}: the login shell of user {user} did not start /bin/sh (exit status {status}): {said}"
     )
