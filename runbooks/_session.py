@@ -30,6 +30,7 @@ from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.inventory.preflight import build_network_plan
 from podroutes.inventory.typed_keys import read_keys
 from podroutes.plugins.inventory.merged import Files, Found, MergedInventory
+from podroutes.text import first_line
 from runbooks._connecting import begun_connections
 from runbooks._connection_plugins import InstalledPlugins
 from runbooks._lock import run_lock
@@ -194,7 +195,7 @@ def _yaml_message(error: Exception) -> str:
             (error.problem or "").replace("found duplicate key", "this key stands here twice:").split(" with value")[0]
         )
         return f"line {error.problem_mark.line + 1}: {problem}"
-    return f"can't be read: {str(error).splitlines()[0]}"
+    return f"can't be read: {first_line(error)}"
 
 
 def _init_nornir(

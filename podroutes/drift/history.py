@@ -14,10 +14,10 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from podroutes.drift.classes import COVERAGE_CODES
 from podroutes.drift.findings import Finding, HealedFinding
 from podroutes.errors import LockHeldError, PodRoutesError, UsageError
 from podroutes.outcomes import FAILURES, HostOutcome, Outcome, RunReport
-from podroutes.report.summary import COVERAGE_CODES, cut_directions
 
 KEEP_DAYS: Final = 90
 SCHEMA_VERSION: Final = 1
@@ -261,7 +261,7 @@ def _insert_run(connection: sqlite3.Connection, report: RunReport) -> int:
             report.checked,
             report.counts[Outcome.DRIFT],
             sum(len(host.findings) for host in report.hosts),
-            cut_directions(report),
+            report.cut_count,
         ),
     )
     assert cursor.lastrowid is not None  # noqa: S101  # an INSERT of one row always has it
