@@ -1,14 +1,7 @@
 """Typed values: text from an inventory, a host or an API goes through one of these before it is used."""
 
 import re
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Literal
 
 IPAddress = IPv4Address | IPv6Address
@@ -50,7 +43,8 @@ def parse_address(text: object) -> IPAddress:
     try:
         return ip_address(text)
     except ValueError as error:
-        message = f"{text!r} is not an address{_hint(text) or _mask_hint(text)}"
+        hint = _hint(text) or (": write it without the mask" if "/" in text else "")
+        message = f"{text!r} is not an address{hint}"
         raise ValueError(message) from error
 
 
@@ -90,10 +84,6 @@ def _hint(text: str) -> str:
 def _zone_hint(text: str) -> str:
     zone = text.partition("%")[2].partition("/")[0]
     return f"it has a zone; write it without %{zone}"
-
-
-def _mask_hint(text: str) -> str:
-    return ": write it without the mask" if "/" in text else ""
 
 
 def _host_bits_hint(text: str) -> str:

@@ -1,6 +1,7 @@
-"""The shape of the inventory's files: what Nornir's SimpleInventory would overlook or stumble over.
+"""The shape of the inventory's files.
 
-It drops keys that it does not know in silence, and raises on a host without content or a group that is not there.
+Nornir's SimpleInventory drops keys that it does not know in silence, and raises on a host without content or a group
+that is not there.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,6 @@ from podroutes.inventory.model import (
     DEFAULTS,
     HOST_KEYS,
     OWN_KEY_PREFIX,
-    OWN_KEYS,
     Holder,
 )
 from podroutes.inventory.typed_keys import KeyProblem, read_keys
@@ -32,13 +32,13 @@ class HostElement(_Element):
     """What stands below a host's or a group's name."""
 
     groups: Annotated[list[str], Meta(description="controllers or workers, and groups of your own.")] = []  # noqa: RUF012  # each has its own
-    data: dict[str, Any] | None = None
+    data: dict[Any, Any] | None = None
 
 
 class DefaultsElement(_Element):
     """What stands in the file of the defaults."""
 
-    data: dict[str, Any] | None = None
+    data: dict[Any, Any] | None = None
 
 
 def check_hosts(content: object, groups: object, file: str, plugins: ConnectionPlugins) -> list[Problem]:
@@ -74,7 +74,7 @@ def _check_elements(content: object, groups: object, file: str, what: str, plugi
     if not isinstance(content, Mapping):
         return [Problem(file, "", "", f"must be a list of `NAME:` entries, one for each {what}")]
     problems: list[Problem] = []
-    known = {group for group in groups if isinstance(group, str)} if isinstance(groups, Mapping) else set()
+    known = sorted(group for group in groups if isinstance(group, str)) if isinstance(groups, Mapping) else []
     for name, element in content.items():
         holder = Holder(file, str(name))
         if not isinstance(name, str):
@@ -82,17 +82,13 @@ def _check_elements(content: object, groups: object, file: str, what: str, plugi
         elif element is None:
             hint = f"{name}: {{}}" if what == "group" else f"{name}: with its hostname and groups below"
             problems.append(holder.problem("", f"has nothing below it; write `{hint}`"))
-        else:
-            found = _check_element(element, holder, HostElement, plugins)
+        elif found := _check_element(element, holder, HostElement, plugins):
             problems += found
-            if not found:
-                problems += [
-                    holder.problem(
-                        "groups", f"there is no group {group}; known groups: {', '.join(sorted(known)) or 'none'}"
-                    )
-                    for group in element.get("groups") or []
-                    if group not in known
-                ]
+        else:
+            for group in element.get("groups") or []:
+                if group not in known:
+                    message = f"there is no group {group}; known groups: {', '.join(known) or 'none'}"
+                    problems.append(holder.problem("groups", message))
     return problems
 
 
@@ -103,20 +99,27 @@ def _check_cycles(content: object, file: str) -> list[Problem]:
         for name, element in (content.items() if isinstance(content, Mapping) else ())
         if isinstance(element, Mapping) and isinstance(element.get("groups"), list)
     }
-    problems = []
-    for name, groups in members.items():
-        chains = [[name, group] for group in groups]
-        seen: set[str] = set()
-        while chains:
-            chain = chains.pop()
-            if chain[-1] == name:
-                message = f"is a member of itself: {', '.join(chain)}"
-                problems.append(Holder(file, name).problem("groups", message))
-                break
-            if chain[-1] not in seen:
-                seen.add(chain[-1])
-                chains += [[*chain, group] for group in members.get(chain[-1], [])]
-    return problems
+    chains = {name: _chain_to(name, members) for name in members}
+    return [
+        Holder(file, name).problem("groups", f"is a member of itself: {', '.join(chain)}")
+        for name, chain in chains.items()
+        if chain
+    ]
+
+
+def _chain_to(name: str, members: Mapping[str, list[str]]) -> list[str]:
+    """Groups from one to itself, each a group of the one before; empty where there is no such way."""
+    chains = [[name]]
+    seen: set[str] = set()
+    while chains:
+        chain = chains.pop()
+        for group in members.get(chain[-1], []):
+            if group == name:
+                return [*chain, group]
+            if group not in seen:
+                seen.add(group)
+                chains.append([*chain, group])
+    return []
 
 
 def _check_element(content: object, holder: Holder, kind: type[_Element], plugins: ConnectionPlugins) -> list[Problem]:
@@ -132,4 +135,4 @@ def _advice(problem: KeyProblem) -> str:
         return problem.message
     if problem.key in CLUSTER_KEYS | HOST_KEYS | CLOUD_KEYS or problem.key.startswith(OWN_KEY_PREFIX):
         return "belongs below `data:`; indent it there"
-    return f"{problem.message} {OWN_KEYS}"
+    return f"{problem.message} (keys of your own belong below data)"
