@@ -2,6 +2,19 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Final
+
+# Unicode's pictures of the C0 control characters; new lines and tabs are what they are. C1 has no pictures.
+_PICTURES: Final = (
+    {number: 0x2400 + number for number in range(0x20) if chr(number) not in "\n\t"}
+    | {0x7F: 0x2421}
+    | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+)
+
+
+def printable(text: str) -> str:
+    """A text without control characters, as long as before: a host can't move the cursor or rename the window."""
+    return text.translate(_PICTURES)
 
 
 def one_line(text: object, limit: int = 300) -> str:

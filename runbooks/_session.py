@@ -25,7 +25,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from podroutes.errors import InventoryError, Problem, UsageError
 from podroutes.inventory.files import check_defaults, check_groups, check_hosts
-from podroutes.inventory.model import CONTROLLERS, DEFAULTS, OPENSTACK, WORKERS, Holder, HostEntry
+from podroutes.inventory.key_types import CONTROLLERS, OPENSTACK, WORKERS
+from podroutes.inventory.model import DEFAULTS, Holder, HostEntry
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.inventory.preflight import build_network_plan
 from podroutes.inventory.typed_keys import read_keys

@@ -10,13 +10,20 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from msgspec import Meta, Struct
 
 from podroutes.errors import Problem
-from podroutes.inventory.key_types import Addresses, InterfaceName, NetworkName, Networks, ResourceName, SubnetNames
+from podroutes.inventory.key_types import (
+    CONTROLLERS,
+    OPENSTACK,
+    WORKERS,
+    Addresses,
+    InterfaceName,
+    NetworkName,
+    Networks,
+    ResourceName,
+    SubnetNames,
+)
 from podroutes.inventory.typed_keys import KeyProblem, read_keys
 from podroutes.text import closest
 
-CONTROLLERS: Final = "controllers"
-WORKERS: Final = "workers"
-OPENSTACK: Final = "openstack"
 # Keys that start with it are never taken for a misspelling.
 OWN_KEY_PREFIX: Final = "x_"
 DEFAULTS: Final = "defaults"

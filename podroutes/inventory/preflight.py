@@ -18,10 +18,8 @@ from podroutes.addresses import (
     sort_key,
 )
 from podroutes.errors import InventoryError, Problem
+from podroutes.inventory.key_types import CONTROLLERS, OPENSTACK, WORKERS
 from podroutes.inventory.model import (
-    CONTROLLERS,
-    OPENSTACK,
-    WORKERS,
     ClusterData,
     Holder,
     HostData,

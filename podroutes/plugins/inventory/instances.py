@@ -10,7 +10,7 @@ from msgspec import Meta, Struct, ValidationError, convert
 
 from podroutes.addresses import IPAddress, IPNetwork, parse_network
 from podroutes.errors import Problem
-from podroutes.inventory.model import CONTROLLERS, WORKERS
+from podroutes.inventory.key_types import CONTROLLERS, WORKERS
 from podroutes.plugins.inventory.merged import Found
 
 GROUP_KEY: Final = "user.group"

@@ -29,9 +29,9 @@ def test_one_value_or_one_of_each_family_ipv4_first(value: object, addresses: li
     [
         ("internal_ips", [], "the list is empty; leave the key out, or write one value for each family"),
         ("internal_ips", ["10.240.0.20", "10.240.0.21"],
-         "there are two values of one family; write one for IPv4, one for IPv6, or one of each"),
+         "two IPv4 values; one per family is allowed"),
         ("pod_cidrs", "10.200.0.0/24,10.200.0.0/24",
-         "there are two values of one family; write one for IPv4, one for IPv6, or one of each"),
+         "two IPv4 values; one per family is allowed"),
         ("pod_cidrs", "10.200.0.0", "'10.200.0.0' has no mask; write a network such as 10.200.0.0/16"),
         ("pod_cidrs", {"ipv4": "10.200.0.0/24"},
          "{'ipv4': '10.200.0.0/24'} is not a network; write it as text, such as 10.200.0.0/16"),

@@ -315,7 +315,7 @@ def test_one_wrong_host_among_right_ones(entries: list[HostEntry], problems: lis
         ),
         (
             IPV4 | {"cluster_cidr": ["10.200.0.0/16", "10.201.0.0/16"]},
-            ["data.cluster_cidr: there are two values of one family; write one for IPv4, one for IPv6, or one of each"],
+            ["data.cluster_cidr: two IPv4 values; one per family is allowed"],
         ),
     ],
 )
