@@ -30,7 +30,7 @@ from podroutes.inventory.model import DEFAULTS, Holder, HostEntry
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.inventory.preflight import build_network_plan
 from podroutes.inventory.typed_keys import read_keys
-from podroutes.plugins.inventory.merged import Files, Found, MergedInventory
+from podroutes.plugins.inventory.merged import DiscoveredHosts, Files, MergedInventory
 from podroutes.text import first_line
 from runbooks._connecting import begun_connections
 from runbooks._connection_plugins import InstalledPlugins
@@ -240,7 +240,7 @@ def _new_nornir(config: Config, contents: Files | None, *, dry_run: bool) -> Nor
         and config.inventory.options.keys() <= _FILE_OPTIONS.keys()
     ):
         # The plugin would read the files once more: what was checked is what is used.
-        loaded: Inventory = MergedInventory(Found("", {}), contents, {})
+        loaded: Inventory = MergedInventory(DiscoveredHosts("", {}), contents, {})
     else:
         loaded = inventory(**config.inventory.options).load()
     if name := config.inventory.transform_function:
