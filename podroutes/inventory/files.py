@@ -11,14 +11,7 @@ from msgspec import Meta
 
 from podroutes.errors import Problem
 from podroutes.inventory.connection_options import ConnectionPlugins, Reach, check_connections
-from podroutes.inventory.model import (
-    CLOUD_KEYS,
-    CLUSTER_KEYS,
-    DEFAULTS,
-    HOST_KEYS,
-    OWN_KEY_PREFIX,
-    Holder,
-)
+from podroutes.inventory.model import DEFAULTS, OUR_KEYS, OWN_KEY_PREFIX, Holder
 from podroutes.inventory.typed_keys import KeyProblem, read_keys
 
 
@@ -133,6 +126,6 @@ def _check_element(content: object, holder: Holder, kind: type[_Element], plugin
 def _advice(problem: KeyProblem) -> str:
     if not problem.unknown:
         return problem.message
-    if problem.key in CLUSTER_KEYS | HOST_KEYS | CLOUD_KEYS or problem.key.startswith(OWN_KEY_PREFIX):
+    if problem.key in OUR_KEYS or problem.key.startswith(OWN_KEY_PREFIX):
         return "belongs below `data:`; indent it there"
     return f"{problem.message} (keys of your own belong below data)"

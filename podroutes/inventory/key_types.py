@@ -4,14 +4,7 @@ from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
 
 from msgspec import Meta
 
-from podroutes.addresses import (
-    INTERFACE_NAME,
-    NO_INTERFACE_NAME,
-    IPAddress,
-    IPNetwork,
-    parse_address,
-    parse_network,
-)
+from podroutes.addresses import INTERFACE_NAME, NO_INTERFACE_NAME, IPAddress, IPNetwork, parse_address, parse_network
 from podroutes.inventory.typed_keys import ADVICE, problem_of
 
 # The groups that make a host a machine of the cluster, or a cloud that machines run in.
@@ -63,12 +56,7 @@ class Networks(_OneOrBoth[IPNetwork]):
 
 # `(?!\n)`: where Python's `$` would let a newline follow.
 InterfaceName = Annotated[
-    str,
-    Meta(
-        pattern=f"^{INTERFACE_NAME.pattern}(?!\\n)$",
-        extra={ADVICE: NO_INTERFACE_NAME},
-        examples=["eth0"],
-    ),
+    str, Meta(pattern=f"^{INTERFACE_NAME.pattern}(?!\\n)$", extra={ADVICE: NO_INTERFACE_NAME}, examples=["eth0"])
 ]
 NetworkName = Annotated[
     str,

@@ -29,6 +29,7 @@ OWN_KEY_PREFIX: Final = "x_"
 DEFAULTS: Final = "defaults"
 
 _Kind = TypeVar("_Kind", bound=Struct)
+_Mask = Annotated[int, Meta(ge=1, le=128)]
 
 
 class ClusterData(Struct, frozen=True, kw_only=True):
@@ -43,14 +44,14 @@ class ClusterData(Struct, frozen=True, kw_only=True):
     ] = None
     network: Annotated[NetworkName, Meta(description="The network's name, for reports.")] = "kubernetes-the-hard-way"
     node_cidr_mask_size: Annotated[
-        Annotated[int, Meta(ge=1, le=128)] | None,
+        _Mask | None,
         Meta(description="Mask of a worker's pod CIDR, where the cluster has one family."),
     ] = None
     node_cidr_mask_size_ipv4: Annotated[
         Annotated[int, Meta(ge=1, le=32)] | None, Meta(description="Mask of a worker's IPv4 pod CIDR; 24 if left out.")
     ] = None
     node_cidr_mask_size_ipv6: Annotated[
-        Annotated[int, Meta(ge=1, le=128)] | None, Meta(description="Mask of a worker's IPv6 pod CIDR; 64 if left out.")
+        _Mask | None, Meta(description="Mask of a worker's IPv6 pod CIDR; 64 if left out.")
     ] = None
 
 
@@ -119,7 +120,7 @@ class CloudData(Struct, frozen=True, kw_only=True):
         ),
     ] = True
     max_subnet_host_routes: Annotated[
-        int, Meta(ge=1, description="The operator's limit of host routes a subnet; no API tells it.")
+        int, Meta(ge=1, description="The operator's limit of host routes a subnet, which no API has.")
     ] = 20
     manage_routes: Annotated[bool, Meta(description="false: leave this cloud alone.")] = True
 
@@ -127,8 +128,8 @@ class CloudData(Struct, frozen=True, kw_only=True):
 CLUSTER_KEYS: Final = frozenset(ClusterData.__struct_fields__)
 HOST_KEYS: Final = frozenset(HostData.__struct_fields__)
 CLOUD_KEYS: Final = frozenset(CloudData.__struct_fields__)
+OUR_KEYS: Final = CLUSTER_KEYS | HOST_KEYS | CLOUD_KEYS
 _ONLY_ON_HOSTS: Final = frozenset({"pod_index", "internal_ips", "pod_cidrs"})
-_OURS: Final = CLUSTER_KEYS | HOST_KEYS | CLOUD_KEYS
 # How alike a misspelling is, as difflib measures it; and keys of many inventories that are as alike by chance.
 _SIMILARITY: Final = 0.85
 _ALIKE: Final = frozenset({"cluster_id", "connections", "interfaces", "networks", "pod_network"})
@@ -177,24 +178,12 @@ class HostEntry(Struct, frozen=True):
 
 
 def read_cluster(data: Mapping[str, Any], holder: Holder) -> tuple[ClusterData | None, list[Problem]]:
-    """Type the network plan's keys.
-
-    Args:
-        data: The defaults' data.
-        holder: Where they are written.
-
-    Returns:
-        The typed keys, or None, and every problem found.
-    """
+    """Type the network plan's keys in the defaults' data; returns them, or None, and every problem found."""
     return _read(ClusterData, data, lambda _: holder, CLUSTER_KEYS | HOST_KEYS)
 
 
 def read_host(entry: HostEntry) -> tuple[HostData | None, list[Problem]]:
-    """Type one machine's keys, and find those that are in the wrong place.
-
-    Returns:
-        The typed keys, or None, and every problem found.
-    """
+    """Type one machine's keys, and find misplaced ones; returns the keys, or None, and every problem found."""
     misplaced = []
     for key, holder in entry.holders.items():
         if key in CLUSTER_KEYS and holder.name != DEFAULTS:
@@ -207,13 +196,12 @@ def read_host(entry: HostEntry) -> tuple[HostData | None, list[Problem]]:
 
 
 def read_cloud(entry: HostEntry) -> tuple[CloudData | None, list[Problem]]:
-    """Type a cloud's keys; those of machines and of the cluster may reach it from the defaults.
+    """Type a cloud's keys; returns them, or None, and every problem found.
 
-    Returns:
-        The typed keys, or None, and every problem found.
+    Keys of machines and of the cluster may reach it from the defaults.
     """
     data, problems = _read(CloudData, entry.data, entry.holder_of, CLOUD_KEYS)
-    for key in _OURS - CLOUD_KEYS:
+    for key in OUR_KEYS - CLOUD_KEYS:
         if entry.holders.get(key) == entry.holder:
             problems.append(entry.holder.problem(f"data.{key}", "is not for a cloud; write it on machines"))
     if data is not None and data.route_target == "router" and data.router is None:
@@ -254,6 +242,6 @@ def _read(
 
 def _misspelt(key: object, known: frozenset[str]) -> str | None:
     """The key of ours that was most likely meant, if another one was."""
-    if not isinstance(key, str) or key in _OURS or key in _ALIKE or key.startswith(OWN_KEY_PREFIX):
+    if not isinstance(key, str) or key in OUR_KEYS or key in _ALIKE or key.startswith(OWN_KEY_PREFIX):
         return None
     return closest(key.lower(), known, similarity=_SIMILARITY)

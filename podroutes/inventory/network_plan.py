@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from podroutes.addresses import Family, IPAddress, IPNetwork, contains, family_of, sort_key
 from podroutes.host.routes import DEFAULT_METRIC, PROTOCOL, Lookup, Route
+from podroutes.inventory.model import CloudData
 
 Role = Literal["controller", "worker"]
 Persist = Literal["unit", "networkd"]
@@ -76,30 +77,15 @@ class Node(Struct, frozen=True):
         return next((ip for ip in self.internal_ips if ip.version == family), None)
 
 
-class Cloud(Struct, frozen=True):
-    """An OpenStack cloud that the machines run in.
-
-    Attributes:
-        name: The inventory's name.
-        cloud: Its name in clouds.yaml.
-        network: Name or id of the machines' network.
-        subnets: Names or ids of its subnets, one a family.
-        router: Name or id of the router; needed where the routes go there.
-        route_target: Where the routes go.
-        allowed_address_pairs: Whether workers' ports are to let pod traffic through.
-        max_subnet_host_routes: The operator's limit.
-        manage_routes: Whether it is touched at all.
-    """
+class Cloud(CloudData, frozen=True, kw_only=True):
+    """An OpenStack cloud that the machines run in, under the inventory's name."""
 
     name: str
-    cloud: str
-    network: str
-    subnets: tuple[str, ...]
-    router: str | None = None
-    route_target: Literal["subnet", "router"] = "subnet"
-    allowed_address_pairs: bool = True
-    max_subnet_host_routes: int = 20
-    manage_routes: bool = True
+
+    @property
+    def subnets(self) -> tuple[str, ...]:
+        """Names or ids of the subnets, one a family."""
+        return self.subnet
 
 
 class NetworkPlan(Struct, frozen=True, dict=True):

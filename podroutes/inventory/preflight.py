@@ -63,8 +63,7 @@ def build_network_plan(
         if OPENSTACK in entry.groups:
             cloud, found = read_cloud(entry)
             if cloud is not None:
-                options = asdict(cloud)
-                clouds[entry.name] = Cloud(name=entry.name, subnets=options.pop("subnet"), **options)
+                clouds[entry.name] = Cloud(name=entry.name, **asdict(cloud))
         elif entry.groups & {CONTROLLERS, WORKERS}:
             data, found = read_host(entry)
             if data is not None:
@@ -98,11 +97,8 @@ class _Builder:
         self.explicit_cidrs: set[tuple[str, IPNetwork]] = set()
         self.masks = {family_of(cidr): self._mask_size(cidr) for cidr in cluster.cluster_cidr}
         if {cidr.version for cidr in cluster.cluster_cidr} != {network.version for network in cluster.node_network}:
-            self.report(
-                defaults,
-                "data.node_network",
-                "must have the same families as cluster_cidr: next hops are addresses in it",
-            )
+            message = "must have the same families as cluster_cidr: next hops are addresses in it"
+            self.report(defaults, "data.node_network", message)
 
     def report(self, holder: Holder, key: str, message: str) -> None:
         self.problems.append(holder.problem(key, message))
@@ -181,10 +177,8 @@ class _Builder:
                 ip = first + data.pod_index
             else:
                 if role == "worker":
-                    message = (
-                        f"is missing: the others need an IPv{network.version} address in {network} as next hop; "
-                        "write one"
-                    )
+                    needed = f"an IPv{network.version} address in {network}"
+                    message = f"is missing: the others need {needed} as next hop; write one"
                     self.report(entry.holder, "data.internal_ips", message)
                 continue
             holder = entry.holder_of(key)
@@ -239,11 +233,7 @@ class _Builder:
                     break
 
     def _check_overlaps(self, pods: Sequence[tuple[IPNetwork, str]]) -> None:
-        """Report pod CIDRs that overlap others or ranges of the cluster.
-
-        Args:
-            pods: Pod CIDRs in order, each with its worker.
-        """
+        """Report pod CIDRs, in order and each with its worker, that overlap others or ranges of the cluster."""
         widest: tuple[IPNetwork, str] | None = None  # of those before, only this one can reach further
         for cidr, name in pods:
             if widest is not None and overlap(widest[0], cidr):

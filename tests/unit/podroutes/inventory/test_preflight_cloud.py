@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from podroutes.errors import InventoryError
+from podroutes.inventory.key_types import SubnetNames
 from podroutes.inventory.network_plan import Cloud
 from tests.unit.podroutes.builders import IPV4, controller, host, plan_of, worker
 
@@ -24,7 +25,10 @@ def cloud_of(**data: Any) -> Cloud:  # noqa: ANN401  # likewise
 
 
 def test_what_is_left_out_is_as_most_want_it() -> None:
-    assert cloud_of(**WHOLE) == Cloud("cloud", "kubernetes", "the-network", ("kubernetes",), None, "subnet", True, 20)
+    assert cloud_of(**WHOLE) == Cloud(
+        name="cloud", cloud="kubernetes", network="the-network", subnet=SubnetNames(["kubernetes"])
+    )
+    assert (cloud_of(**WHOLE).route_target, cloud_of(**WHOLE).max_subnet_host_routes) == ("subnet", 20)
 
 
 def test_everything_that_can_be_said() -> None:
@@ -37,9 +41,9 @@ def test_everything_that_can_be_said() -> None:
         "manage_routes": False,
         "owner": "me",
     }
-    expected = Cloud(
-        "cloud", "kubernetes", "the-network", ("kubernetes", "six"), "kubernetes", "router", False, 60, False
-    )
+    read = WHOLE | more | {"name": "cloud", "subnet": SubnetNames(["kubernetes", "six"])}
+    read.pop("owner")
+    expected = Cloud(**read)
     assert cloud_of(**WHOLE | more) == expected
 
 
