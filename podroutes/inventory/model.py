@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from msgspec import Meta, Struct
+from msgspec.structs import fields
 
 from podroutes.errors import Problem
 from podroutes.inventory.key_types import (
@@ -21,7 +22,7 @@ from podroutes.inventory.key_types import (
     ResourceName,
     SubnetNames,
 )
-from podroutes.inventory.typed_keys import KeyProblem, read_keys
+from podroutes.inventory.typed_keys import KeyProblem, problem_of, read_keys
 from podroutes.text import closest
 
 # Keys that start with it are never taken for a misspelling.
@@ -130,9 +131,12 @@ HOST_KEYS: Final = frozenset(HostData.__struct_fields__)
 CLOUD_KEYS: Final = frozenset(CloudData.__struct_fields__)
 OUR_KEYS: Final = CLUSTER_KEYS | HOST_KEYS | CLOUD_KEYS
 _ONLY_ON_HOSTS: Final = frozenset({"pod_index", "internal_ips", "pod_cidrs"})
-# How alike a misspelling is, as difflib measures it; and keys of many inventories that are as alike by chance.
+_TYPES: Final = {field.name: field.type for kind in (CloudData, ClusterData, HostData) for field in fields(kind)}
+# How alike a misspelling is, as difflib measures it.
 _SIMILARITY: Final = 0.85
-_ALIKE: Final = frozenset({"cluster_id", "connections", "interfaces", "networks", "pod_network"})
+# Keys of many inventories that are as alike: these are no misspellings, and plurals only if their value fits our key.
+_ALIKE: Final = frozenset({"cluster_id", "pod_network"})
+_PLURALS: Final = frozenset({"connections", "interfaces", "networks"})
 
 
 class Holder(Struct, frozen=True):
@@ -230,8 +234,8 @@ def _read(
     kind: type[_Kind], data: Mapping[str, Any], holder_of: Callable[[str], Holder], known: frozenset[str]
 ) -> tuple[_Kind | None, list[Problem]]:
     typed, problems = read_keys(kind, data)
-    for key in data:
-        close = _misspelt(key, known)
+    for key, value in data.items():
+        close = _misspelt(key, value, known)
         if close is not None:
             message = f"unknown key; did you mean {close}? A key of your own would be {OWN_KEY_PREFIX}{key}"
             problems.append(KeyProblem(key, message))
@@ -240,8 +244,11 @@ def _read(
     ]
 
 
-def _misspelt(key: object, known: frozenset[str]) -> str | None:
+def _misspelt(key: object, value: object, known: frozenset[str]) -> str | None:
     """The key of ours that was most likely meant, if another one was."""
-    if not isinstance(key, str) or key in OUR_KEYS or key in _ALIKE or key.startswith(OWN_KEY_PREFIX):
+    if not isinstance(key, str) or key in OUR_KEYS | _ALIKE or key.startswith(OWN_KEY_PREFIX):
         return None
-    return closest(key.lower(), known, similarity=_SIMILARITY)
+    close = closest(key.lower(), known, similarity=_SIMILARITY)
+    if close is None or (key in _PLURALS and problem_of(value, _TYPES[close]) is not None):
+        return None
+    return close
