@@ -15,36 +15,29 @@ from podroutes.inventory.model import DEFAULTS, OUR_KEYS, OWN_KEY_PREFIX, Holder
 from podroutes.inventory.typed_keys import KeyProblem, read_keys
 
 
-class _Element(Reach, kw_only=True, forbid_unknown_fields=True):
+class DefaultsElement(Reach, kw_only=True, forbid_unknown_fields=True):
+    """What stands in the file of the defaults."""
+
     connection_options: Annotated[
         dict[str, Any] | None, Meta(description="Options of a connection plugin, by its name.")
     ] = None
+    data: dict[Any, Any] | None = None
 
 
-class HostElement(_Element):
+class HostElement(DefaultsElement):
     """What stands below a host's or a group's name."""
 
     groups: Annotated[list[str], Meta(description="controllers or workers, and groups of your own.")] = []  # noqa: RUF012  # each has its own
-    data: dict[Any, Any] | None = None
-
-
-class DefaultsElement(_Element):
-    """What stands in the file of the defaults."""
-
-    data: dict[Any, Any] | None = None
 
 
 def check_hosts(content: object, groups: object, file: str, plugins: ConnectionPlugins) -> list[Problem]:
-    """Check the shape of `hosts.yaml`.
+    """Check the shape of `hosts.yaml`, but for what stands below `data`.
 
     Args:
         content: What the file holds, parsed.
         groups: What `groups.yaml` holds, parsed.
         file: Path to show.
         plugins: The connection plugins that are installed.
-
-    Returns:
-        Every problem found; what stands below `data` is not looked at here.
     """
     return _check_elements(content, groups, file, "host", plugins)
 
@@ -115,7 +108,9 @@ def _chain_to(name: str, members: Mapping[str, list[str]]) -> list[str]:
     return []
 
 
-def _check_element(content: object, holder: Holder, kind: type[_Element], plugins: ConnectionPlugins) -> list[Problem]:
+def _check_element(
+    content: object, holder: Holder, kind: type[DefaultsElement], plugins: ConnectionPlugins
+) -> list[Problem]:
     if not isinstance(content, Mapping):
         return [holder.problem("", "must hold keys such as `hostname:` below it")]
     _, problems = read_keys(kind, content)

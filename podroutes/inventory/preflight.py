@@ -91,10 +91,9 @@ class _Builder:
         self.cluster = cluster
         self.defaults = defaults
         self.problems: list[Problem] = []
-        self.entries: dict[str, HostEntry] = {}
+        self.machines: dict[str, tuple[HostEntry, HostData]] = {}
         # Where an internal IP comes from: who holds the key, the key, and for which host if that is another.
         self.ip_keys: dict[tuple[str, IPAddress], tuple[Holder, str, str]] = {}
-        self.explicit_cidrs: set[tuple[str, IPNetwork]] = set()
         self.masks = {family_of(cidr): self._mask_size(cidr) for cidr in cluster.cluster_cidr}
         if {cidr.version for cidr in cluster.cluster_cidr} != {network.version for network in cluster.node_network}:
             message = "must have the same families as cluster_cidr: next hops are addresses in it"
@@ -119,7 +118,7 @@ class _Builder:
 
     def node(self, entry: HostEntry, data: HostData) -> Node:
         """The machine that an entry describes; what is wrong with it is reported."""
-        self.entries[entry.name] = entry
+        self.machines[entry.name] = (entry, data)
         role: Role = "worker" if WORKERS in entry.groups else "controller"
         if not is_host_name(entry.name):
             self.report(entry.holder, "", "is no name for a host; use letters, digits, dots and dashes")
@@ -200,7 +199,6 @@ class _Builder:
             if explicit is not None:
                 if not contains(cluster_cidr, explicit):
                     self.report(entry.holder, "data.pod_cidrs", f"{explicit} is not inside cluster_cidr {cluster_cidr}")
-                self.explicit_cidrs.add((entry.name, explicit))
                 yield explicit
             elif data.pod_index is None:
                 needs_index = True
@@ -229,7 +227,7 @@ class _Builder:
             for cidr, name in pods:
                 if address is not None and contains(cidr, address):
                     message = f"{address} lies in the pod CIDR {cidr} of {name}: its route would cut this host off"
-                    self.report(self.entries[node.name].holder, "hostname", message)
+                    self.report(self.machines[node.name][0].holder, "hostname", message)
                     break
 
     def _check_overlaps(self, pods: Sequence[tuple[IPNetwork, str]]) -> None:
@@ -248,15 +246,16 @@ class _Builder:
                         self._report_cidr(name, cidr, f"overlaps {key} {network}")
 
     def _report_cidr(self, name: str, cidr: IPNetwork, what: str) -> None:
-        key = "data.pod_cidrs" if (name, cidr) in self.explicit_cidrs else "data.pod_index"
-        self.report(self.entries[name].holder, key, f"pod CIDR {cidr} {what}")
+        entry, data = self.machines[name]
+        key = "data.pod_cidrs" if cidr in (data.pod_cidrs or ()) else "data.pod_index"
+        self.report(entry.holder, key, f"pod CIDR {cidr} {what}")
 
     def _check_unique(self, nodes: Iterable[Node]) -> None:
         indices: dict[int, str] = {}
         ips: dict[IPAddress, str] = {}
         for node in nodes:
-            entry = self.entries[node.name]
-            index = entry.data.get("pod_index") if node.role == "worker" else None
+            entry, data = self.machines[node.name]
+            index = data.pod_index if node.role == "worker" else None
             if index is not None and (first := indices.setdefault(index, node.name)) != node.name:
                 self.report(entry.holder, "data.pod_index", f"{index} is used by {first} already")
             for ip in node.internal_ips:
