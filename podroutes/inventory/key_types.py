@@ -1,6 +1,6 @@
 """Types of the inventory's keys that are more than any text or number."""
 
-from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar
 
 from msgspec import Meta
 
@@ -11,6 +11,8 @@ from podroutes.inventory.typed_keys import ADVICE, problem_of
 CONTROLLERS: Final = "controllers"
 WORKERS: Final = "workers"
 OPENSTACK: Final = "openstack"
+
+Persist = Literal["unit", "networkd"]
 
 _Value = TypeVar("_Value", IPAddress, IPNetwork)
 

@@ -19,6 +19,7 @@ from podroutes.inventory.key_types import (
     InterfaceName,
     NetworkName,
     Networks,
+    Persist,
     ResourceName,
     SubnetNames,
 )
@@ -93,7 +94,7 @@ class HostData(Struct, frozen=True, kw_only=True):
         Meta(description="false: no routes.service on this machine, so its routes are gone after a reboot."),
     ] = True
     persist: Annotated[
-        Literal["unit", "networkd"],
+        Persist,
         Meta(
             description="What keeps the routes: unit (routes.service, at boot), or networkd (systemd-networkd as well, "
             "whenever it gives the device its addresses anew)."

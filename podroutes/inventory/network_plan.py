@@ -9,10 +9,10 @@ from msgspec import Struct, field
 
 from podroutes.addresses import Family, IPAddress, IPNetwork, contains, family_of, sort_key
 from podroutes.host.routes import DEFAULT_METRIC, PROTOCOL, Lookup, Route
+from podroutes.inventory.key_types import Persist
 from podroutes.inventory.model import CloudData
 
 Role = Literal["controller", "worker"]
-Persist = Literal["unit", "networkd"]
 
 
 class PodRoute(Struct, frozen=True, dict=True):
