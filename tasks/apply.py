@@ -11,7 +11,8 @@ from podroutes.host.change_script import LOCKED_STATUS, NOTE, apply_script
 from podroutes.host.changes import Change
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan
-from tasks.facts import Reading, last_line
+from podroutes.text import last_line
+from tasks.facts import Reading
 from tasks.remote import run_script
 
 
@@ -46,7 +47,8 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
     answer = run_script(task, apply_script(nonce, changes, reading.script), public=True)
     said, status = _what_was_said(answer.stdout, nonce)
     if status is None:
-        message = f"the changes did not end (exit status {answer.status}): {last_line(answer.stderr)}"
+        reason = last_line(answer.stderr) or "it said nothing"
+        message = f"the changes did not end (exit status {answer.status}): {reason}"
         raise RemoteCommandError(message)
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     if status == LOCKED_STATUS and not lines:
@@ -74,6 +76,6 @@ def _what_failed(lines: list[str]) -> str:
     """The step that was under way, and what its command said."""
     steps = [number for number, line in enumerate(lines) if line.startswith("> ")]
     if not steps:
-        return last_line("\n".join(lines))
+        return last_line("\n".join(lines)) or "it said nothing"
     words = "; ".join(lines[steps[-1] + 1 :]) or "it said nothing"
     return f"{lines[steps[-1]][2:]}: {words}"

@@ -12,6 +12,7 @@ from podroutes.host.parse_facts import parse_facts
 from podroutes.host.reading_script import reading_script
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.text import last_line
 from tasks.remote import run_script
 from tasks.service_files import load_service_files
 
@@ -81,7 +82,8 @@ def collect_facts(task: Task, plan: NetworkPlan, *, route_text: bool = False) ->
     reading = Reading(nonce, plan, plan.nodes[task.host.name], route_text)
     answer = run_script(task, reading.script, public=True)
     if answer.status != 0:
-        message = f"reading the host failed with exit status {answer.status}: {last_line(answer.stderr)}"
+        reason = last_line(answer.stderr) or "it said nothing"
+        message = f"reading the host failed with exit status {answer.status}: {reason}"
         raise RemoteCommandError(message)
     return Result(host=task.host, result=reading.state_from(answer.stdout))
 
@@ -96,9 +98,3 @@ def take_state(results: MultiResult) -> HostState:
     count = sum(len(routes) for routes in state.routes.values())
     results[0].result = f"read: {state.host_name}, {count} routes, {len(state.links)} interfaces"
     return state
-
-
-def last_line(text: str) -> str:
-    """The last line that is not empty."""
-    lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else "it said nothing"

@@ -289,3 +289,5 @@ _CLASSES: Final = (
 )
 
 DRIFT_CLASSES: Final[Mapping[str, DriftClass]] = {one.code: one for one in _CLASSES}
+# These say that a host was not checked; a host that was checked has neither.
+COVERAGE_CODES: Final = frozenset({"host-unreachable", "result-unknown"})

@@ -3,7 +3,6 @@
 `python -m podroutes.drift.explain docs/drift` writes the Markdown pages.
 """
 
-import difflib
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -11,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from podroutes import exit_codes
-from podroutes.drift.classes import DRIFT_CLASSES, PROVISION, DriftClass, DriftLayer
+from podroutes.drift.classes import COVERAGE_CODES, DRIFT_CLASSES, PROVISION, DriftClass, DriftLayer
 from podroutes.errors import UsageError
-from podroutes.report.summary import COVERAGE_CODES
+from podroutes.text import did_you_mean
 
 _WIDTH: Final = 80
 _LAYERS: Final[Mapping[DriftLayer, str]] = {
@@ -32,9 +31,7 @@ def explain(code: str) -> str:
     """
     drift_class = DRIFT_CLASSES.get(code)
     if drift_class is None:
-        close = difflib.get_close_matches(code, DRIFT_CLASSES, n=3) or sorted(DRIFT_CLASSES)
-        message = f"there is no code {code!r}; there are: {', '.join(close)}"
-        raise UsageError(message)
+        raise UsageError(f"there is no code {code!r}; {did_you_mean(code, DRIFT_CLASSES, 'there are')}")
     lines = [*textwrap.wrap(f"{code}: {drift_class.title}", _WIDTH), ""]
     for name, text in (
         ("layer", _layer(drift_class)),

@@ -14,10 +14,10 @@ from typing import Final
 from msgspec import Struct, convert
 from msgspec.structs import replace
 
+from podroutes.drift.classes import COVERAGE_CODES
 from podroutes.drift.findings import HealedFinding
 from podroutes.errors import LockHeldError, PodRoutesError, UsageError
 from podroutes.outcomes import FAILURES, HostOutcome, Outcome, RunReport
-from podroutes.report.summary import COVERAGE_CODES, cut_directions
 
 # Age at which runs and healed findings are deleted, seen from the run that is recorded.
 KEEP_DAYS: Final = 90
@@ -202,7 +202,7 @@ def _record(database: sqlite3.Connection, report: RunReport) -> RunReport:
             report.checked,
             report.counts[Outcome.DRIFT],
             sum(len(host.findings) for host in report.hosts),
-            cut_directions(report),
+            report.cut_count,
         ),
     ).lastrowid
     known: dict[str, dict[tuple[str, str], datetime]] = {}

@@ -39,7 +39,7 @@ def _lock_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     [
         (["--log"], "--log needs --history FILE"),
         (["--log", "--history", "none.db"], "there is no such history"),
-        (["--explain", "route-mising"], "there is no code 'route-mising'; there are: route-missing"),
+        (["--explain", "route-mising"], "there is no code 'route-mising'; did you mean route-missing?"),
         (["--limit", "nobody"], "--limit nobody matches no host and no group"),
         (["--exit-style", "icinga"], "invalid choice: 'icinga'"),
         (["--html", "no/page.html"], "there is no folder no"),

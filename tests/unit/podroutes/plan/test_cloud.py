@@ -10,11 +10,12 @@ from msgspec.structs import replace
 
 from podroutes.host.changes import Change
 from podroutes.host.cloud import AddressPair, CloudState, HostRoute, parse_ports, parse_routers, parse_subnets
+from podroutes.inventory.key_types import SubnetNames
 from podroutes.inventory.network_plan import Cloud, NetworkPlan
 from podroutes.plan.cloud import CloudPlan, lease_note, pairs_to_take_back, plan_cloud
 from tests.unit.podroutes.builders import IPV4, controller, dual_stack_cluster, ipv4_cluster, plan_of, worker
 
-CLOUD = Cloud("cloud", "kubernetes", "the-network", ("kubernetes",))
+CLOUD = Cloud(name="cloud", cloud="kubernetes", network="the-network", subnet=SubnetNames(["kubernetes"]))
 ROUTER = replace(CLOUD, router="kubernetes", route_target="router")
 MAC = "02:00:0a:f0:00:14"
 TO_0, TO_1, TO_2 = (f"10.200.{x}.0/24 10.240.0.2{x}" for x in range(3))
@@ -190,7 +191,7 @@ class TestRoutes:
         assert (removed.host_routes, removed.pairs) == ({"four": ()}, {"id-worker-0": ()})
 
     def test_foreign_routes_go_back_as_they_were_written(self) -> None:
-        cloud = replace(CLOUD, subnets=("kubernetes", "six"))
+        cloud = replace(CLOUD, subnet=("kubernetes", "six"))
         planned = plan_cloud(dual_stack_cluster(), cloud, state(*ALL, six=["2001:0DB8:0::/48 FD00:240::0009"]))
         written = [route.as_json() for route in planned.host_routes["six"]]
         assert {"destination": "2001:0DB8:0::/48", "nexthop": "FD00:240::0009"} in written
@@ -202,7 +203,7 @@ class TestRoutes:
         assert change.subject == f"subnet {label}: 10.200.2.0/24"
 
     def test_both_families_have_a_subnet_each(self) -> None:
-        cloud = replace(CLOUD, subnets=("kubernetes", "six"))
+        cloud = replace(CLOUD, subnet=("kubernetes", "six"))
         planned = plan_cloud(dual_stack_cluster(), cloud, state(TO_0, six=()))
         assert texts(planned.host_routes["four"]) == list(ALL)
         assert texts(planned.host_routes["six"]) == sorted(SIX)
