@@ -1,41 +1,27 @@
-"""Pod routes in the kernel."""
+"""Pod routes in the kernel: one to every worker's pod CIDR but the host's own."""
 
-from msgspec import Struct
-from msgspec.structs import replace
 from nornir.core.task import Result, Task
 
 from podroutes.host.changes import HostPlan
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
-from podroutes.plan.routes import desired_routes, plan_routes, unmet_lookups
+from podroutes.plan.host import Planner
+from podroutes.plan.routes import DesiredRoutes, plan_routes, unmet_lookups
 from tasks.ensure import ensure
 
 
-class Routes(Struct, frozen=True):
-    """The kernel's routes alone, as a `Work`."""
+class Routes(Planner, frozen=True):
+    """Plans the kernel's routes, and verifies the ways that the kernel really chooses."""
 
-    plan: NetworkPlan
+    def plan_host(self, node: Node, state: HostState, desired: DesiredRoutes | None = None) -> HostPlan:
+        """Plan what one host needs."""
+        return plan_routes(self.plan, node, state, desired)
 
-    def plan_host(self, node: Node, state: HostState) -> HostPlan:
-        """What one host needs."""
-        return plan_routes(self.plan, node, state)
-
-    def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
-        """What one host still lacks, the ways that the kernel really chooses included."""
-        wanted = desired_routes(self.plan, node, state)
-        left = plan_routes(self.plan, node, state, wanted) if planned is None else planned
-        lookups = tuple(one.message for one in unmet_lookups(self.plan, node, state, wanted))
-        return replace(left, unmet=left.unmet + lookups)
+    def unmet(self, node: Node, state: HostState) -> tuple[str, ...]:
+        """The pod CIDRs whose packets go another way."""
+        return tuple(one.message for one in unmet_lookups(self.plan, node, state))
 
 
 def ensure_routes(task: Task, plan: NetworkPlan) -> Result:
-    """Give the host a route to every worker's pod CIDR but its own.
-
-    Args:
-        task: Nornir's task.
-        plan: The cluster's network.
-
-    Returns:
-        As `tasks.ensure.ensure`.
-    """
+    """Give the host its pod routes, until it reboots; arguments and result as `tasks.provision.provision`."""
     return ensure(task, Routes(plan))

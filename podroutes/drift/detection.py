@@ -10,7 +10,7 @@ from podroutes.host.state import UNIT_NAME, HostState
 from podroutes.inventory.network_plan import Node
 from podroutes.outcomes import HostOutcome, Outcome
 from podroutes.plan.forwarding import plan_forwarding
-from podroutes.plan.host import Provisioning
+from podroutes.plan.host import Planner
 from podroutes.plan.managed_files import plan_leftovers
 from podroutes.plan.persist import plan_persist, removing_managers
 from podroutes.plan.routes import (
@@ -25,14 +25,14 @@ from podroutes.plan.routes import (
     unmet_lookups,
     unmet_routes,
 )
-from podroutes.plan.routes_service import plan_routes_service
+from podroutes.plan.routes_service import plan_routes_service_removal
 
 # Without these, packets do not go where the unit has told the kernel to send them.
 _NOT_THERE: Final = frozenset({"route-missing", "route-wrong-next-hop", "route-wrong-device"})
 
 
 def find_drift(
-    work: Provisioning,
+    work: Planner,
     node: Node,
     state: HostState,
     planned: HostPlan | None = None,
@@ -57,9 +57,7 @@ def find_drift(
     return tuple({finding.key: finding for finding in findings}.values())
 
 
-def _plan(
-    work: Provisioning, node: Node, state: HostState, planned: HostPlan | None, wanted: DesiredRoutes
-) -> HostPlan:
+def _plan(work: Planner, node: Node, state: HostState, planned: HostPlan | None, wanted: DesiredRoutes) -> HostPlan:
     if node.routes_service:
         return work.plan_host(node, state, wanted) if planned is None else planned
     # Taking the unit away takes its routes along, so provisioning puts all of them back: they are not missing now.
@@ -100,7 +98,7 @@ def _finding(change: Change) -> Finding:
     return new_finding(change.drift, change.subject, message, expected=change.after, found=change.before)
 
 
-def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan, wanted: DesiredRoutes) -> Iterator[Finding]:
+def _more(work: Planner, node: Node, state: HostState, plan: HostPlan, wanted: DesiredRoutes) -> Iterator[Finding]:
     for message in plan_forwarding(work.plan, state).unmet if plan.unmet else ():
         yield new_finding("forwarding-overruled", message.partition(" ")[0], message)
     yield from _unit_findings(work, node, state, plan)
@@ -123,10 +121,10 @@ def _more(work: Provisioning, node: Node, state: HostState, plan: HostPlan, want
         yield new_finding("manager-removes-routes", manager.unit, manager.message)
 
 
-def _unit_findings(work: Provisioning, node: Node, state: HostState, plan: HostPlan) -> Iterator[Finding]:
+def _unit_findings(work: Planner, node: Node, state: HostState, plan: HostPlan) -> Iterator[Finding]:
     unit = state.unit
     if not node.routes_service:
-        unwanted = plan_routes_service(work.plan, node, state, work.files).changes
+        unwanted = plan_routes_service_removal(state).changes
         if unwanted:
             yield new_finding("unit-unwanted", UNIT_NAME, f"{UNIT_NAME} is there; wanted: none (routes_service: false)")
         return
@@ -139,7 +137,7 @@ def _unit_findings(work: Provisioning, node: Node, state: HostState, plan: HostP
         yield new_finding("unit-drop-in", UNIT_NAME, message, found=unit.drop_ins)
 
 
-def _foreign(work: Provisioning, foreign: Foreign) -> Iterator[Finding]:
+def _foreign(work: Planner, foreign: Foreign) -> Iterator[Finding]:
     routes = [str(route) for route in foreign.left]
     if len(routes) > FEW:
         ranges = ", ".join(map(str, work.plan.cluster_cidrs))

@@ -1,4 +1,4 @@
-"""A whole host: what all capabilities together make of it, in the order in which it has to happen."""
+"""Planners: each decides what hosts need of one capability; a composition of them decides what they need of all."""
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -7,86 +7,77 @@ from podroutes.host.changes import HostPlan
 from podroutes.host.routes import PROTOCOL
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
-from podroutes.plan.forwarding import plan_forwarding, plan_forwarding_removal
-from podroutes.plan.managed_files import plan_leftovers
-from podroutes.plan.persist import plan_persist, plan_persist_removal, releases_routes
-from podroutes.plan.routes import DesiredRoutes, desired_routes, plan_routes, plan_routes_removal, unmet_lookups
-from podroutes.plan.routes_service import ServiceFiles, plan_routes_service, plan_routes_service_removal
+from podroutes.plan.persist import releases_routes
+from podroutes.plan.routes import DesiredRoutes, desired_routes, plan_routes
 
 
-class Provisioning(Struct, frozen=True):
-    """Gives hosts what the plan wants.
+class Planner(Struct, frozen=True):
+    """Decides what hosts need; a capability derives its own from it.
 
     Attributes:
         plan: The cluster's network.
-        files: The service's files.
     """
 
     plan: NetworkPlan
-    files: ServiceFiles
 
-    def plan_host(self, node: Node, state: HostState, wanted: DesiredRoutes | None = None) -> HostPlan:
-        """Plan everything that one host needs.
+    def plan_host(self, node: Node, state: HostState, desired: DesiredRoutes | None = None) -> HostPlan:
+        """Plan what one host needs.
 
         Args:
             node: The host.
             state: What was read.
-            wanted: The routes that it should have, where they are computed already.
+            desired: The routes that it should have, where a composition has computed them for all its planners.
         """
-        # What the last writes have left goes first, so that a run that is interrupted again does not add to it.
-        forwarding = plan_leftovers(state) + plan_forwarding(self.plan, state)
-        if wanted is None:
-            wanted = desired_routes(self.plan, node, state)
-        routes = plan_routes(self.plan, node, state, wanted)
-        persist = plan_persist(self.plan, node, state, wanted)
-        service = plan_routes_service(self.plan, node, state, self.files, wanted)
-        if not releases_routes(persist) and (node.routes_service or not service.changes):
-            return forwarding + routes + persist + service
-        # The unit takes away the routes that it knows when it stops, and systemd-networkd when it is no longer to keep
-        # them. What has to go does so before, and all others of ours are put back after.
-        removals = tuple(change for change in routes.changes if change.action == "remove")
-        gone = {change.before for change in removals}
-        left = {
-            family: tuple(route for route in present if route.protocol != PROTOCOL and str(route) not in gone)
-            for family, present in state.routes.items()
-        }
-        again = plan_routes(self.plan, node, replace(state, routes=left), wanted)
-        put_back = [change if change in routes.changes else replace(change, drift="") for change in again.changes]
-        return forwarding + HostPlan(removals) + persist + service + replace(again, changes=tuple(put_back))
+        raise NotImplementedError
 
-    def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
-        """What is still not as wanted, the kernel's own choice of ways included.
-
-        Args:
-            node: The host.
-            state: What was read last.
-            planned: The plan for that very state, where it is made already.
-        """
-        wanted = desired_routes(self.plan, node, state)
-        left = self.plan_host(node, state, wanted) if planned is None else planned
-        lookups = tuple(one.message for one in unmet_lookups(self.plan, node, state, wanted))
-        return replace(left, unmet=left.unmet + lookups)
+    def unmet(self, node: Node, state: HostState) -> tuple[str, ...]:  # for those that verify more
+        """What is wrong on a host that needs no change: a line each."""
+        return ()
 
 
-class Deprovisioning(Struct, frozen=True):
-    """Takes back from hosts exactly what provisioning put there.
+class Composition(Planner, frozen=True):
+    """Several planners as one.
 
     Attributes:
-        plan: The cluster's network.
+        planners: In the order of their changes on the host.
     """
 
-    plan: NetworkPlan
+    planners: tuple[Planner, ...]
 
-    def plan_host(self, node: Node, state: HostState) -> HostPlan:  # the same for every node
-        """Plan the removal of everything that is ours on one host."""
-        return (
-            plan_leftovers(state)
-            + plan_routes_removal(self.plan, state)
-            + plan_persist_removal(state)
-            + plan_routes_service_removal(state)
-            + plan_forwarding_removal(state)
-        )
+    def plan_host(self, node: Node, state: HostState, desired: DesiredRoutes | None = None) -> HostPlan:
+        """Plan what one host needs of all capabilities."""
+        if desired is None:
+            desired = desired_routes(self.plan, node, state)
+        merged = HostPlan()
+        for planner in self.planners:
+            merged += planner.plan_host(node, state, desired)
+        stops_unit = any(change.layer == "routes_service" and change.action == "disable" for change in merged.changes)
+        if (not node.routes_service and stops_unit) or releases_routes(merged):
+            return _with_routes_put_back(merged, self.plan, node, state, desired)
+        return merged
 
-    def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
-        """What is still there."""
-        return self.plan_host(node, state) if planned is None else planned
+    def unmet(self, node: Node, state: HostState) -> tuple[str, ...]:
+        """What is wrong on a host that needs no change, of all capabilities."""
+        return tuple(line for planner in self.planners for line in planner.unmet(node, state))
+
+
+def _with_routes_put_back(
+    merged: HostPlan, plan: NetworkPlan, node: Node, state: HostState, desired: DesiredRoutes
+) -> HostPlan:
+    """The same plan where it makes the kernel lose routes of ours.
+
+    The unit removes the routes that it knows when it stops, and systemd-networkd those that it is no longer to keep.
+    Routes that have to go do so before, and all others are added again after.
+    """
+    routes = [change for change in merged.changes if change.layer == "routes"]
+    others = [change for change in merged.changes if change.layer != "routes"]
+    removals = [change for change in routes if change.action == "remove"]
+    gone = {change.before for change in removals}
+    left = {
+        family: tuple(route for route in present if route.protocol != PROTOCOL and str(route) not in gone)
+        for family, present in state.routes.items()
+    }
+    added = plan_routes(plan, node, replace(state, routes=left), desired).changes
+    # A route that is there now is not missing: it only goes with the unit.
+    put_back = [change if change in routes else replace(change, drift="") for change in added]
+    return replace(merged, changes=(*removals, *others, *put_back))

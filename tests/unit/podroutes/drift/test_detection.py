@@ -35,7 +35,7 @@ from podroutes.host.state import (
     temporary_path,
 )
 from podroutes.inventory.network_plan import NetworkPlan
-from podroutes.plan.host import Provisioning
+from podroutes.plan.host import Composition
 from tests.unit.podroutes.builders import (
     IPV4,
     controller,
@@ -471,13 +471,12 @@ def test_a_check_finds_drift_wherever_provisioning_would_act_or_refuse(
     for mutate in mutations:
         found = mutate(found)
     node = plan.nodes[W0]
-    work: Provisioning = work_of(plan)
+    work: Composition = work_of(plan)
     findings = find_drift(work, node, found)
     assert len({finding.key for finding in findings}) == len(findings)
     assert all("\n" not in finding.message and finding.message for finding in findings)
     planned = work.plan_host(node, found)
-    left = work.remaining(node, found)
-    would = bool(planned.changes or planned.conflicts or left.unmet)
+    would = bool(planned.changes or planned.conflicts or planned.unmet or work.unmet(node, found))
     drifted = any(finding.is_drift for finding in findings)
     # Before its changes are made, provisioning does not ask where packets go.
     assert drifted == would
@@ -490,8 +489,7 @@ def verdicts(found: HostState, plan: NetworkPlan, name: str) -> tuple[str, str, 
     """
     node, work = plan.nodes[name], work_of(plan)
     planned = work.plan_host(node, found)
-    left = planned if planned.changes else work.remaining(node, found, planned)
-    reasons = {*left.conflicts, *left.unmet}
+    reasons = {*planned.conflicts, *planned.unmet, *(() if planned.changes else work.unmet(node, found))}
     provisioning = "; ".join(sorted(reasons)) or ("fixed" if planned.changes else "ok")
     drift = [finding for finding in find_drift(work, node, found) if finding.is_drift]
     stays = {text for text in reasons if any(text in finding.message for finding in drift)}
