@@ -2,9 +2,11 @@
 
 from typing import Final, cast
 
+from nornir.core.configuration import Config
 from nornir.core.inventory import Host
 from nornir.core.task import Task
 
+from podroutes.errors import UsageError
 from podroutes.script_runner import ScriptResult, ScriptRunner
 
 SSH_CONNECTION: Final = "linux_exec"
@@ -28,8 +30,17 @@ def run_script(task: Task, script: str, *, public: bool = False) -> ScriptResult
         public: Whether the host's process list may show it, which can save a round trip: not if it holds a secret.
 
     Raises:
+        UsageError: What the connection plugin gives runs no scripts.
         HostError: The host can't be reached, refuses, or does not answer in time.
     """
-    connection = cast("ScriptRunner", task.host.get_connection(connection_name(task.host), task.nornir.config))
     timeout = task.nornir.config.user_defined.get("command_timeout", DEFAULT_COMMAND_TIMEOUT)
-    return connection.run_script(script, timeout=float(timeout), public=public)
+    return _runner(task.host, task.nornir.config).run_script(script, timeout=float(timeout), public=public)
+
+
+def _runner(host: Host, config: Config) -> ScriptRunner:
+    name = connection_name(host)
+    connection = host.get_connection(name, config)
+    if not hasattr(connection, "run_script"):
+        message = f"{host.name}: connection plugin {name} runs no scripts: its connection has no run_script"
+        raise UsageError(message)
+    return cast("ScriptRunner", connection)

@@ -67,8 +67,13 @@ class HostData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Networks | None, Meta(description="The worker's pod CIDRs, one a family, instead of the computed ones.")
     ] = None
     connection: Annotated[
-        Literal["linux_exec", "lxd"],
-        Meta(description="What reaches the machine: linux_exec (SSH), or lxd (LXD or Incus, by the instance's name)."),
+        str,
+        Meta(
+            min_length=1,
+            description="The connection plugin that reaches the machine: linux_exec (SSH), lxd (LXD or Incus, by the "
+            "instance's name), or another one that is installed and runs scripts.",
+            examples=["linux_exec", "lxd"],
+        ),
     ] = "linux_exec"
     interface: Annotated[
         InterfaceName | None,
