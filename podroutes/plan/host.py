@@ -52,7 +52,7 @@ class Composition(Planner, frozen=True):
         for planner in self.planners:
             merged += planner.plan_host(node, state, desired)
         stops_unit = any(change.layer == "routes_service" and change.action == "disable" for change in merged.changes)
-        if (not node.routes_service and stops_unit) or releases_routes(merged):
+        if stops_unit or releases_routes(merged):
             return _with_routes_put_back(merged, self.plan, node, state, desired)
         return merged
 

@@ -66,6 +66,7 @@ class LxdClient:
         self.remote = remote
         self._conn_timeout = conn_timeout
         self._patience = conn_timeout if patient else 0.0
+        self._known_to_listen = False
         verify = True if remote.certificates is None else tls_context(remote.certificates)
         self._http = httpx.Client(
             base_url=remote.url,
@@ -208,6 +209,7 @@ class LxdClient:
                 self._knock()
                 response = self._http.request(method, url, **request)
             except (httpx.TransportError, OSError) as error:
+                self._known_to_listen = False
                 cause = _os_error(error)
                 failure = UnreachableError(self._explain(error, cause))
                 may_pass = not isinstance(cause, PermissionError | ssl.SSLError)
@@ -228,10 +230,11 @@ class LxdClient:
 
     def _knock(self) -> None:
         """See that somebody listens on the unix socket: httpcore leaves open what it can't connect."""
-        if self.remote.socket is not None:
+        if self.remote.socket is not None and not self._known_to_listen:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knocking:
                 knocking.settimeout(self._conn_timeout)
                 knocking.connect(self.remote.socket)
+            self._known_to_listen = True
 
     def _deadline(self) -> float:
         return time.monotonic() + self._patience
