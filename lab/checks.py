@@ -4,7 +4,7 @@ import os
 import shutil
 
 from lab import cgroup
-from lab.defaults import INSIDE
+from lab.defaults import INSIDE, SYSTEM_PATH
 from lab.errors import LabError
 from lab.process import run
 
@@ -20,7 +20,6 @@ _TOOLS = {
     "systemd-nspawn": "systemd-container",
     "unshare": "util-linux",
 }
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Everything that a lab does to the kernel, tried in namespaces that end with the command.
 _TRIAL = """
@@ -54,7 +53,7 @@ def check_computer() -> None:
         LabError: It cannot; the message says what to do.
     """
     check_place()
-    missing = [tool for tool in _TOOLS if shutil.which(tool, path=_SYSTEM_PATH) is None]
+    missing = [tool for tool in _TOOLS if shutil.which(tool, path=SYSTEM_PATH) is None]
     if missing:
         packages = " ".join(sorted({_TOOLS[tool] for tool in missing}))
         raise LabError(f"{', '.join(missing)} not found: install {packages} (scripts/setup.sh packages does)")

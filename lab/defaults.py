@@ -8,6 +8,7 @@ DEFAULT_NAME = "podroutes"
 INSIDE = "PODROUTES_LAB"
 """Environment variable that holds the lab's name where its operator sits."""
 DEFAULT_SIZE = 3
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_NODE_NETWORK = "10.240.0.0/24"
 
 _LAB_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")

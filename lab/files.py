@@ -20,6 +20,19 @@ def add_missing_lines(path: Path, lines: Iterable[str]) -> None:
             file.writelines(missing)
 
 
+def replace_file(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file so that others see all of it or what was there before.
+
+    Args:
+        path: The file.
+        text: All that it will hold.
+        mode: Its permissions.
+    """
+    new = path.with_name(f"{path.name}.new")
+    write_file(new, text, mode)
+    new.rename(path)
+
+
 def write_file(path: Path, text: str, mode: int) -> None:
     """Write a file, and make the folders above it.
 

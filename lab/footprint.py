@@ -7,9 +7,9 @@ from pathlib import Path
 from lab import limits
 from lab.enter import ssh_folder
 from lab.lock import locked, remove_lock_file
-from lab.lxd.subids import restore_subids
 from lab.paths import STATE, LabPaths
 from lab.process import run
+from lab.subids import restore_subids
 
 COMPUTER = ".computer"
 """The lock for what all labs share."""

@@ -53,6 +53,19 @@ def in_netns(netns: str, function: Callable[[], _T]) -> _T:
     return results[0]
 
 
+def is_in_netns(pid: int | None, netns: str) -> bool:
+    """Whether a process is in a network namespace.
+
+    Args:
+        pid: Process id; None for no process.
+        netns: Name of the namespace; of one that was deleted and made anew, the new one is meant.
+    """
+    try:
+        return pid is not None and Path(f"/proc/{pid}/ns/net").stat().st_ino == (NETNS / netns).stat().st_ino
+    except OSError:
+        return False
+
+
 def write_sysctls(netns: str, values: dict[str, str]) -> None:
     """Set kernel parameters of a network namespace.
 

@@ -14,18 +14,22 @@ from lab.cloud.api import Api
 from lab.cloud.edge.control import Control
 from lab.cloud.edge.rules import Counted
 from lab.cloud.environment import ensure_environment
+from lab.cloud.faults import FAULTS, REPAIRS
 from lab.cloud.paths import CLOUD, IDENTITY_PORT, NETWORK_PORT, CloudPaths
 from lab.cloud.resources import ensure_resources
 from lab.cloud.services import Service
 from lab.cloud.snapshot import keep_snapshot, snapshot_path, use_snapshot
 from lab.defaults import command
+from lab.enter import add_to_environment, remove_from_environment
 from lab.errors import LabError
-from lab.files import write_file
+from lab.fault import find_fault
+from lab.files import replace_file, write_file
 from lab.lock import locked
 from lab.machines import Lab
 
 SQLITE = "sqlite"
 MARIADB = "mariadb"
+_PART = "cloud"
 _MANY_THREADS = 24
 
 
@@ -63,11 +67,6 @@ class Cloud:
     def exists(self) -> bool:
         """Whether it has been started, and not been taken down."""
         return self.paths.state.exists()
-
-    @property
-    def clouds_file(self) -> Path:
-        """The operator's `clouds.yaml`, with the clouds `kubernetes` (the project's user) and `admin`."""
-        return self.paths.clouds_file
 
     def auth(self, cloud: str = CLOUD) -> dict[str, str]:
         """How to log in, from inside the operator's namespace: what `openstack.connect` takes.
@@ -195,28 +194,24 @@ class Cloud:
         Raises:
             LabError: There is no cloud or no such fault, or it cannot be made.
         """
-        from lab.cloud.faults import find_fault  # noqa: PLC0415 - faults need the cloud
-
-        found = find_fault(fault, len(arguments))
+        found = find_fault(FAULTS, fault, len(arguments))
         self._state()
         with locked(self.lab.name):
             return found.make(self, *arguments)
 
-    def mend(self) -> list[str]:
-        """Undo the faults that the product cannot repair; start services that do not run.
+    def repair(self) -> list[str]:
+        """Undo the faults that the product cannot fix; start services that do not run.
 
         Returns:
-            One line for each thing that was mended.
+            One line for each thing that was repaired.
 
         Raises:
             LabError: There is no cloud, or a service did not come up.
         """
-        from lab.cloud.faults import MENDS  # noqa: PLC0415 - faults need the cloud
-
         self._state()
         with locked(self.lab.name):
             lines = [f"started {name}" for name in self._start()]
-            return lines + [line for mend in MENDS if (line := mend(self)) is not None]
+            return lines + [line for repair in REPAIRS if (line := repair(self)) is not None]
 
     # How it is done
 
@@ -244,16 +239,17 @@ class Cloud:
         neutron = config.neutron_conf(root, environment, passwords["neutron"], connection)
         write_file(root / "neutron.conf", neutron, 0o600)
         write_file(self.paths.clouds_file, config.clouds_yaml(passwords["user"], passwords["admin"]), 0o600)
-        self.paths.programs.mkdir(exist_ok=True)
-        (self.paths.programs / "openstack").symlink_to(environment / "bin/openstack")
+        programs = self.lab.paths.programs
+        programs.mkdir(exist_ok=True)
+        (programs / "openstack").symlink_to(environment / "bin/openstack")
+        variables = {"OS_CLIENT_CONFIG_FILE": str(self.paths.clouds_file), "OS_CLOUD": CLOUD}
+        add_to_environment(self.lab.paths, _PART, hidden=["OS_"], variables=variables)
         state = {
             "database": SQLITE if data is None else MARIADB,
             "environment": str(environment),
             "passwords": passwords,
         }
-        new = self.paths.state.with_suffix(".new")
-        write_file(new, json.dumps(state), 0o600)
-        new.rename(self.paths.state)
+        replace_file(self.paths.state, json.dumps(state))
 
     def _services(self) -> list[Service]:
         """The services, in the order in which they are started."""
@@ -301,4 +297,5 @@ class Cloud:
         cgroup.kill(self.paths.cgroup)
         shutil.rmtree(self.paths.root, ignore_errors=True)
         self.paths.clouds_file.unlink(missing_ok=True)
-        shutil.rmtree(self.paths.programs, ignore_errors=True)
+        shutil.rmtree(self.lab.paths.programs, ignore_errors=True)
+        remove_from_environment(self.lab.paths, _PART)

@@ -3,7 +3,6 @@
 Creating ports costs Neutron far more time than reading a copy of them.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -11,10 +10,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from lab.cache import digest
 from lab.cloud import resources
 from lab.layout import Layout
-
-_DIGITS = 12
 
 
 def snapshot_path(template: Path, layout: Layout) -> Path:
@@ -24,8 +22,8 @@ def snapshot_path(template: Path, layout: Layout) -> Path:
         template: The folder of the template from which it was filled.
         layout: The lab's.
     """
-    depends = json.dumps(layout.as_dict(), sort_keys=True).encode() + Path(resources.__file__).read_bytes()
-    return template / f"neutron-{hashlib.sha256(depends).hexdigest()[:_DIGITS]}.db"
+    size = json.dumps(layout.as_dict(), sort_keys=True).encode()
+    return template / f"neutron-{digest(size, Path(resources.__file__).read_bytes())}.db"
 
 
 def use_snapshot(snapshot: Path, database: Path) -> bool:

@@ -2,12 +2,12 @@
 
 import shutil
 
+from lab.defaults import SYSTEM_PATH
 from lab.errors import LabError
 from lab.lxd import image
 
 _TOOLS = ("lxd", "lxc", "dnsmasq", "nft", "newuidmap")
 _MAKES_IMAGE = "debootstrap"
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def check_tools() -> None:
@@ -17,6 +17,6 @@ def check_tools() -> None:
         LabError: It is not; the message says what to run.
     """
     wanted = _TOOLS if image.is_made() else (*_TOOLS, _MAKES_IMAGE)
-    missing = [tool for tool in wanted if shutil.which(tool, path=_SYSTEM_PATH) is None]
+    missing = [tool for tool in wanted if shutil.which(tool, path=SYSTEM_PATH) is None]
     if missing:
         raise LabError(f"{', '.join(missing)} not found: run scripts/setup.sh lxd")

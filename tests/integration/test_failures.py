@@ -34,7 +34,7 @@ def test_one_down_one_without_sudo_one_frozen_and_three_done(fresh: Cluster) -> 
     for host in ("controller-1", "controller-2", "worker-2"):
         assert fresh.our_routes(host) == fresh.wanted_routes(host)
 
-    fresh.lab.mend()
+    fresh.lab.repair()
     mended = fresh.provision()
     assert mended.exit_code == 0, mended.text
     assert mended.hosts_that_are("changed") == {"controller-0", "worker-0", "worker-1"}

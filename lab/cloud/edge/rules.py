@@ -2,9 +2,11 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
+
+from lab.table import render_table
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -55,7 +57,7 @@ class Rule:
         }
         which = " or ".join(self.methods) if self.methods else "every request"
         below = "" if self.path == "/" else f" below {self.path}"
-        left = "until mended" if self.count is None else f"{self.count} to go"
+        left = "until repaired" if self.count is None else f"{self.count} to go"
         return f"{self.service}: {which}{below} is {does[self.action]} ({left})"
 
     def as_dict(self) -> dict[str, Any]:
@@ -202,14 +204,3 @@ def render_counts(counted: Iterable[Counted]) -> str:
         for one in counted
     ]
     return render_table(rows)
-
-
-def render_table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows with their columns below each other.
-
-    Args:
-        rows: All of the same length; at least one.
-    """
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)
