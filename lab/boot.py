@@ -44,7 +44,7 @@ exec "$@"
 
 @dataclass
 class _Booting:
-    """A host on its way up."""
+    """A host that is booting."""
 
     host: Host
     paths: HostPaths
@@ -92,13 +92,13 @@ def boot(hosts: Sequence[Host], paths: LabPaths, on_up: Callable[[Host, float], 
 
 
 def shut_down(hosts: Iterable[HostPaths]) -> list[str]:
-    """Power hosts off in good order, so that their units' stop commands run; cut the power of those that do not.
+    """Shut hosts down in good order, so that their units' stop commands run; cut the power of those that do not stop.
 
     Args:
         hosts: Those to stop; one that is stopped already is fine.
 
     Returns:
-        Names of those whose power had to be cut.
+        Names of those whose power was cut.
     """
     waiting: dict[HostPaths, int] = {}
     hosts = list(hosts)
@@ -164,7 +164,7 @@ def _start(host: Host, paths: LabPaths) -> _Booting:
 
 
 def _look_at(one: _Booting) -> str | None:
-    """What became of a booting host: None for not yet, empty for up, else why it failed."""
+    """The state of a booting host: None if it is not up yet, empty if it is up, else why it failed."""
     _read_notifications(one)
     elapsed = time.monotonic() - one.started
     if elapsed > _BOOT_SECONDS:
@@ -194,7 +194,7 @@ def _read_notifications(one: _Booting) -> None:
 
 
 def _ssh_answers(one: _Booting) -> bool:
-    """Whether the host's SSH server has said hello; called again until it has."""
+    """Whether the host's SSH server has sent its version; called again until it has."""
     if one.connection is None:
         # A socket belongs to the namespace in which it was made, whoever uses it.
         one.connection = in_netns(one.paths.lab.operator_netns, socket.socket)

@@ -1,4 +1,4 @@
-"""Whether this computer can hold a lab: asked before anything is made."""
+"""Checks that this computer can have a lab, before anything is made."""
 
 import os
 import shutil
@@ -34,10 +34,10 @@ mount -t overlay -o lowerdir=/,upperdir=/run/upper,workdir=/run/work lab /run/ro
 
 
 def check_place() -> None:
-    """Check that this process sees the computer as it is, and may change it.
+    """Check that this process sees the computer itself, and may change it.
 
     Raises:
-        LabError: It is not root's, or runs in the operator's place.
+        LabError: It is not root's, or runs in the operator's namespace.
     """
     if os.geteuid() != 0:
         raise LabError("the lab needs root: it makes namespaces and mounts; try `sudo` in front")
@@ -66,5 +66,5 @@ def check_computer() -> None:
             raise LabError(f"{folder} is a file system of its own, which the lab's hosts would not see")
     trial = run(["unshare", "--mount", "--net", "sh", "-c", _TRIAL], check=False)
     if trial.returncode != 0:
-        said = (trial.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise LabError(f"this computer does not allow namespaces, bridges or overlay mounts: {said}")
+        output = (trial.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise LabError(f"this computer does not allow namespaces, bridges or overlay mounts: {output}")

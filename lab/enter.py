@@ -1,4 +1,4 @@
-"""The commands that run something on a host or in the operator's place. Imports little: `exec` must be quick."""
+"""The commands that run something on a host or as the operator. Imports little: `exec` must be quick."""
 
 import json
 import os
@@ -82,7 +82,7 @@ def add_to_environment(paths: LabPaths, part: str, *, hidden: Iterable[str], var
     Args:
         paths: The lab's.
         part: Name of the part of the lab to which the change belongs.
-        hidden: What names of variables begin with that the caller has and the operator must not see.
+        hidden: Prefixes of names of the caller's variables that the operator must not see.
         variables: Those that the operator has instead.
     """
     change = {"hidden": list(hidden), "variables": dict(variables)}
@@ -120,7 +120,7 @@ def host_argv(of: HostPaths, argv: Sequence[str]) -> list[str]:
 
 
 def host_environment() -> dict[str, str]:
-    """What a login as root on a host would have."""
+    """The environment variables of a login as root."""
     environment = {
         "PATH": SYSTEM_PATH,
         "HOME": "/root",

@@ -96,7 +96,7 @@ def _own_cidr_route(place: Place, host: Host) -> str:
     _run(
         place, host, ["ip", "route", "prepend", str(host.pod_cidr), "via", str(host.address.ip), "dev", host.interface]
     )
-    return f"its own pod network {host.pod_cidr} now goes out via {host.address.ip}"
+    return f"its own pod network {host.pod_cidr} is now routed via {host.address.ip}"
 
 
 def _foreign_route(place: Place, host: Host, cidr: str | None = None, via: str | None = None) -> str:
@@ -115,10 +115,10 @@ def _duplicate_route(place: Place, host: Host, cidr: str | None = None, via: str
 
 def _stale_route(place: Place, host: Host) -> str:
     cidr = _pod_network(place, _STALE_INDEX)
-    nobody = place.layout.network[-2]
-    command = ["ip", "route", "add", str(cidr), "via", str(nobody), "proto", OWN_PROTOCOL]
+    unused = place.layout.network[-2]
+    command = ["ip", "route", "add", str(cidr), "via", str(unused), "proto", OWN_PROTOCOL]
     _run(place, host, command)
-    return f"added the route {cidr} via {nobody} proto {OWN_PROTOCOL}, as if left by a removed worker"
+    return f"added the route {cidr} via {unused} proto {OWN_PROTOCOL}, as if left by a removed worker"
 
 
 def _sshd_stopped(machine: Machine, host: Host) -> str:
@@ -135,7 +135,7 @@ def _host_key_changed(machine: Machine, host: Host) -> str:
     key = f"/etc/ssh/{template.HOST_KEY}"
     script = f'rm -f {key} {key}.pub && ssh-keygen -q -t ed25519 -N "" -f {key} && systemctl reload ssh.service'
     _run(machine, host, ["sh", "-c", script])
-    return "it has another SSH host key than known_hosts says"
+    return "it has another SSH host key than known_hosts has"
 
 
 def _frozen(machine: Machine, host: Host) -> str:
@@ -161,7 +161,7 @@ COMMAND_FAULTS = (
     Fault("unit-disabled", (), "disable routes.service", _unit_disabled),
     Fault("link-bounced", (), "set the interface down and up: its routes are gone", _link_bounced),
     Fault("own-cidr-route", (), "send a worker's own pod network out of the worker", _own_cidr_route),
-    Fault("foreign-route", ("CIDR", "VIA"), "add somebody else's route (proto static)", _foreign_route),
+    Fault("foreign-route", ("CIDR", "VIA"), "add a foreign route (proto static)", _foreign_route),
     Fault("duplicate-route", ("CIDR", "VIA"), "add a second route to a pod network, metric 50", _duplicate_route),
     Fault("stale-route", (), "add a route of our own to a worker that was removed", _stale_route),
 )
@@ -170,7 +170,7 @@ COMMAND_FAULTS = (
 FAULTS = (
     *COMMAND_FAULTS,
     Fault("sshd-stopped", (), "stop the SSH server [repair]", _sshd_stopped),
-    Fault("sudo-refused", (), "take sudo away from the user [repair]", _sudo_refused),
+    Fault("sudo-refused", (), "refuse sudo to the user [repair]", _sudo_refused),
     Fault("host-key-changed", (), "give the SSH server another host key [repair]", _host_key_changed),
     Fault("frozen", (), "stop every process of the host [repair]", _frozen),
     Fault("cable-pulled", (), "cut the host from the network [repair]", _cable_pulled),
@@ -225,8 +225,8 @@ REPAIRS: tuple[Callable[[Machine, Host], str | None], ...] = (
 def _run(place: Place, host: Host, argv: list[str], *, stdin: str | None = None) -> str:
     done = place.exec(host.name, argv, stdin=stdin)
     if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise LabError(f"{host.name}: `{' '.join(argv)}` failed: {said}", status=1)
+        output = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise LabError(f"{host.name}: `{' '.join(argv)}` failed: {output}", status=1)
     return done.stdout
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def add_missing_lines(path: Path, lines: Iterable[str]) -> None:
-    """Append those lines that a file lacks; what else it holds stays.
+    """Append those lines that a file lacks; all others stay.
 
     Args:
         path: The file.

@@ -42,7 +42,7 @@ def in_netns(netns: str, function: Callable[[], _T]) -> _T:
             finally:
                 os.close(descriptor)
             results.append(function())
-        except BaseException as error:  # noqa: BLE001 - handed to the caller below
+        except BaseException as error:  # noqa: BLE001 - raised for the caller below
             errors.append(error)
 
     thread = threading.Thread(target=enter_and_call)

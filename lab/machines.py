@@ -23,7 +23,7 @@ from lab.state import read_layout
 
 @dataclass(frozen=True)
 class HostStatus:
-    """How a host is.
+    """The state of a host.
 
     Attributes:
         host: The host.
@@ -41,15 +41,13 @@ class Lab:
 
     Args:
         name: Its name; several labs live side by side.
-        say: What to do with each line of progress; nothing by default.
+        say: Called with each line of progress.
     """
 
     def __init__(self, name: str = DEFAULT_NAME, *, say: Callable[[str], None] = lambda _: None) -> None:
         self.name = check_name(name)
         self.paths = LabPaths(name)
         self._say = say
-
-    # What it is
 
     @property
     def exists(self) -> bool:
@@ -75,7 +73,7 @@ class Lab:
         return self.layout.hosts
 
     def status(self) -> list[HostStatus]:
-        """How each host is.
+        """The state of each host.
 
         Raises:
             LabError: There is no such lab.
@@ -88,7 +86,7 @@ class Lab:
         """Start the lab, start what of it does not run, or add hosts to it.
 
         Args:
-            size: Fields of `Layout`; what is not given stays as it is, or is the default in a new lab.
+            size: Fields of `Layout`; the others stay as they are, or have their defaults in a new lab.
 
         Returns:
             False if there was nothing to do.
@@ -96,7 +94,7 @@ class Lab:
         Raises:
             LabError: It cannot be built here or in that size, or a host did not come up.
         """
-        asked = Layout(**size)  # a wrong size is said before anything else is looked at
+        asked = Layout(**size)  # a wrong size is reported before anything else is checked
         check_computer()
         if not self.exists:
             # It takes long, and fails without a network: there need be no lab yet.
@@ -115,7 +113,7 @@ class Lab:
             return True
 
     def down(self) -> bool:
-        """Remove every trace of the lab, whatever state it is in.
+        """Remove every trace of the lab, in whatever state it is.
 
         Returns:
             False if there was none.
@@ -144,7 +142,7 @@ class Lab:
         Args:
             host: The host's name.
             argv: The command.
-            stdin: What it reads; nothing by default.
+            stdin: Its standard input; none by default.
 
         Returns:
             Status and output, whatever the status is.
@@ -158,11 +156,11 @@ class Lab:
     def operator(
         self, argv: Sequence[str], *, stdin: str | None = None, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command where the operator sits: on the node network, with the lab's SSH keys and names.
+        """Run a command as the operator: on the node network, with the lab's SSH keys and names.
 
         Args:
-            argv: The command; it starts in the present folder.
-            stdin: What it reads; nothing by default.
+            argv: The command; it starts in the current directory.
+            stdin: Its standard input; none by default.
             environment: Variables to set in addition.
 
         Returns:
@@ -172,13 +170,13 @@ class Lab:
             LabError: There is no such lab.
         """
         self.layout  # noqa: B018 - raises if there is no lab
-        whole = enter.operator_environment(self.paths) | (environment or {})
-        return captured(enter.operator_argv(self.paths, argv), whole, stdin)
+        variables = enter.operator_environment(self.paths) | (environment or {})
+        return captured(enter.operator_argv(self.paths, argv), variables, stdin)
 
     def reboot(self, hosts: Iterable[str] | None = None, *, fresh: bool = False) -> None:
         """Shut hosts down in good order and boot them again; boot those that are stopped.
 
-        Routes, kernel parameters and devices are gone and made anew, as after a reboot of a real machine; files stay.
+        Routes, kernel parameters and devices are gone and made again, as after a reboot of a real machine; files stay.
 
         Args:
             hosts: Their names; all by default.
@@ -205,7 +203,7 @@ class Lab:
         Args:
             host: The host's name.
             fault: A fault's name, see `lab.faults.FAULTS`.
-            arguments: What the fault takes.
+            arguments: The fault's.
 
         Returns:
             One line that says what was done.

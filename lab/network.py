@@ -121,7 +121,7 @@ def make_operator(layout: Layout, paths: LabPaths) -> None:
 
 
 def make_hosts(hosts: Sequence[Host], layout: Layout, paths: LabPaths) -> None:
-    """Make the networks of hosts anew, as after a reboot: what their namespaces held is gone.
+    """Make the networks of hosts again, as after a reboot: the contents of their namespaces are gone.
 
     Args:
         hosts: Hosts that do not run.
@@ -149,7 +149,7 @@ def make_hosts(hosts: Sequence[Host], layout: Layout, paths: LabPaths) -> None:
 
 
 def remove_hosts(hosts: Iterable[Host], paths: LabPaths) -> None:
-    """Remove the networks of hosts, as far as they are there.
+    """Remove the networks of hosts, where they exist.
 
     Args:
         hosts: Hosts that do not run.

@@ -65,7 +65,7 @@ class Part(Protocol):
         """
 
     def break_(self, name: str, fault: str, *arguments: str) -> str:
-        """Make something go wrong; returns one line that says what was done.
+        """Make something go wrong; returns one line about what was done.
 
         Args:
             name: Of what.

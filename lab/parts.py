@@ -26,7 +26,7 @@ class Parts(NamedTuple):
         return self.lxd.exists and not self.hosts.exists
 
     def owner(self, name: str) -> Part:
-        """The part to which a name belongs; if it is nobody's, the one that can say which names there are.
+        """The part to which a name belongs; if it is no part's, the one that can list the names there are.
 
         Args:
             name: Of a host, of a container, `cloud` or `lxd`.

@@ -1,4 +1,4 @@
-"""Where a lab keeps its state, and what its parts are called. All names derive from the lab's name."""
+"""Paths and names of a lab. All of them derive from the lab's name."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,7 @@ class LabPaths(NamedTuple):
 
     @property
     def operator(self) -> Path:
-        """What the operator's commands see: `ssh/` and `etc/`."""
+        """Files that the operator's commands see: `ssh/` and `etc/`."""
         return self.root / "operator"
 
     @property

@@ -26,8 +26,8 @@ def run(argv: Sequence[str], *, stdin: str = "", check: bool = True) -> subproce
     except OSError as error:
         raise LabError(f"cannot run {argv[0]}: {error.strerror}") from error
     if check and done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()[-1]
-        raise LabError(f"{' '.join(argv[:4])} failed with status {done.returncode}: {said}", status=1)
+        output = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()[-1]
+        raise LabError(f"{' '.join(argv[:4])} failed with status {done.returncode}: {output}", status=1)
     return done
 
 
@@ -54,7 +54,7 @@ def captured(argv: Sequence[str], environment: dict[str, str], stdin: str | None
 
 
 def start_detached(argv: Sequence[str], log: Path, environment: Mapping[str, str], *, folder: Path = Path("/")) -> None:
-    """Start a process that is nobody's child and in nobody's session, so that it outlives this command.
+    """Start a process in a session of its own, with no parent to wait for it, so that it outlives this command.
 
     Args:
         argv: The command.

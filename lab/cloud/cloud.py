@@ -35,7 +35,7 @@ _MANY_THREADS = 24
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """How a service is.
+    """The state of a service.
 
     Attributes:
         name: `keystone`, `neutron`, `edge` or `mariadb`.
@@ -53,15 +53,13 @@ class Cloud:
 
     Args:
         lab: The lab; its hosts need not run.
-        say: What to do with each line of progress; nothing by default.
+        say: Called with each line of progress.
     """
 
     def __init__(self, lab: Lab, *, say: Callable[[str], None] = lambda _: None) -> None:
         self.lab = lab
         self.paths = CloudPaths(lab.paths)
         self._say = say
-
-    # What it is
 
     @property
     def exists(self) -> bool:
@@ -93,7 +91,7 @@ class Cloud:
         return Api(self.lab.paths.operator_netns, self.auth(cloud), edge=edge)
 
     def status(self) -> list[ServiceStatus]:
-        """How each service is.
+        """The state of each service.
 
         Raises:
             LabError: There is no cloud.
@@ -107,7 +105,7 @@ class Cloud:
     # Up and down
 
     def up(self, *, database: str = SQLITE) -> bool:
-        """Start what does not run of it, and create in it what the lab's hosts need and it lacks.
+        """Start its services that do not run, and create what the lab's hosts need in it.
 
         Args:
             database: `sqlite`, or `mariadb` for requests that really run at the same time; it needs Debian's
@@ -145,7 +143,7 @@ class Cloud:
         return True
 
     def down(self) -> bool:
-        """Remove every trace of the cloud, whatever state it is in; the lab stays.
+        """Remove every trace of the cloud, in whatever state it is; the lab stays.
 
         Returns:
             False if there was none.
@@ -158,10 +156,10 @@ class Cloud:
         self._say("the cloud is gone")
         return True
 
-    # What tests want of it
+    # Its requests and faults
 
     def requests(self, *, reset: bool = False) -> list[Counted]:
-        """The requests that came to it so far, alike ones counted together.
+        """The requests so far, equal ones counted together.
 
         Args:
             reset: Whether to count from zero from now on.
@@ -173,7 +171,7 @@ class Cloud:
 
     @property
     def control(self) -> Control:
-        """What tells the edge what to do.
+        """The sender of commands to the edge.
 
         Raises:
             LabError: There is no cloud.
@@ -186,7 +184,7 @@ class Cloud:
 
         Args:
             fault: A fault's name, see `lab.cloud.faults.FAULTS`.
-            arguments: What the fault takes.
+            arguments: The fault's.
 
         Returns:
             One line that says what was done.
@@ -213,8 +211,6 @@ class Cloud:
             lines = [f"started {name}" for name in self._start()]
             return lines + [line for repair in REPAIRS if (line := repair(self)) is not None]
 
-    # How it is done
-
     def _state(self) -> dict[str, Any]:
         try:
             state: dict[str, Any] = json.loads(self.paths.state.read_text())
@@ -224,7 +220,7 @@ class Cloud:
         return state
 
     def _prepare(self, environment: Path, empty: Path, snapshot: Path, data: Path | None) -> None:
-        """Give the cloud its files; the state file comes last and says that they are whole."""
+        """Give the cloud its files; the state file comes last and marks them as complete."""
         self._remove()
         root = self.paths.root
         root.mkdir(mode=0o700)

@@ -32,7 +32,7 @@ class CloudPlace(Protocol):
 
     @property
     def control(self) -> Control:
-        """What sends commands to the edge."""
+        """The sender of commands to the edge."""
 
     def api(self) -> Api:
         """The APIs, as the cloud's administrator and past the edge."""
@@ -127,7 +127,7 @@ def _token_expired(cloud: CloudPlace) -> str:
         api.call("PATCH", f"/v3/users/{user}", {"user": {"enabled": enabled}}, service="identity")
     # It counts in whole seconds: a token from the rest of this one would be revoked too.
     time.sleep(1.0 - time.time() % 1.0)
-    return f"every token of the user {USER} so far is no longer valid; a new one can be had"
+    return f"every token of the user {USER} so far is no longer valid; a new login works"
 
 
 FAULTS = (
@@ -135,8 +135,10 @@ FAULTS = (
         "host-route-removed", ("CIDR",), "remove a host route of the subnet (the first to a pod)", _host_route_removed
     ),
     Fault("host-route-wrong", ("CIDR", "VIA"), "point a host route at another host", _host_route_wrong),
-    Fault("host-route-foreign", ("CIDR", "VIA"), "add somebody else's host route", _host_route_foreign),
-    Fault("address-pair-removed", ("HOST",), "take a worker's port its allowed address pairs", _address_pair_removed),
+    Fault("host-route-foreign", ("CIDR", "VIA"), "add a foreign host route", _host_route_foreign),
+    Fault(
+        "address-pair-removed", ("HOST",), "remove the allowed address pairs of a worker's port", _address_pair_removed
+    ),
     Fault("api-stopped", ("SERVICE",), "refuse connections to Neutron, or to `identity` [repair]", _api_stopped),
     Fault("api-slow", ("SECONDS", "SERVICE"), f"answer late, by {_SLOW_SECONDS} s [repair]", _api_slow),
     Fault("api-500", ("COUNT", "METHOD"), "answer requests with 500 [repair]", _answering(500, ())),

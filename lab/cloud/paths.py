@@ -1,4 +1,4 @@
-"""Where a lab's cloud keeps its state, and where it listens. Imports little: `exec` must be quick."""
+"""Paths of a lab's cloud, and the ports it listens on. Imports little: `exec` must be quick."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -32,12 +32,12 @@ class CloudPaths(NamedTuple):
 
     @property
     def state(self) -> Path:
-        """What the cloud was started with, as JSON; it is there once the databases are."""
+        """The cloud's settings, as JSON; it is written once the databases exist."""
         return self.root / "cloud.json"
 
     @property
     def control(self) -> Path:
-        """The socket by which the edge is told what to do."""
+        """The socket for commands to the edge."""
         return self.root / "edge.sock"
 
     @property
@@ -47,7 +47,7 @@ class CloudPaths(NamedTuple):
 
     @property
     def cgroup(self) -> str:
-        """Name of the control group that holds a group for each service; it goes with the lab's."""
+        """Name of the control group that holds a group for each service; it is below the lab's."""
         return f"{self.lab.cgroup}/cloud"
 
     def log(self, service: str) -> Path:

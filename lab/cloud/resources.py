@@ -15,7 +15,7 @@ _AT_ONCE = 50
 
 
 def ensure_resources(api: Api, layout: Layout) -> list[str]:
-    """Create what is missing of the network, its subnets, router and ports; what is there stays as it is.
+    """Create what is missing of the network, its subnets, router and ports; all else stays as it is.
 
     Args:
         api: As the cloud's administrator.

@@ -73,7 +73,7 @@ def process_id(paths: CloudPaths, service: str) -> int | None:
         Its id as this computer sees it; None if it does not run.
     """
     running = cgroup.pids(f"{paths.cgroup}/{service}")
-    # A namespace that was deleted and made anew leaves the process in the old one, where nobody reaches it.
+    # A namespace that was deleted and made anew leaves the process in the old one, which nothing can reach.
     return running[0] if running and is_in_netns(running[0], paths.lab.operator_netns) else None
 
 
@@ -98,7 +98,7 @@ def wait_until_ready(paths: CloudPaths, services: Sequence[Service]) -> None:
         services: Those that were started.
 
     Raises:
-        LabError: One stopped, or does not answer in time; the message says why or where to look.
+        LabError: One stopped, or does not answer in time; the message has the reason or the log.
     """
     started = time.monotonic()
     waiting = list(services)
@@ -120,7 +120,7 @@ def wait_until_ready(paths: CloudPaths, services: Sequence[Service]) -> None:
 
 
 def memory(pid: int) -> int:
-    """How much memory is a process's own, as far as it can be told.
+    """The memory of a process.
 
     Args:
         pid: Process id.

@@ -16,7 +16,7 @@ from lab.layout import Layout
 
 
 def snapshot_path(template: Path, layout: Layout) -> Path:
-    """Where the database for a size of lab is kept, or would be.
+    """File of the database for a size of lab, whether it is there or not.
 
     Args:
         template: The folder of the template from which it was filled.
@@ -43,11 +43,11 @@ def use_snapshot(snapshot: Path, database: Path) -> bool:
 
 
 def keep_snapshot(database: Path, snapshot: Path) -> None:
-    """Keep a copy of a lab's database, which may be in use; whole or not at all.
+    """Keep a copy of a lab's database, which may be in use; all of it or nothing.
 
     Args:
         database: The lab's own.
-        snapshot: Where to.
+        snapshot: The file.
     """
     unfinished = snapshot.with_name(f"{snapshot.name}.{os.getpid()}")
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(unfinished)) as copy:

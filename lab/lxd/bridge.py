@@ -16,7 +16,7 @@ _ASIDE = "lab0aside"
 def take_over(api: Api, layout: Layout, netns: str) -> None:
     """Make the lab's own node bridge one of the daemon's networks.
 
-    LXD wants to make the bridge itself: the lab's own one, with what is plugged in there, stands aside meanwhile.
+    LXD has to make the bridge itself: meanwhile the lab's own one, with all its ports, has another name.
 
     Args:
         api: The daemon's.
@@ -49,7 +49,7 @@ def give_back(netns: str) -> None:
     for line in run([*nft, "list", "tables"], check=False).stdout.splitlines():
         if line.split()[-1] == "lxd":
             run([*nft, "delete", *line.split()])
-    # A managed bridge has turned it on.
+    # A managed bridge turned it on.
     write_sysctls(netns, {"ipv4/ip_forward": "0"})
 
 

@@ -1,7 +1,7 @@
 """The daemon's process, and the namespaces that it and its containers live in.
 
 It has the operator's network namespace, so that its bridges and rules are there and nowhere else, and mounts, process
-ids and control groups of its own: whatever it makes ends with the first process of its process ids. It sees control
+ids and control groups of its own: all that it makes ends with the first process of its process ids. It sees control
 groups v2 alone, as the lab's other hosts do, with its own group at the top.
 """
 
@@ -30,7 +30,7 @@ set -e
 echo $$ >"$1/cgroup.procs"
 exec unshare --mount --propagation private --cgroup --pid --fork --kill-child --mount-proc sh -ec '
     mount --bind "$1" "$2"
-    # What LXC locks there would stay.
+    # LXC's locks there would stay.
     mount -t tmpfs -o mode=0755 lxd /run
     mount -t sysfs sysfs /sys
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
@@ -84,7 +84,7 @@ def start(paths: LxdPaths) -> None:
         paths: The LXD's, whose namespaces are there and whose daemon does not run.
 
     Raises:
-        LabError: It did not come up; the message says why or where to look.
+        LabError: It did not come up; the message has the reason or the log.
     """
     holder = holder_pid(paths)
     if holder is None:
@@ -136,7 +136,7 @@ def stop(paths: LxdPaths, *, kill: bool = False) -> bool:
 
     Args:
         paths: The LXD's.
-        kill: Whether it gets no chance to end in good order.
+        kill: Whether to kill it rather than to shut it down.
 
     Returns:
         False if it did not run.
@@ -171,7 +171,7 @@ def freeze(paths: LxdPaths) -> None:
 
 
 def thaw(paths: LxdPaths) -> bool:
-    """Let the daemon's process go on.
+    """Let the daemon's process continue.
 
     Args:
         paths: The LXD's.

@@ -35,12 +35,12 @@ def _host_down(lxd: LxdPlace, host: Host) -> str:
 
 def _daemon_stopped(lxd: LxdPlace) -> str:
     daemon.stop(lxd.paths)
-    return "the daemon is stopped; its containers go on running"
+    return "the daemon is stopped; its containers keep running"
 
 
 def _daemon_killed(lxd: LxdPlace) -> str:
     daemon.stop(lxd.paths, kill=True)
-    return "the daemon is killed; its containers go on running"
+    return "the daemon is killed; its containers keep running"
 
 
 def _daemon_frozen(lxd: LxdPlace) -> str:
@@ -55,8 +55,8 @@ FAULTS = (
     Fault("host-down", (), "kill the container [repair]", _host_down),
 )
 DAEMON_FAULTS = (
-    Fault("daemon-stopped", (), "stop the daemon; its containers go on running [repair]", _daemon_stopped),
-    Fault("daemon-killed", (), "kill the daemon; its containers go on running [repair]", _daemon_killed),
+    Fault("daemon-stopped", (), "stop the daemon; its containers keep running [repair]", _daemon_stopped),
+    Fault("daemon-killed", (), "kill the daemon; its containers keep running [repair]", _daemon_killed),
     Fault("daemon-frozen", (), "make the daemon answer nothing [repair]", _daemon_frozen),
 )
 

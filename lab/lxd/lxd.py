@@ -24,7 +24,7 @@ from lab.process import captured
 
 @dataclass(frozen=True)
 class NodeStatus:
-    """How a container is.
+    """The state of a container.
 
     Attributes:
         node: The container.
@@ -42,15 +42,13 @@ class Lxd:
 
     Args:
         lab: The lab. If it is not there, `up` makes one without other hosts.
-        say: What to do with each line of progress; nothing by default.
+        say: Called with each line of progress.
     """
 
     def __init__(self, lab: Lab, *, say: Callable[[str], None] = lambda _: None) -> None:
         self.lab = lab
         self.paths = LxdPaths(lab.paths)
         self._say = say
-
-    # What it is
 
     @property
     def exists(self) -> bool:
@@ -168,7 +166,7 @@ class Lxd:
         return True
 
     def down(self) -> bool:
-        """Remove every trace of it, whatever state it is in; the lab stays.
+        """Remove every trace of it, in whatever state it is; the lab stays.
 
         Returns:
             False if there was none.
@@ -189,7 +187,7 @@ class Lxd:
         Args:
             name: The container's name.
             argv: The command.
-            stdin: What it reads; nothing by default.
+            stdin: Its standard input; none by default.
 
         Returns:
             Status and output, whatever the status is.
@@ -201,11 +199,11 @@ class Lxd:
         return captured(container_argv(self.paths, name, argv), enter.host_environment(), stdin)
 
     def lxc(self, argv: Sequence[str], *, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run LXD's own client where the operator sits.
+        """Run LXD's own client as the operator.
 
         Args:
             argv: Its arguments: `["list"]`, say.
-            stdin: What it reads; nothing by default.
+            stdin: Its standard input; none by default.
 
         Returns:
             Status and output, whatever the status is.
@@ -267,7 +265,7 @@ class Lxd:
         Args:
             name: A container's name, or `lxd` for the daemon.
             fault: A fault's name, see `lab.lxd.faults`.
-            arguments: What the fault takes.
+            arguments: The fault's.
 
         Returns:
             One line that says what was done.
@@ -311,10 +309,10 @@ class Lxd:
     # The daemon
 
     def stop_daemon(self, *, kill: bool = False) -> bool:
-        """Stop the daemon; the containers go on running.
+        """Stop the daemon; the containers keep running.
 
         Args:
-            kill: Whether it gets no chance to end in good order.
+            kill: Whether to kill it rather than to shut it down.
 
         Returns:
             False if it did not run.

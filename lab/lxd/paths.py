@@ -1,4 +1,4 @@
-"""Where a lab's LXD keeps its state. Imports little: `exec` must be quick."""
+"""Paths and names of a lab's LXD. Imports little: `exec` must be quick."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class LxdPaths(NamedTuple):
 
     @property
     def log(self) -> Path:
-        """What the daemon says."""
+        """The daemon's output."""
         return self.root / "lxd.log"
 
     @property
@@ -44,7 +44,7 @@ class LxdPaths(NamedTuple):
 
     @property
     def cgroup(self) -> str:
-        """Name of the control group that the daemon sees as the topmost one; it goes with the lab's."""
+        """Name of the control group that the daemon sees as its root; it is below the lab's."""
         return f"{self.lab.cgroup}/lxd"
 
     @property

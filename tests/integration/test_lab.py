@@ -326,7 +326,7 @@ class TestFaults:
         assert message in done.stderr
         assert lab.repair() == [f"worker-1: {repaired}"]
         assert _ssh(lab, "worker-1", "sudo -n true").returncode == 0
-        assert _command("mend", "--all").stdout == "nothing to mend\n"
+        assert _command("repair", "--all").stdout == "nothing to repair\n"
 
     @pytest.mark.parametrize(
         ("fault", "expected"),

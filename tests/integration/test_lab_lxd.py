@@ -364,7 +364,7 @@ class TestSideBySide:
             assert other.up()
             assert other.exec("worker-1", ["test", "-e", "/etc/kept"]).returncode == 0
             assert other.lab.exec("worker-0", ["ping", "-qc1", "-W1", "10.0.2.21"]).returncode == 0
-            # Without LXD the lab goes on as it was.
+            # Without LXD the lab stays as it was.
             assert other.down()
             assert not other.exists
             assert other.lab.status()[0].state == "running"

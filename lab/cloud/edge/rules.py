@@ -1,4 +1,4 @@
-"""What the edge does to which requests, as plain data and a little state."""
+"""The rules of the edge for requests, as plain data and a little state."""
 
 import threading
 from collections import Counter
@@ -16,7 +16,7 @@ class Rule:
     """Something that happens to requests that match.
 
     Attributes:
-        action: `slow` waits before it goes on, `answer` answers in the service's place, `lose` passes the request on
+        action: `slow` waits before it goes on, `answer` answers in place of the service, `lose` passes the request on
             and hangs up instead of answering.
         service: `identity` or `network`.
         methods: Of the requests; empty for all.
@@ -94,16 +94,16 @@ class Rules:
         self._lock = threading.Lock()
 
     def add(self, rule: Rule) -> None:
-        """Let something happen from now on.
+        """Add a rule.
 
         Args:
-            rule: What and to which requests.
+            rule: The rule.
         """
         with self._lock:
             self._rules.append(rule)
 
     def clear(self) -> int:
-        """Let nothing happen any more.
+        """Remove all rules.
 
         Returns:
             How many rules were still in force.
