@@ -1,21 +1,18 @@
 """The peers' own Python environment: what they need is not what the product needs."""
 
-import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.cloud.cache import cache_root, made_once
-from lab.cloud.environment import run_tool
+from lab.cache import cache_root, digest, made_once, run_tool
 
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements.txt"
-_DIGITS = 12
 
 
 def environment_folder() -> Path:
     """Where it is: depends on the pinned packages and on this Python."""
     depends = REQUIREMENTS.read_text() + sys.version + sys.base_prefix
-    return cache_root() / f"benchmarks-{hashlib.sha256(depends.encode()).hexdigest()[:_DIGITS]}"
+    return cache_root() / f"benchmarks-{digest(depends.encode())}"
 
 
 def ensure_environment(say: Callable[[str], None]) -> Path:

@@ -4,21 +4,18 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from lab import cgroup
 from lab.enter import host_pid
-from lab.errors import LabError
 from lab.kernel import in_netns
 from lab.layout import Host
 from lab.paths import NETNS, HostPaths, LabPaths
 from lab.proc import children, send_signal, start_time
-from lab.process import run
+from lab.process import last_line, start_detached
 
 _AT_ONCE = 24
 _BOOT_SECONDS = 90.0
@@ -47,7 +44,7 @@ exec "$@"
 
 @dataclass
 class _Booting:
-    """A host on its way up."""
+    """A host that is booting."""
 
     host: Host
     paths: HostPaths
@@ -95,13 +92,13 @@ def boot(hosts: Sequence[Host], paths: LabPaths, on_up: Callable[[Host, float], 
 
 
 def shut_down(hosts: Iterable[HostPaths]) -> list[str]:
-    """Power hosts off in good order, so that their units' stop commands run; cut the power of those that do not.
+    """Shut hosts down in good order, so that their units' stop commands run; cut the power of those that do not stop.
 
     Args:
         hosts: Those to stop; one that is stopped already is fine.
 
     Returns:
-        Names of those whose power had to be cut.
+        Names of those whose power was cut.
     """
     waiting: dict[HostPaths, int] = {}
     hosts = list(hosts)
@@ -162,30 +159,21 @@ def _start(host: Host, paths: LabPaths) -> _Booting:
     }
     arguments = (group, paths.template(host.release), of.dir, NETNS / of.netns, paths.base(host.release))
     supervisor = ["sh", "-c", _SUPERVISOR, "lab", *map(str, arguments), *nspawn]
-    with of.console.open("a") as console:
-        # `setsid --fork`: the host belongs to nobody's session and is nobody's child, so it outlives this command.
-        subprocess.run(
-            ["setsid", "--fork", "unshare", "--mount", "--propagation", "private", *supervisor],
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=console,
-            env=environment,
-            check=True,
-        )
+    start_detached(["unshare", "--mount", "--propagation", "private", *supervisor], of.console, environment)
     return _Booting(host, of, notify, time.monotonic())
 
 
 def _look_at(one: _Booting) -> str | None:
-    """What became of a booting host: None for not yet, empty for up, else why it failed."""
+    """The state of a booting host: None if it is not up yet, empty if it is up, else why it failed."""
     _read_notifications(one)
     elapsed = time.monotonic() - one.started
     if elapsed > _BOOT_SECONDS:
         return f"did not come up within {_BOOT_SECONDS:.0f} s; its console: {one.paths.console}"
     supervisor = _supervisor(one.paths)
     if supervisor is not None and start_time(supervisor) is None:
-        return f"stopped while it booted: {_last_line(one.paths.console)}"
+        return f"stopped while it booted: {last_line(one.paths.console)}"
     if supervisor is None and elapsed > _QUIET_SECONDS:
-        return f"could not be started: {_last_line(one.paths.console)}"
+        return f"could not be started: {last_line(one.paths.console)}"
     # A unit of the host that never finishes starting must not hide that the host itself works.
     if (one.ready or elapsed > _QUIET_SECONDS) and supervisor is not None and _ssh_answers(one):
         inside = children(supervisor)
@@ -206,7 +194,7 @@ def _read_notifications(one: _Booting) -> None:
 
 
 def _ssh_answers(one: _Booting) -> bool:
-    """Whether the host's SSH server has said hello; called again until it has."""
+    """Whether the host's SSH server has sent its version; called again until it has."""
     if one.connection is None:
         # A socket belongs to the namespace in which it was made, whoever uses it.
         one.connection = in_netns(one.paths.lab.operator_netns, socket.socket)
@@ -243,20 +231,3 @@ def _supervisor(of: HostPaths) -> int | None:
         return int((of.dir / "supervisor").read_text())
     except (OSError, ValueError):
         return None
-
-
-def _last_line(console: Path) -> str:
-    lines = [line.strip() for line in console.read_text(errors="replace").splitlines() if line.strip() != ""]
-    return lines[-1] if lines else f"see {console}"
-
-
-def check_boot_tools() -> None:
-    """Check that what `boot` runs can be run.
-
-    Raises:
-        LabError: Something is not installed.
-    """
-    try:
-        run(["systemd-nspawn", "--version"])
-    except LabError as error:
-        raise LabError(f"{error}: run scripts/setup.sh packages") from error

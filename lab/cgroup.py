@@ -63,14 +63,28 @@ def is_frozen(group: str) -> bool:
         return False
 
 
-def freeze(group: str, frozen: bool) -> None:
-    """Stop or continue every process of a group.
+def freeze(group: str) -> None:
+    """Stop every process of a group where it is, until `thaw`.
 
     Args:
         group: Path below the mount point.
-        frozen: True to stop them.
     """
-    (mount_point() / group / "cgroup.freeze").write_text("1" if frozen else "0")
+    (mount_point() / group / "cgroup.freeze").write_text("1")
+
+
+def thaw(group: str) -> bool:
+    """Continue every process of a group that is frozen.
+
+    Args:
+        group: Path below the mount point.
+
+    Returns:
+        False if it is not frozen.
+    """
+    if not is_frozen(group):
+        return False
+    (mount_point() / group / "cgroup.freeze").write_text("0")
+    return True
 
 
 def kill(group: str) -> None:

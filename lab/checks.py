@@ -1,10 +1,10 @@
-"""Whether this computer can hold a lab: asked before anything is made."""
+"""Checks that this computer can have a lab, before anything is made."""
 
 import os
 import shutil
 
 from lab import cgroup
-from lab.defaults import INSIDE
+from lab.defaults import INSIDE, SYSTEM_PATH
 from lab.errors import LabError
 from lab.process import run
 
@@ -20,7 +20,6 @@ _TOOLS = {
     "systemd-nspawn": "systemd-container",
     "unshare": "util-linux",
 }
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Everything that a lab does to the kernel, tried in namespaces that end with the command.
 _TRIAL = """
@@ -35,10 +34,10 @@ mount -t overlay -o lowerdir=/,upperdir=/run/upper,workdir=/run/work lab /run/ro
 
 
 def check_place() -> None:
-    """Check that this process sees the computer as it is, and may change it.
+    """Check that this process sees the computer itself, and may change it.
 
     Raises:
-        LabError: It is not root's, or runs in the operator's place.
+        LabError: It is not root's, or runs in the operator's namespace.
     """
     if os.geteuid() != 0:
         raise LabError("the lab needs root: it makes namespaces and mounts; try `sudo` in front")
@@ -54,7 +53,7 @@ def check_computer() -> None:
         LabError: It cannot; the message says what to do.
     """
     check_place()
-    missing = [tool for tool in _TOOLS if shutil.which(tool, path=_SYSTEM_PATH) is None]
+    missing = [tool for tool in _TOOLS if shutil.which(tool, path=SYSTEM_PATH) is None]
     if missing:
         packages = " ".join(sorted({_TOOLS[tool] for tool in missing}))
         raise LabError(f"{', '.join(missing)} not found: install {packages} (scripts/setup.sh packages does)")
@@ -67,5 +66,5 @@ def check_computer() -> None:
             raise LabError(f"{folder} is a file system of its own, which the lab's hosts would not see")
     trial = run(["unshare", "--mount", "--net", "sh", "-c", _TRIAL], check=False)
     if trial.returncode != 0:
-        said = (trial.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise LabError(f"this computer does not allow namespaces, bridges or overlay mounts: {said}")
+        output = (trial.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise LabError(f"this computer does not allow namespaces, bridges or overlay mounts: {output}")

@@ -5,15 +5,15 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab.cloud.environment import run_tool
+from lab.cache import run_tool
+from lab.defaults import SYSTEM_PATH
 from lab.errors import LabError
 from lab.layout import RELEASES
 
 MIRROR = "http://deb.debian.org/debian"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# debootstrap mounts what packages expect; here nobody else sees it, and it goes with the command.
+# debootstrap mounts what packages expect; here nothing else sees it, and it ends with the command.
 _PRIVATELY = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
 
 
@@ -21,22 +21,22 @@ def install(tree: Path, release: str, packages: Iterable[str], what: str, *, loc
     """Install the packages that every Debian has, and some more. No service is started.
 
     Args:
-        tree: Where to; made if it is not there.
+        tree: The folder; made if it is not there.
         release: A code name, `bookworm` say.
         packages: Names of the packages besides.
-        what: What is made, for the error.
-        lock: File descriptor that the programs inherit, see `lab.cloud.cache.made_once`.
+        what: The thing that is made, for the error.
+        lock: File descriptor that the programs inherit, see `lab.cache.made_once`.
 
     Raises:
-        LabError: debootstrap is not installed, or the packages cannot be had.
+        LabError: debootstrap is not installed, or the packages cannot be downloaded.
     """
-    if shutil.which("debootstrap", path=_SYSTEM_PATH) is None:
+    if shutil.which("debootstrap", path=SYSTEM_PATH) is None:
         raise LabError(f"cannot make {what}: debootstrap not found: install it (`apt-get install debootstrap`)")
     sources = ["apt-get", "indextargets", "--format", "$(REPO_URI)|$(CODENAME)|$(COMPONENT)", "Created-By: Packages"]
     argv = [
         *_PRIVATELY,
         "env",
-        f"PATH={_SYSTEM_PATH}",
+        f"PATH={SYSTEM_PATH}",
         *_proxies(),
         "debootstrap",
         "--variant=minbase",
@@ -48,11 +48,11 @@ def install(tree: Path, release: str, packages: Iterable[str], what: str, *, loc
 
 
 def pick_mirror(listed: str, release: str) -> str:
-    """Choose where packages come from.
+    """Choose the mirror of Debian.
 
     Args:
         listed: Lines `URI|codename|component` of the computer's own sources.
-        release: The release that is to be had there.
+        release: The release that is wanted.
 
     Returns:
         The URI of the computer's own source of this release; else of another one, since a mirror of Debian has them

@@ -1,18 +1,16 @@
-"""The commands that run something on a host or in the operator's place. Imports little: `exec` must be quick."""
+"""The commands that run something on a host or as the operator. Imports little: `exec` must be quick."""
 
+import json
 import os
 import pwd
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from lab.cloud.paths import operator_environment as with_cloud
-from lab.defaults import INSIDE, command
+from lab.defaults import INSIDE, SYSTEM_PATH, command
 from lab.errors import LabError
-from lab.lxd.paths import operator_environment as with_lxd
+from lab.files import write_file
 from lab.paths import NETNS, HostPaths, LabPaths
 from lab.proc import has_files, start_time
-
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Shows the lab's keys and names in place of the computer's own, to this command and what it starts alone. A computer
 # that has no /etc/hosts has a layer over /etc instead: nothing can be mounted on a file that is not there.
@@ -55,7 +53,7 @@ def operator_argv(paths: LabPaths, argv: Sequence[str]) -> list[str]:
 
 
 def operator_environment(paths: LabPaths, variables: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The caller's environment, with the project's own programs first.
+    """The caller's environment, with the project's own programs first, and what parts of the lab have added to it.
 
     Args:
         paths: The lab's.
@@ -64,13 +62,41 @@ def operator_environment(paths: LabPaths, variables: Mapping[str, str] | None = 
     given = os.environ if variables is None else variables
     programs = Path(__file__).resolve().parent.parent / ".venv" / "bin"
     environment = dict(given) | {
-        "PATH": f"{programs}:{given.get('PATH', os.defpath)}",
+        "PATH": f"{programs}:{paths.programs}:{given.get('PATH', os.defpath)}",
         "HOME": str(ssh_folder().parent),
         # Labs side by side have the same addresses and are different clusters: a run in one locks nothing in another.
         "POD_ROUTES_LOCK_DIR": str(paths.operator),
         INSIDE: paths.name,
     }
-    return with_lxd(paths, with_cloud(paths, environment))
+    for file in sorted(paths.environment.glob("*.json")):
+        added = json.loads(file.read_text())
+        hidden = tuple(added["hidden"])
+        environment = {name: value for name, value in environment.items() if not name.startswith(hidden)}
+        environment |= added["variables"]
+    return environment
+
+
+def add_to_environment(paths: LabPaths, part: str, *, hidden: Iterable[str], variables: Mapping[str, str]) -> None:
+    """Change the operator's environment variables from now on.
+
+    Args:
+        paths: The lab's.
+        part: Name of the part of the lab to which the change belongs.
+        hidden: Prefixes of names of the caller's variables that the operator must not see.
+        variables: Those that the operator has instead.
+    """
+    change = {"hidden": list(hidden), "variables": dict(variables)}
+    write_file(paths.environment / f"{part}.json", json.dumps(change), 0o600)
+
+
+def remove_from_environment(paths: LabPaths, part: str) -> None:
+    """Undo `add_to_environment`, if it was called.
+
+    Args:
+        paths: The lab's.
+        part: As given there.
+    """
+    (paths.environment / f"{part}.json").unlink(missing_ok=True)
 
 
 def host_argv(of: HostPaths, argv: Sequence[str]) -> list[str]:
@@ -88,15 +114,15 @@ def host_argv(of: HostPaths, argv: Sequence[str]) -> list[str]:
     """
     pid = host_pid(of)
     if pid is None:
-        raise LabError(f"{of.host} is not running: boot it with {command(of.lab.name, f'mend {of.host}')}")
+        raise LabError(f"{of.host} is not running: boot it with {command(of.lab.name, f'repair {of.host}')}")
     namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
     return ["nsenter", f"--target={pid}", *namespaces, "sh", "-c", _AS_ROOT, "sh", *argv]
 
 
 def host_environment() -> dict[str, str]:
-    """What a login as root on a host would have."""
+    """The environment variables of a login as root."""
     environment = {
-        "PATH": _SYSTEM_PATH,
+        "PATH": SYSTEM_PATH,
         "HOME": "/root",
         "USER": "root",
         "LOGNAME": "root",

@@ -1,19 +1,19 @@
 """Faults: what can go wrong on a host, each a small function in one table, and how to undo some of them.
 
-The product repairs what concerns routes. It cannot repair a host that it cannot reach: for those there are `MENDS`.
+The product fixes what concerns routes. It cannot fix a host that it cannot reach: for those there are `REPAIRS`.
 """
 
 import json
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network
 from typing import Any, Protocol
 
 from lab import cgroup, template
 from lab.errors import LabError
+from lab.fault import Fault, other_address, parse_address, parse_network
 from lab.layout import Host, Layout
-from lab.machines import Lab
+from lab.paths import LabPaths
 from lab.process import run
 
 OWN_PROTOCOL = "201"
@@ -23,7 +23,7 @@ _STALE_INDEX = 240
 
 
 class Place(Protocol):
-    """Where a host is: the lab, or the lab's LXD."""
+    """A place that hosts are in: the lab, or the lab's LXD."""
 
     @property
     def layout(self) -> Layout:
@@ -31,52 +31,21 @@ class Place(Protocol):
 
     @property
     def hosts(self) -> Sequence[Host]:
-        """All that are there."""
+        """All its hosts."""
 
     def exec(self, host: str, argv: Sequence[str], *, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command as root on a host."""
 
 
-@dataclass(frozen=True)
-class Fault:
-    """One thing that can be made to go wrong.
-
-    Attributes:
-        name: What it is called on the command line.
-        arguments: Names of the arguments that it can be given, none of which is required.
-        explanation: One line.
-        make: Makes it; given where the host is, the host and the arguments, returns one line that says what was done.
-    """
-
-    name: str
-    arguments: tuple[str, ...]
-    explanation: str
-    make: Callable[..., str]
+class Machine(Place, Protocol):
+    """A place whose hosts can also be cut off or powered down."""
 
     @property
-    def usage(self) -> str:
-        """The name and its arguments."""
-        return " ".join([self.name, *(f"[{argument}]" for argument in self.arguments)])
+    def paths(self) -> LabPaths:
+        """Names and paths of the lab."""
 
-
-def find_fault(name: str, arguments: int, faults: "Sequence[Fault] | None" = None) -> Fault:
-    """Find a fault by its name.
-
-    Args:
-        name: The name.
-        arguments: How many arguments it is to be given.
-        faults: Those that there are; `FAULTS` by default.
-
-    Raises:
-        LabError: There is none of that name, or it takes fewer arguments.
-    """
-    known = FAULTS if faults is None else faults
-    for fault in known:
-        if fault.name == name:
-            if arguments > len(fault.arguments):
-                raise LabError(f"too many arguments: {fault.usage}")
-            return fault
-    raise LabError(f"there is no fault {name!r}: {', '.join(fault.name for fault in known)}")
+    def stop(self, host: Host) -> None:
+        """Cut a host's power."""
 
 
 def _drop_route(place: Place, host: Host, cidr: str | None = None) -> str:
@@ -87,7 +56,7 @@ def _drop_route(place: Place, host: Host, cidr: str | None = None) -> str:
 
 def _wrong_next_hop(place: Place, host: Host, cidr: str | None = None, via: str | None = None) -> str:
     route = _route(place, host, cidr)
-    wrong = _address(via) if via is not None else _other_hop(place, host, route)
+    wrong = parse_address(via) if via is not None else _other_hop(place, host, route)
     _run(place, host, ["ip", *_family(route["dst"]), "route", "replace", route["dst"], "via", wrong])
     return f"{route['dst']} now goes via {wrong} instead of {route['gateway']}"
 
@@ -127,126 +96,136 @@ def _own_cidr_route(place: Place, host: Host) -> str:
     _run(
         place, host, ["ip", "route", "prepend", str(host.pod_cidr), "via", str(host.address.ip), "dev", host.interface]
     )
-    return f"its own pod network {host.pod_cidr} now goes out via {host.address.ip}"
+    return f"its own pod network {host.pod_cidr} is now routed via {host.address.ip}"
 
 
 def _foreign_route(place: Place, host: Host, cidr: str | None = None, via: str | None = None) -> str:
-    wanted = _network(cidr) if cidr is not None else _pod_network(place, _FOREIGN_INDEX)
-    hop = _address(via) if via is not None else str(place.layout.gateway[wanted.version == 6].ip)
+    wanted = parse_network(cidr) if cidr is not None else _pod_network(place, _FOREIGN_INDEX)
+    hop = parse_address(via) if via is not None else str(place.layout.gateway[wanted.version == 6].ip)
     _run(place, host, ["ip", *_family(str(wanted)), "route", "add", str(wanted), "via", hop, "proto", "static"])
-    return f"added the route {wanted} via {hop} proto static, as somebody else would"
+    return f"added the route {wanted} via {hop} proto static, as another administrator would"
 
 
 def _duplicate_route(place: Place, host: Host, cidr: str | None = None, via: str | None = None) -> str:
     route = _route(place, host, cidr)
-    hop = _address(via) if via is not None else _other_hop(place, host, route)
+    hop = parse_address(via) if via is not None else _other_hop(place, host, route)
     _run(place, host, ["ip", *_family(route["dst"]), "route", "add", route["dst"], "via", hop, "metric", "50"])
     return f"{route['dst']} has a second route, via {hop} metric 50"
 
 
 def _stale_route(place: Place, host: Host) -> str:
     cidr = _pod_network(place, _STALE_INDEX)
-    nobody = place.layout.network[-2]
-    command = ["ip", "route", "add", str(cidr), "via", str(nobody), "proto", OWN_PROTOCOL]
+    unused = place.layout.network[-2]
+    command = ["ip", "route", "add", str(cidr), "via", str(unused), "proto", OWN_PROTOCOL]
     _run(place, host, command)
-    return f"added the route {cidr} via {nobody} proto {OWN_PROTOCOL}, as of a worker that is no more"
+    return f"added the route {cidr} via {unused} proto {OWN_PROTOCOL}, as if left by a removed worker"
 
 
-def _sshd_stopped(lab: Lab, host: Host) -> str:
-    _run(lab, host, ["systemctl", "stop", "ssh.service"])
+def _sshd_stopped(machine: Machine, host: Host) -> str:
+    _run(machine, host, ["systemctl", "stop", "ssh.service"])
     return "the SSH server is stopped: connections are refused"
 
 
-def _sudo_refused(lab: Lab, host: Host) -> str:
-    _run(lab, host, ["rm", "-f", f"/{template.SUDOERS}"])
+def _sudo_refused(machine: Machine, host: Host) -> str:
+    _run(machine, host, ["rm", "-f", f"/{template.SUDOERS}"])
     return f"{template.USER} may not use sudo any more"
 
 
-def _host_key_changed(lab: Lab, host: Host) -> str:
+def _host_key_changed(machine: Machine, host: Host) -> str:
     key = f"/etc/ssh/{template.HOST_KEY}"
     # Not a reload, which ends while nobody listens; sessions go on.
     script = f'rm -f {key} {key}.pub && ssh-keygen -q -t ed25519 -N "" -f {key} && systemctl restart ssh.service'
-    _run(lab, host, ["sh", "-c", script])
-    return "it has another SSH host key than known_hosts says"
+    _run(machine, host, ["sh", "-c", script])
+    return "it has another SSH host key than known_hosts has"
 
 
-def _frozen(lab: Lab, host: Host) -> str:
-    cgroup.freeze(lab.paths.host(host.name).cgroup, frozen=True)
+def _frozen(machine: Machine, host: Host) -> str:
+    cgroup.freeze(machine.paths.host(host.name).cgroup)
     return "every process is stopped: TCP connects, and nothing answers"
 
 
-def _cable_pulled(lab: Lab, host: Host) -> str:
-    run(["ip", "-n", lab.paths.operator_netns, "link", "set", host.port, "down"])
+def _cable_pulled(machine: Machine, host: Host) -> str:
+    run(["ip", "-n", machine.paths.operator_netns, "link", "set", host.port, "down"])
     return "its cable is pulled: nothing reaches it, connections time out"
 
 
-def _host_down(lab: Lab, host: Host) -> str:
-    lab.stop(host)
+def _host_down(machine: Machine, host: Host) -> str:
+    machine.stop(host)
     return "its power is cut"
 
 
-FAULTS = (
+COMMAND_FAULTS = (
     Fault("drop-route", ("CIDR",), "remove a route (the first own one)", _drop_route),
     Fault("wrong-next-hop", ("CIDR", "VIA"), "point a route at another host", _wrong_next_hop),
-    Fault("forwarding-off", (), "turn IP forwarding off until somebody turns it on", _forwarding_off),
+    Fault("forwarding-off", (), "turn IP forwarding off", _forwarding_off),
     Fault("unit-edited", ("FILE",), f"edit {UNIT} by hand, or another file", _unit_edited),
     Fault("unit-disabled", (), "disable routes.service", _unit_disabled),
     Fault("link-bounced", (), "set the interface down and up: its routes are gone", _link_bounced),
     Fault("own-cidr-route", (), "send a worker's own pod network out of the worker", _own_cidr_route),
-    Fault("foreign-route", ("CIDR", "VIA"), "add somebody else's route (proto static)", _foreign_route),
+    Fault("foreign-route", ("CIDR", "VIA"), "add a foreign route (proto static)", _foreign_route),
     Fault("duplicate-route", ("CIDR", "VIA"), "add a second route to a pod network, metric 50", _duplicate_route),
-    Fault("stale-route", (), "add an own route to a worker that is no more", _stale_route),
-    Fault("sshd-stopped", (), "stop the SSH server [mend]", _sshd_stopped),
-    Fault("sudo-refused", (), "take sudo away from the user [mend]", _sudo_refused),
-    Fault("host-key-changed", (), "give the SSH server another host key [mend]", _host_key_changed),
-    Fault("frozen", (), "stop every process of the host [mend]", _frozen),
-    Fault("cable-pulled", (), "cut the host from the network [mend]", _cable_pulled),
-    Fault("host-down", (), "cut the host's power [mend]", _host_down),
+    Fault("stale-route", (), "add a route of our own to a worker that was removed", _stale_route),
+)
+"""Those that need no more of a host than a command that runs there."""
+
+FAULTS = (
+    *COMMAND_FAULTS,
+    Fault("sshd-stopped", (), "stop the SSH server [repair]", _sshd_stopped),
+    Fault("sudo-refused", (), "refuse sudo to the user [repair]", _sudo_refused),
+    Fault("host-key-changed", (), "give the SSH server another host key [repair]", _host_key_changed),
+    Fault("frozen", (), "stop every process of the host [repair]", _frozen),
+    Fault("cable-pulled", (), "cut the host from the network [repair]", _cable_pulled),
+    Fault("host-down", (), "cut the host's power [repair]", _host_down),
 )
 
 
-def _mend_cable(lab: Lab, host: Host) -> str | None:
-    port = json.loads(run(["ip", "-n", lab.paths.operator_netns, "-j", "link", "show", "dev", host.port]).stdout)
+def _repair_cable(machine: Machine, host: Host) -> str | None:
+    port = json.loads(run(["ip", "-n", machine.paths.operator_netns, "-j", "link", "show", "dev", host.port]).stdout)
     if "UP" in port[0]["flags"]:
         return None
-    run(["ip", "-n", lab.paths.operator_netns, "link", "set", host.port, "up"])
+    run(["ip", "-n", machine.paths.operator_netns, "link", "set", host.port, "up"])
     return "plugged the cable in"
 
 
-def _mend_host_key(lab: Lab, host: Host) -> str | None:
-    own = (lab.paths.host(host.name).identity / template.HOST_KEY).read_text()
+def _repair_host_key(machine: Machine, host: Host) -> str | None:
+    own = (machine.paths.host(host.name).identity / template.HOST_KEY).read_text()
     path = f"/etc/ssh/{template.HOST_KEY}"
-    if lab.exec(host.name, ["cat", path]).stdout == own:
+    if machine.exec(host.name, ["cat", path]).stdout == own:
         return None
     script = f"umask 077 && cat >{path} && ssh-keygen -y -f {path} >{path}.pub && systemctl restart ssh.service"
-    _run(lab, host, ["sh", "-c", script], stdin=own)
+    _run(machine, host, ["sh", "-c", script], stdin=own)
     return "gave the SSH server its host key back"
 
 
-def _mend_sudo(lab: Lab, host: Host) -> str | None:
-    own = (lab.paths.template(host.release) / template.SUDOERS).read_text()
+def _repair_sudo(machine: Machine, host: Host) -> str | None:
+    own = (machine.paths.template(host.release) / template.SUDOERS).read_text()
     path = f"/{template.SUDOERS}"
-    if lab.exec(host.name, ["cat", path]).stdout == own:
+    if machine.exec(host.name, ["cat", path]).stdout == own:
         return None
-    _run(lab, host, ["sh", "-c", f"umask 0227 && cat >{path}.new && mv {path}.new {path}"], stdin=own)
+    _run(machine, host, ["sh", "-c", f"umask 0227 && cat >{path}.new && mv {path}.new {path}"], stdin=own)
     return f"{template.USER} may use sudo again"
 
 
-def _mend_sshd(lab: Lab, host: Host) -> str | None:
-    if lab.exec(host.name, ["systemctl", "is-active", "--quiet", "ssh.service"]).returncode == 0:
+def _repair_sshd(machine: Machine, host: Host) -> str | None:
+    if machine.exec(host.name, ["systemctl", "is-active", "--quiet", "ssh.service"]).returncode == 0:
         return None
-    _run(lab, host, ["systemctl", "start", "ssh.service"])
+    _run(machine, host, ["systemctl", "start", "ssh.service"])
     return "started the SSH server"
 
 
-MENDS: tuple[Callable[[Lab, Host], str | None], ...] = (_mend_cable, _mend_host_key, _mend_sudo, _mend_sshd)
+REPAIRS: tuple[Callable[[Machine, Host], str | None], ...] = (
+    _repair_cable,
+    _repair_host_key,
+    _repair_sudo,
+    _repair_sshd,
+)
 
 
 def _run(place: Place, host: Host, argv: list[str], *, stdin: str | None = None) -> str:
     done = place.exec(host.name, argv, stdin=stdin)
     if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise LabError(f"{host.name}: `{' '.join(argv)}` failed: {said}", status=1)
+        output = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise LabError(f"{host.name}: `{' '.join(argv)}` failed: {output}", status=1)
     return done.stdout
 
 
@@ -259,7 +238,7 @@ def _routes(place: Place, host: Host) -> list[dict[str, Any]]:
 
 
 def _own_routes(place: Place, host: Host) -> list[dict[str, Any]]:
-    """Routes that the product has set; where there are none, those to other workers' pods that anybody has set."""
+    """The product's routes; if there are none, anybody's routes to other workers' pods."""
     routes = _routes(place, host)
     pods = {str(cidr) for other in place.hosts if other != host for cidr in other.pod_cidrs}
     own = [route for route in routes if route.get("protocol") == OWN_PROTOCOL]
@@ -269,7 +248,7 @@ def _own_routes(place: Place, host: Host) -> list[dict[str, Any]]:
 def _route(place: Place, host: Host, cidr: str | None) -> dict[str, Any]:
     routes = _own_routes(place, host)
     if cidr is not None:
-        wanted = str(_network(cidr))
+        wanted = str(parse_network(cidr))
         routes = [route for route in routes if route["dst"] == wanted]
     if not routes:
         which = "route into the pod network" if cidr is None else f"route to {cidr}"
@@ -283,14 +262,9 @@ def _spec(route: dict[str, Any]) -> list[str]:
 
 
 def _other_hop(place: Place, host: Host, route: dict[str, Any]) -> str:
-    """A host's address that is neither the route's next hop nor the host's own."""
-    version = ip_address(route["gateway"]).version
-    present = {route["gateway"], *(str(address.ip) for address in host.addresses)}
-    for other in reversed(place.hosts):
-        for address in other.addresses:
-            if address.version == version and str(address.ip) not in present:
-                return str(address.ip)
-    return next(str(address.ip) for address in place.layout.gateway if address.version == version)
+    """An address that is neither the route's next hop nor the host's own."""
+    own = (str(address.ip) for address in host.addresses)
+    return other_address(place.hosts, place.layout, [route["gateway"], *own])
 
 
 def _pod_network(place: Place, index: int) -> IPv4Network:
@@ -301,20 +275,6 @@ def _pod_network(place: Place, index: int) -> IPv4Network:
     if not chosen.subnet_of(cluster):
         raise LabError("every pod network belongs to a worker: name another network as argument")
     return chosen
-
-
-def _network(text: str) -> IPv4Network | IPv6Network:
-    try:
-        return ip_network(text)
-    except ValueError as error:
-        raise LabError(f"{text!r} is no network: {error}") from error
-
-
-def _address(text: str) -> str:
-    try:
-        return str(ip_address(text))
-    except ValueError as error:
-        raise LabError(f"{text!r} is no address: {error}") from error
 
 
 def _family(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def add_missing_lines(path: Path, lines: Iterable[str]) -> None:
-    """Append those lines that a file lacks; what else it holds stays.
+    """Append those lines that a file lacks; all others stay.
 
     Args:
         path: The file.
@@ -18,6 +18,19 @@ def add_missing_lines(path: Path, lines: Iterable[str]) -> None:
         with path.open("a") as file:
             file.write("" if text == "" or text.endswith("\n") else "\n")
             file.writelines(missing)
+
+
+def replace_file(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file so that others see all of it or what was there before.
+
+    Args:
+        path: The file.
+        text: All that it will hold.
+        mode: Its permissions.
+    """
+    new = path.with_name(f"{path.name}.new")
+    write_file(new, text, mode)
+    new.rename(path)
 
 
 def write_file(path: Path, text: str, mode: int) -> None:

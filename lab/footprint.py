@@ -1,4 +1,4 @@
-"""What a lab leaves on the computer while it is there: its own tmpfs, and a few folders that must exist."""
+"""The traces of a lab on the computer: its own tmpfs, and a few folders that must exist."""
 
 import json
 import shutil
@@ -7,9 +7,9 @@ from pathlib import Path
 from lab import limits
 from lab.enter import ssh_folder
 from lab.lock import locked, remove_lock_file
-from lab.lxd.subids import restore_subids
 from lab.paths import STATE, LabPaths
 from lab.process import run
+from lab.subids import restore_subids
 
 COMPUTER = ".computer"
 """The lock for what all labs share."""
@@ -18,7 +18,7 @@ _MADE = STATE / "made.json"
 
 
 def make(paths: LabPaths) -> None:
-    """Make the lab's own tmpfs, and the folders outside it that it needs, as far as they are not there.
+    """Make the lab's own tmpfs, and the folders outside it that it needs, where they do not exist.
 
     Args:
         paths: The lab's.
@@ -49,7 +49,7 @@ def remove(paths: LabPaths) -> None:
 
 
 def leave_computer() -> None:
-    """After the last lab, put back what the computer had. The caller holds the lock for what all labs share."""
+    """Restore the computer after the last lab. The caller holds the lock for what all labs share."""
     if any(path.is_dir() for path in STATE.iterdir()):
         return
     limits.restore_limits()
@@ -57,7 +57,7 @@ def leave_computer() -> None:
     if _MADE.exists():
         for name in json.loads(_MADE.read_text()):
             folder = Path(name)
-            # Not ours alone any more if something is in it.
+            # Not only ours any more if something is in it.
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
         _MADE.unlink()

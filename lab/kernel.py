@@ -42,7 +42,7 @@ def in_netns(netns: str, function: Callable[[], _T]) -> _T:
             finally:
                 os.close(descriptor)
             results.append(function())
-        except BaseException as error:  # noqa: BLE001 - handed to the caller below
+        except BaseException as error:  # noqa: BLE001 - raised for the caller below
             errors.append(error)
 
     thread = threading.Thread(target=enter_and_call)
@@ -51,6 +51,19 @@ def in_netns(netns: str, function: Callable[[], _T]) -> _T:
     if errors:
         raise errors[0]
     return results[0]
+
+
+def is_in_netns(pid: int | None, netns: str) -> bool:
+    """Whether a process is in a network namespace.
+
+    Args:
+        pid: Process id; None for no process.
+        netns: Name of the namespace; of one that was deleted and made anew, the new one is meant.
+    """
+    try:
+        return pid is not None and Path(f"/proc/{pid}/ns/net").stat().st_ino == (NETNS / netns).stat().st_ino
+    except OSError:
+        return False
 
 
 def write_sysctls(netns: str, values: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What a lab consists of: hosts, addresses and names, as pure data."""
+"""The hosts, addresses and names of a lab, as pure data."""
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -103,7 +103,7 @@ class Layout:
         """Refuse what cannot be built.
 
         Raises:
-            LabError: With one line that says what does not fit.
+            LabError: One line: what does not fit.
         """
         if not 0 <= self.controllers <= _FIRST_WORKER - _FIRST_CONTROLLER:
             raise LabError(f"--controllers must be 0 to {_FIRST_WORKER - _FIRST_CONTROLLER}, not {self.controllers}")

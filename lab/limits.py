@@ -1,4 +1,4 @@
-"""Kernel limits that many hosts need: only ever raised, and restored when the last lab goes."""
+"""Kernel limits that many hosts need: only ever raised, and restored after the last lab."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ _SYSCTL = Path("/proc/sys")
 
 
 def wanted_limits(hosts: int) -> dict[str, int]:
-    """What so many hosts need.
+    """Limits that a number of hosts need.
 
     Args:
         hosts: Number of hosts of all labs that are likely to run.
@@ -35,7 +35,7 @@ def wanted_limits(hosts: int) -> dict[str, int]:
 
 
 def raise_limits(hosts: int) -> None:
-    """Raise what is too low and remember what it was.
+    """Raise limits that are too low, and record their values.
 
     Args:
         hosts: Number of hosts.
@@ -53,7 +53,7 @@ def raise_limits(hosts: int) -> None:
 
 
 def restore_limits() -> None:
-    """Put back what was raised, unless somebody else has changed it since."""
+    """Restore what was raised, unless it was changed again since."""
     if not _RECORD.exists():
         return
     record: dict[str, list[int]] = json.loads(_RECORD.read_text())

@@ -22,7 +22,7 @@ def lock_file(name: str) -> Path:
 def locked(name: str) -> Iterator[None]:
     """Hold a lock; wait for it if another process holds it.
 
-    The kernel lets go of it when the holder dies. The file goes with the last one who needs it.
+    The kernel releases it when the holder dies. The file is removed with the last lab that needs it.
 
     Args:
         name: The lab's name, or `.computer` for what all labs share.

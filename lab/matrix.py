@@ -1,4 +1,4 @@
-"""Which pod is reached from where, measured with one ping each."""
+"""Reachability of pods, measured with one ping for each pair."""
 
 import subprocess
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _AT_ONCE = 64
 
 
 class Namespace(Protocol):
-    """Says where a host's network namespace is."""
+    """Finds the network namespace of a host."""
 
     def __call__(self, host: Host, *, pod: bool) -> Path:
         """A file that stands for the host's own, or for its pod's."""
@@ -57,7 +57,7 @@ def measure(layout: Layout, paths: LabPaths, *, most: int = MOST) -> list[Matrix
     Args:
         layout: The lab's; it must have pods.
         paths: The lab's.
-        most: At most so many workers and so many controllers take part, evenly chosen.
+        most: At most so many workers and so many controllers take part, evenly spread.
 
     Returns:
         A matrix for each IP version that the lab has.
@@ -73,13 +73,13 @@ def measure(layout: Layout, paths: LabPaths, *, most: int = MOST) -> list[Matrix
 def measure_between(
     hosts: Sequence[Host], namespace: Namespace, *, versions: Sequence[int] = (4,), most: int = MOST
 ) -> list[Matrix]:
-    """Ping pods from pods and from controllers, all at once, wherever these have their network namespaces.
+    """Ping pods from pods and from controllers, all at once, whichever network namespaces they have.
 
     Args:
         hosts: All that there are; each worker must have a pod.
         namespace: Gives a file that stands for the network namespace of a host, or of its pod.
         versions: IP versions, 4 first.
-        most: At most so many workers and so many controllers take part, evenly chosen.
+        most: At most so many workers and so many controllers take part, evenly spread.
 
     Returns:
         A matrix for each IP version.
@@ -111,7 +111,7 @@ def measure_between(
 
 
 def render(matrix: Matrix) -> str:
-    """Draw a matrix: rows are where a ping comes from, columns whose pod it goes to.
+    """Draw a matrix: a row for each source of pings, a column for each worker whose pod is pinged.
 
     Args:
         matrix: What to draw.

@@ -105,7 +105,7 @@ def namespaces(paths: LabPaths) -> list[str]:
 
 
 def make_operator(layout: Layout, paths: LabPaths) -> None:
-    """Make the operator's namespace and the bridge, unless they are there and whole.
+    """Make the operator's namespace and the bridge, unless they are there and complete.
 
     Args:
         layout: The lab's.
@@ -117,11 +117,11 @@ def make_operator(layout: Layout, paths: LabPaths) -> None:
         run(["ip", "netns", "delete", paths.operator_netns])
     run(["ip", "netns", "add", paths.operator_netns])
     write_sysctls(paths.operator_netns, _FRESH_SYSCTLS)
-    _batch(paths.operator_netns, operator_lines(layout))
+    batch(paths.operator_netns, operator_lines(layout))
 
 
 def make_hosts(hosts: Sequence[Host], layout: Layout, paths: LabPaths) -> None:
-    """Make the networks of hosts anew, as after a reboot: what their namespaces held is gone.
+    """Make the networks of hosts again, as after a reboot: the contents of their namespaces are gone.
 
     Args:
         hosts: Hosts that do not run.
@@ -135,21 +135,21 @@ def make_hosts(hosts: Sequence[Host], layout: Layout, paths: LabPaths) -> None:
     for host, of in names:
         for name in _names(host, of, layout):
             write_sysctls(name, _FRESH_SYSCTLS)
-    _batch(paths.operator_netns, [line for host, of in names for line in cable_lines(host, str(NETNS / of.netns))])
+    batch(paths.operator_netns, [line for host, of in names for line in cable_lines(host, str(NETNS / of.netns))])
 
     def make(host: Host) -> None:
         of = paths.host(host.name)
         pod = of.pod_netns if _has_pod(host, layout) else None
-        _batch(of.netns, host_lines(host, None if pod is None else str(NETNS / pod)))
+        batch(of.netns, host_lines(host, None if pod is None else str(NETNS / pod)))
         if pod is not None:
-            _batch(pod, pod_lines(host))
+            batch(pod, pod_lines(host))
 
     with ThreadPoolExecutor(_WORKERS) as pool:
         list(pool.map(make, hosts))
 
 
 def remove_hosts(hosts: Iterable[Host], paths: LabPaths) -> None:
-    """Remove the networks of hosts, as far as they are there.
+    """Remove the networks of hosts, where they exist.
 
     Args:
         hosts: Hosts that do not run.
@@ -159,7 +159,7 @@ def remove_hosts(hosts: Iterable[Host], paths: LabPaths) -> None:
     # The kernel removes the devices of a namespace some time after it; a new cable needs the name at once.
     if paths.operator_netns in present:
         ports = set(cables(paths))
-        _batch(paths.operator_netns, [f"link delete {host.port}" for host in hosts if host.port in ports])
+        batch(paths.operator_netns, [f"link delete {host.port}" for host in hosts if host.port in ports])
     gone = [name for host in hosts for name in (paths.host(host.name).pod_netns, paths.host(host.name).netns)]
     remove([name for name in gone if name in present])
 
@@ -180,11 +180,21 @@ def cables(paths: LabPaths) -> list[str]:
     Args:
         paths: The lab's.
     """
-    listed = run(["ip", "-n", paths.operator_netns, "-brief", "link", "show", "master", BRIDGE], check=False)
-    return [line.split("@")[0].split()[0] for line in listed.stdout.splitlines() if line != ""]
+    return links(paths.operator_netns, "master", BRIDGE)
 
 
-def is_whole(host: Host, layout: Layout, paths: LabPaths, present: set[str], ports: set[str]) -> bool:
+def links(netns: str, *which: str) -> list[str]:
+    """Names of the network devices in a namespace; none if one of them is not there.
+
+    Args:
+        netns: Name of the namespace.
+        which: Words for `ip link show`; all devices by default.
+    """
+    listed = run(["ip", "-n", netns, "-brief", "link", "show", *which], check=False)
+    return [line.split()[0].split("@")[0] for line in listed.stdout.splitlines()]
+
+
+def is_complete(host: Host, layout: Layout, paths: LabPaths, present: set[str], ports: set[str]) -> bool:
     """Whether a host's namespaces and cable are there.
 
     Args:
@@ -210,6 +220,12 @@ def _nodad(address: str) -> str:
     return " nodad" if ":" in address else ""
 
 
-def _batch(netns: str, lines: Sequence[str]) -> None:
+def batch(netns: str, lines: Sequence[str]) -> None:
+    """Run commands of `ip` in a network namespace.
+
+    Args:
+        netns: Name of the namespace.
+        lines: Commands for `ip -batch`.
+    """
     if lines:
         run(["ip", "-n", netns, "-batch", "-"], stdin="\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""What the operator's commands see in place of the computer's own: SSH keys, known hosts, names."""
+"""SSH keys, known hosts and names of the operator, which hide those of the computer."""
 
 import socket
 

@@ -1,5 +1,6 @@
-"""Where a lab keeps its state, and what its parts are called. All names derive from the lab's name."""
+"""Paths and names of a lab. All of them derive from the lab's name."""
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ class LabPaths(NamedTuple):
 
     @property
     def operator(self) -> Path:
-        """What the operator's commands see: `ssh/` and `etc/`."""
+        """Files that the operator's commands see: `ssh/` and `etc/`."""
         return self.root / "operator"
 
     @property
@@ -61,6 +62,29 @@ class LabPaths(NamedTuple):
     def cgroup(self) -> str:
         """Name of the control group that holds a group for each host."""
         return f"podroutes-lab.{self.name}"
+
+    @property
+    def environment(self) -> Path:
+        """Folder of JSON files, one for each part of the lab that changes the operator's environment variables."""
+        return self.operator / "environment"
+
+    @property
+    def programs(self) -> Path:
+        """Commands that the operator has because of other parts of the lab."""
+        return self.operator / "bin"
+
+    @property
+    def containers(self) -> Path:
+        """Names of the lab's containers, as JSON; it is there once their LXD has its networks."""
+        return self.root / "lxd" / "lxd.json"
+
+    def container_names(self) -> list[str]:
+        """Names of the lab's containers; empty if it has no LXD."""
+        try:
+            names: list[str] = json.loads(self.containers.read_text())
+        except FileNotFoundError:
+            return []
+        return names
 
     def host(self, host: str) -> "HostPaths":
         """Names and paths of one host.

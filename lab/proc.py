@@ -1,11 +1,11 @@
-"""Telling whether a process still runs, from /proc."""
+"""The state of processes, from /proc."""
 
 import os
 from pathlib import Path
 
 
 def start_time(pid: int) -> int | None:
-    """When a process started, which tells it from a later one with the same id.
+    """The start time of a process, which distinguishes it from a later one with the same id.
 
     Args:
         pid: Process id.
@@ -25,7 +25,7 @@ def start_time(pid: int) -> int | None:
 def has_files(pid: int) -> bool:
     """Whether a process still has a root folder.
 
-    The first process of a killed host has given its own up already while it waits for all others to end: it is listed
+    The first process of a killed host has already given up its own while it waits for all others to end: it is listed
     as running, but nothing can be read or started there any more.
 
     Args:

@@ -1,7 +1,8 @@
-"""Running commands to their end."""
+"""Running commands: to their end, or in the background."""
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from lab.errors import LabError
 
@@ -11,32 +12,32 @@ def run(argv: Sequence[str], *, stdin: str = "", check: bool = True) -> subproce
 
     Args:
         argv: The command.
-        stdin: What it reads.
+        stdin: Its standard input.
         check: Whether a status other than 0 is an error.
 
     Returns:
         Status and output.
 
     Raises:
-        LabError: It is not installed, or failed; the message holds the last line of what it said.
+        LabError: It is not installed, or failed; the message holds the last line of its output.
     """
     try:
         done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
     except OSError as error:
         raise LabError(f"cannot run {argv[0]}: {error.strerror}") from error
     if check and done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
-        raise LabError(f"{' '.join(argv[:4])} failed with status {done.returncode}: {said}", status=1)
+        output = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()[-1]
+        raise LabError(f"{' '.join(argv[:4])} failed with status {done.returncode}: {output}", status=1)
     return done
 
 
 def captured(argv: Sequence[str], environment: dict[str, str], stdin: str | None) -> subprocess.CompletedProcess[str]:
-    """Run a command that may fail in any way, and take down what it says.
+    """Run a command that may fail in any way.
 
     Args:
         argv: The command.
         environment: All of its environment variables.
-        stdin: What it reads; None for nothing.
+        stdin: Its standard input; None for none.
 
     Returns:
         Status and output, whatever the status is.
@@ -50,3 +51,34 @@ def captured(argv: Sequence[str], environment: dict[str, str], stdin: str | None
         env=environment,
         check=False,
     )
+
+
+def start_detached(argv: Sequence[str], log: Path, environment: Mapping[str, str], *, folder: Path = Path("/")) -> None:
+    """Start a process in a session of its own, with no parent to wait for it, so that it outlives this command.
+
+    Args:
+        argv: The command.
+        log: File that its output is appended to.
+        environment: All of its environment variables.
+        folder: Its working directory.
+    """
+    with log.open("a") as output:
+        subprocess.run(
+            ["setsid", "--fork", *argv],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=folder,
+            env=environment,
+            check=True,
+        )
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log that is not blank, and where the log is.
+
+    Args:
+        log: The file.
+    """
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip() != ""]
+    return f"{lines[-1]} (log: {log})" if lines else f"it printed nothing (log: {log})"

@@ -1,6 +1,5 @@
 """Root file systems of Debian's releases, made once and kept for later labs. No host ever writes to them."""
 
-import hashlib
 import platform
 import shutil
 from collections.abc import Callable, Iterable
@@ -8,26 +7,23 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab import debootstrap
-from lab.cloud.cache import cache_root, made_once
+from lab.cache import cache_root, digest, made_once
 
 # What hosts need besides what every Debian has: PID 1 with its bus, a login, and what shows and makes networks.
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "iproute2", "iputils-ping", "procps")
 _ROOT = "root"
-_DIGITS = 12
-# Downloads, which no host sees.
+# Downloads, which no host needs.
 _UNNEEDED = ("var/cache/apt", "var/lib/apt/lists")
 
 
 def root_folder(release: str) -> Path:
-    """Where a release's root is cached: one of other packages has another place.
+    """Folder in which a release's root is cached: another choice of packages has another one.
 
     Args:
         release: One of `RELEASES`.
     """
-    depends = (
-        b"".join(Path(file).read_bytes() for file in (__file__, debootstrap.__file__)) + platform.machine().encode()
-    )
-    return cache_root() / f"root-{release}-{hashlib.sha256(depends).hexdigest()[:_DIGITS]}"
+    sources = (Path(file).read_bytes() for file in (__file__, debootstrap.__file__))
+    return cache_root() / f"root-{release}-{digest(*sources, platform.machine().encode())}"
 
 
 def make_roots(releases: Iterable[str], say: Callable[[str], None]) -> dict[str, Path]:
@@ -35,20 +31,20 @@ def make_roots(releases: Iterable[str], say: Callable[[str], None]) -> dict[str,
 
     Args:
         releases: Of `RELEASES`.
-        say: What to do with a line of progress.
+        say: Called with each line of progress.
 
     Returns:
         Each one's root.
 
     Raises:
-        LabError: Debian's packages cannot be had.
+        LabError: Debian's packages cannot be downloaded.
     """
     names = sorted(releases)
     if names == []:
         return {}
 
     def make(release: str) -> Path:
-        words = f"making a root file system of Debian {release}, this once: it takes about a minute"
+        words = f"making a root file system of Debian {release} (only once; it takes about a minute)"
         return made_once(
             root_folder(release),
             lambda folder, lock: _make(release, folder / _ROOT, lock),
@@ -60,11 +56,11 @@ def make_roots(releases: Iterable[str], say: Callable[[str], None]) -> dict[str,
 
 
 def link_root(root: Path, link: Path) -> None:
-    """Note which root a lab uses, whatever the packages or the cache's place become while it is there.
+    """Record which root a lab uses, whatever becomes of the packages or the cache while the lab is there.
 
     Args:
         root: The root.
-        link: The link to it that is to be made.
+        link: The link to make.
     """
     link.parent.mkdir(exist_ok=True)
     link.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from lab.template import HOST_KEY, USER, USER_ID
 
 
 def make_host(host: Host, paths: HostPaths, layout: Layout, authorized_key: str) -> None:
-    """Give a host an identity and the top layer of its root file system; nothing to do if it has them.
+    """Give a host an identity and the top layer of its root file system; unless it has them.
 
     Args:
         host: The host.

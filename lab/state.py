@@ -1,9 +1,10 @@
-"""What a running lab has written down about itself."""
+"""The state file of a lab."""
 
 import json
 
 from lab.defaults import command
 from lab.errors import LabError
+from lab.files import replace_file
 from lab.layout import Layout
 from lab.paths import LabPaths
 
@@ -24,12 +25,10 @@ def read_layout(paths: LabPaths) -> Layout:
 
 
 def write_layout(paths: LabPaths, layout: Layout) -> None:
-    """Write the size of a lab, whole or not at all.
+    """Write the size of a lab.
 
     Args:
         paths: The lab's.
         layout: Its size.
     """
-    new = paths.layout.with_suffix(".new")
-    new.write_text(json.dumps(layout.as_dict()))
-    new.rename(paths.layout)
+    replace_file(paths.layout, json.dumps(layout.as_dict()))

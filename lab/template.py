@@ -61,7 +61,7 @@ _DIRECTORIES = {
     "tmp": 0o1777,
     "root": 0o700,
 }
-# What a host starts of what the systemd package wants started.
+# Units of the systemd package that a host starts.
 _ALLOWED_UNITS = frozenset(
     {
         "dbus.service",
@@ -72,7 +72,7 @@ _ALLOWED_UNITS = frozenset(
         "systemd-sysctl.service",
     }
 )
-# Pulled in by others, or by a bus name, rather than wanted by a target.
+# Pulled in by others, or by a bus name, rather than by a target.
 _MASKED_UNITS = (
     "console-getty.service",
     "container-getty@.service",
@@ -230,9 +230,9 @@ def units_to_mask(base: Path) -> list[str]:
     Args:
         base: The root file system below.
     """
-    wanted = _names_in(wants for folder in _UNIT_FOLDERS for wants in (base / folder).glob("*.target.wants"))
+    pulled_in = _names_in(wants for folder in _UNIT_FOLDERS for wants in (base / folder).glob("*.target.wants"))
     # Services that other packages would have activated over the bus are of no use here either.
-    return sorted({*wanted, *_MASKED_UNITS} - _ALLOWED_UNITS)
+    return sorted({*pulled_in, *_MASKED_UNITS} - _ALLOWED_UNITS)
 
 
 def _names_in(folders: Iterable[Path]) -> list[str]:

@@ -14,24 +14,28 @@ from lab.cloud.api import Api
 from lab.cloud.edge.control import Control
 from lab.cloud.edge.rules import Counted
 from lab.cloud.environment import ensure_environment
+from lab.cloud.faults import FAULTS, REPAIRS
 from lab.cloud.paths import CLOUD, IDENTITY_PORT, NETWORK_PORT, CloudPaths
 from lab.cloud.resources import ensure_resources
 from lab.cloud.services import Service
 from lab.cloud.snapshot import keep_snapshot, snapshot_path, use_snapshot
 from lab.defaults import command
+from lab.enter import add_to_environment, remove_from_environment
 from lab.errors import LabError
-from lab.files import write_file
+from lab.fault import find_fault
+from lab.files import replace_file, write_file
 from lab.lock import locked
 from lab.machines import Lab
 
 SQLITE = "sqlite"
 MARIADB = "mariadb"
+_PART = "cloud"
 _MANY_THREADS = 24
 
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """How a service is.
+    """The state of a service.
 
     Attributes:
         name: `keystone`, `neutron`, `edge` or `mariadb`.
@@ -49,7 +53,7 @@ class Cloud:
 
     Args:
         lab: The lab; its hosts need not run.
-        say: What to do with each line of progress; nothing by default.
+        say: Called with each line of progress.
     """
 
     def __init__(self, lab: Lab, *, say: Callable[[str], None] = lambda _: None) -> None:
@@ -57,17 +61,10 @@ class Cloud:
         self.paths = CloudPaths(lab.paths)
         self._say = say
 
-    # What it is
-
     @property
     def exists(self) -> bool:
         """Whether it has been started, and not been taken down."""
         return self.paths.state.exists()
-
-    @property
-    def clouds_file(self) -> Path:
-        """The operator's `clouds.yaml`, with the clouds `kubernetes` (the project's user) and `admin`."""
-        return self.paths.clouds_file
 
     def auth(self, cloud: str = CLOUD) -> dict[str, str]:
         """How to log in, from inside the operator's namespace: what `openstack.connect` takes.
@@ -94,7 +91,7 @@ class Cloud:
         return Api(self.lab.paths.operator_netns, self.auth(cloud), edge=edge)
 
     def status(self) -> list[ServiceStatus]:
-        """How each service is.
+        """The state of each service.
 
         Raises:
             LabError: There is no cloud.
@@ -108,7 +105,7 @@ class Cloud:
     # Up and down
 
     def up(self, *, database: str = SQLITE) -> bool:
-        """Start what does not run of it, and create in it what the lab's hosts need and it lacks.
+        """Start its services that do not run, and create what the lab's hosts need in it.
 
         Args:
             database: `sqlite`, or `mariadb` for requests that really run at the same time; it needs Debian's
@@ -146,7 +143,7 @@ class Cloud:
         return True
 
     def down(self) -> bool:
-        """Remove every trace of the cloud, whatever state it is in; the lab stays.
+        """Remove every trace of the cloud, in whatever state it is; the lab stays.
 
         Returns:
             False if there was none.
@@ -159,10 +156,10 @@ class Cloud:
         self._say("the cloud is gone")
         return True
 
-    # What tests want of it
+    # Its requests and faults
 
     def requests(self, *, reset: bool = False) -> list[Counted]:
-        """The requests that came to it so far, alike ones counted together.
+        """The requests so far, equal ones counted together.
 
         Args:
             reset: Whether to count from zero from now on.
@@ -174,7 +171,7 @@ class Cloud:
 
     @property
     def control(self) -> Control:
-        """What tells the edge what to do.
+        """The sender of commands to the edge.
 
         Raises:
             LabError: There is no cloud.
@@ -187,7 +184,7 @@ class Cloud:
 
         Args:
             fault: A fault's name, see `lab.cloud.faults.FAULTS`.
-            arguments: What the fault takes.
+            arguments: The fault's.
 
         Returns:
             One line that says what was done.
@@ -195,30 +192,24 @@ class Cloud:
         Raises:
             LabError: There is no cloud or no such fault, or it cannot be made.
         """
-        from lab.cloud.faults import find_fault  # noqa: PLC0415 - faults need the cloud
-
-        found = find_fault(fault, len(arguments))
+        found = find_fault(FAULTS, fault, len(arguments))
         self._state()
         with locked(self.lab.name):
             return found.make(self, *arguments)
 
-    def mend(self) -> list[str]:
-        """Undo the faults that the product cannot repair; start services that do not run.
+    def repair(self) -> list[str]:
+        """Undo the faults that the product cannot fix; start services that do not run.
 
         Returns:
-            One line for each thing that was mended.
+            One line for each thing that was repaired.
 
         Raises:
             LabError: There is no cloud, or a service did not come up.
         """
-        from lab.cloud.faults import MENDS  # noqa: PLC0415 - faults need the cloud
-
         self._state()
         with locked(self.lab.name):
             lines = [f"started {name}" for name in self._start()]
-            return lines + [line for mend in MENDS if (line := mend(self)) is not None]
-
-    # How it is done
+            return lines + [line for repair in REPAIRS if (line := repair(self)) is not None]
 
     def _state(self) -> dict[str, Any]:
         try:
@@ -229,7 +220,7 @@ class Cloud:
         return state
 
     def _prepare(self, environment: Path, empty: Path, snapshot: Path, data: Path | None) -> None:
-        """Give the cloud its files; the state file comes last and says that they are whole."""
+        """Give the cloud its files; the state file comes last and marks them as complete."""
         self._remove()
         root = self.paths.root
         root.mkdir(mode=0o700)
@@ -244,16 +235,17 @@ class Cloud:
         neutron = config.neutron_conf(root, environment, passwords["neutron"], connection)
         write_file(root / "neutron.conf", neutron, 0o600)
         write_file(self.paths.clouds_file, config.clouds_yaml(passwords["user"], passwords["admin"]), 0o600)
-        self.paths.programs.mkdir(exist_ok=True)
-        (self.paths.programs / "openstack").symlink_to(environment / "bin/openstack")
+        programs = self.lab.paths.programs
+        programs.mkdir(exist_ok=True)
+        (programs / "openstack").symlink_to(environment / "bin/openstack")
+        variables = {"OS_CLIENT_CONFIG_FILE": str(self.paths.clouds_file), "OS_CLOUD": CLOUD}
+        add_to_environment(self.lab.paths, _PART, hidden=["OS_"], variables=variables)
         state = {
             "database": SQLITE if data is None else MARIADB,
             "environment": str(environment),
             "passwords": passwords,
         }
-        new = self.paths.state.with_suffix(".new")
-        write_file(new, json.dumps(state), 0o600)
-        new.rename(self.paths.state)
+        replace_file(self.paths.state, json.dumps(state))
 
     def _services(self) -> list[Service]:
         """The services, in the order in which they are started."""
@@ -301,4 +293,5 @@ class Cloud:
         cgroup.kill(self.paths.cgroup)
         shutil.rmtree(self.paths.root, ignore_errors=True)
         self.paths.clouds_file.unlink(missing_ok=True)
-        shutil.rmtree(self.paths.programs, ignore_errors=True)
+        shutil.rmtree(self.lab.paths.programs, ignore_errors=True)
+        remove_from_environment(self.lab.paths, _PART)

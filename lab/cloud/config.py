@@ -14,7 +14,7 @@ def keystone_conf(folder: Path) -> str:
     """The text of `keystone.conf`.
 
     Args:
-        folder: Where its database and its keys are.
+        folder: That of its database and keys.
     """
     return f"""[DEFAULT]
 transport_url = fake:///
@@ -35,7 +35,7 @@ key_repository = {folder}/fernet-keys
 key_repository = {folder}/credential-keys
 
 [identity]
-# The fewest that it takes: these passwords are random already.
+# The minimum: these passwords are random already.
 password_hash_rounds = 4
 
 [cache]
@@ -52,7 +52,7 @@ def neutron_conf(folder: Path, environment: Path, password: str, connection: str
     """The text of `neutron.conf`.
 
     Args:
-        folder: Where its files are.
+        folder: That of its files.
         environment: The cloud's own Python environment.
         password: Of its user.
         connection: SQLAlchemy's URL of its database.
@@ -87,7 +87,7 @@ password = {password}
 project_name = service
 user_domain_id = default
 project_domain_id = default
-# A role or token that was revoked must be so for the next request.
+# The next request must see that a role or token was revoked.
 token_cache_time = -1
 
 [oslo_concurrency]
@@ -102,7 +102,7 @@ def sqlite(folder: Path) -> str:
     """SQLAlchemy's URL of Neutron's database in SQLite.
 
     Args:
-        folder: Where it is.
+        folder: That of the database.
     """
     return f"sqlite:///{folder}/neutron.db"
 
@@ -123,7 +123,7 @@ def clouds_yaml(user_password: str, admin_password: str) -> str:
 
 
 def auth(cloud: str, user_password: str, admin_password: str) -> dict[str, str]:
-    """How to log in.
+    """Credentials.
 
     Args:
         cloud: `kubernetes` or `admin`.
@@ -131,7 +131,7 @@ def auth(cloud: str, user_password: str, admin_password: str) -> dict[str, str]:
         admin_password: Of the cloud's administrator.
 
     Returns:
-        What stands below `auth` in `clouds.yaml`.
+        The values below `auth` in `clouds.yaml`.
     """
     admin = cloud == ADMIN_CLOUD
     return {

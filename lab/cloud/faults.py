@@ -1,21 +1,21 @@
 """Faults: what can go wrong in a cloud, each a small function in one table, and how to undo some of them.
 
-The product repairs host routes and address pairs. It cannot repair the cloud itself: for that there are `MENDS`.
+The product fixes host routes and address pairs. It cannot fix the cloud itself: for that there are `REPAIRS`.
 """
 
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, Protocol
 
 from lab.cloud.api import Api
-from lab.cloud.cloud import Cloud
 from lab.cloud.config import USER
+from lab.cloud.edge.control import Control
 from lab.cloud.edge.rules import WRITES, Rule
 from lab.cloud.resources import SUBNET, SUBNET_IPV6, find, project_id
 from lab.errors import LabError
+from lab.fault import Fault, other_address, parse_address, parse_network
+from lab.faults import Place
 
 _MEMBER, _READER = "member", "reader"
 _SLOW_SECONDS = "5"
@@ -23,72 +23,50 @@ _SERVICES = ("network", "identity")
 _FOREIGN = "192.168.100.0/24"
 
 
-@dataclass(frozen=True)
-class Fault:
-    """One thing that can be made to go wrong.
-
-    Attributes:
-        name: What it is called on the command line.
-        arguments: Names of the arguments that it can be given, none of which is required.
-        explanation: One line.
-        make: Makes it; given the cloud and the arguments, returns one line that says what was done.
-    """
-
-    name: str
-    arguments: tuple[str, ...]
-    explanation: str
-    make: Callable[..., str]
+class CloudPlace(Protocol):
+    """A cloud that something can go wrong in."""
 
     @property
-    def usage(self) -> str:
-        """The name and its arguments."""
-        return " ".join([self.name, *(f"[{argument}]" for argument in self.arguments)])
+    def lab(self) -> Place:
+        """The lab, with its hosts."""
+
+    @property
+    def control(self) -> Control:
+        """The sender of commands to the edge."""
+
+    def api(self) -> Api:
+        """The APIs, as the cloud's administrator and past the edge."""
 
 
-def find_fault(name: str, arguments: int) -> Fault:
-    """Find a fault by its name.
-
-    Args:
-        name: The name.
-        arguments: How many arguments it is to be given.
-
-    Raises:
-        LabError: There is none of that name, or it takes fewer arguments.
-    """
-    for fault in FAULTS:
-        if fault.name == name:
-            if arguments > len(fault.arguments):
-                raise LabError(f"too many arguments: {fault.usage}")
-            return fault
-    raise LabError(f"the cloud has no fault {name!r}: {', '.join(fault.name for fault in FAULTS)}")
-
-
-def _host_route_removed(cloud: Cloud, cidr: str | None = None) -> str:
+def _host_route_removed(cloud: CloudPlace, cidr: str | None = None) -> str:
     api = cloud.api()
     subnet, route = _route(cloud, api, cidr)
     _set_routes(api, subnet, [one for one in subnet["host_routes"] if one != route])
     return f"removed {_shown(route)} from the subnet {subnet['name']}"
 
 
-def _host_route_wrong(cloud: Cloud, cidr: str | None = None, via: str | None = None) -> str:
+def _host_route_wrong(cloud: CloudPlace, cidr: str | None = None, via: str | None = None) -> str:
     api = cloud.api()
     subnet, route = _route(cloud, api, cidr)
-    wrong = route | {"nexthop": _address(via) if via is not None else _other_hop(cloud, route)}
+    hop = (
+        parse_address(via) if via is not None else other_address(cloud.lab.hosts, cloud.lab.layout, [route["nexthop"]])
+    )
+    wrong = route | {"nexthop": hop}
     _set_routes(api, subnet, [wrong if one == route else one for one in subnet["host_routes"]])
     return f"the subnet {subnet['name']} now has {_shown(wrong)} instead of gateway {route['nexthop']}"
 
 
-def _host_route_foreign(cloud: Cloud, cidr: str = _FOREIGN, via: str | None = None) -> str:
+def _host_route_foreign(cloud: CloudPlace, cidr: str = _FOREIGN, via: str | None = None) -> str:
     api = cloud.api()
-    wanted = _network(cidr)
+    wanted = str(parse_network(cidr))
     subnet = _subnet(api, SUBNET_IPV6 if ":" in wanted else SUBNET)
-    added = {"destination": wanted, "nexthop": _address(via) if via is not None else subnet["gateway_ip"]}
+    added = {"destination": wanted, "nexthop": parse_address(via) if via is not None else subnet["gateway_ip"]}
     if added not in subnet["host_routes"]:
         _set_routes(api, subnet, [*subnet["host_routes"], added])
-    return f"the subnet {subnet['name']} has {_shown(added)}, as somebody else would set it"
+    return f"the subnet {subnet['name']} has {_shown(added)}, as another administrator would set it"
 
 
-def _address_pair_removed(cloud: Cloud, host: str | None = None) -> str:
+def _address_pair_removed(cloud: CloudPlace, host: str | None = None) -> str:
     api = cloud.api()
     names = [host] if host is not None else [one.name for one in cloud.lab.hosts if one.role == "worker"]
     for name in names:
@@ -100,19 +78,19 @@ def _address_pair_removed(cloud: Cloud, host: str | None = None) -> str:
     raise LabError(f"no port of {', '.join(names)} has an address pair: provision it first")
 
 
-def _api_stopped(cloud: Cloud, service: str = "network") -> str:
+def _api_stopped(cloud: CloudPlace, service: str = "network") -> str:
     cloud.control.stop(_service(service))
     return f"the {service} API is stopped: connections are refused"
 
 
-def _api_slow(cloud: Cloud, seconds: str = _SLOW_SECONDS, service: str = "network") -> str:
+def _api_slow(cloud: CloudPlace, seconds: str = _SLOW_SECONDS, service: str = "network") -> str:
     wait = _seconds(seconds)
     cloud.control.add(Rule("slow", _service(service), seconds=wait, count=None))
     return f"each request to the {service} API takes {wait:g} s longer"
 
 
 def _answering(status: int, methods: tuple[str, ...]) -> Callable[..., str]:
-    def make(cloud: Cloud, count: str = "1", method: str | None = None) -> str:
+    def make(cloud: CloudPlace, count: str = "1", method: str | None = None) -> str:
         number = _count(count)
         chosen = methods if method is None else (method.upper(),)
         cloud.control.add(Rule("answer", methods=chosen, status=status, count=number))
@@ -121,14 +99,14 @@ def _answering(status: int, methods: tuple[str, ...]) -> Callable[..., str]:
     return make
 
 
-def _answer_lost(cloud: Cloud, count: str = "1", method: str | None = None) -> str:
+def _answer_lost(cloud: CloudPlace, count: str = "1", method: str | None = None) -> str:
     number = _count(count)
     chosen = WRITES if method is None else (method.upper(),)
     cloud.control.add(Rule("lose", methods=chosen, count=number))
     return f"the network API will do the next {_requests(number, chosen)} and hang up instead of answering"
 
 
-def _role_revoked(cloud: Cloud, role: str = _MEMBER) -> str:
+def _role_revoked(cloud: CloudPlace, role: str = _MEMBER) -> str:
     if role not in (_MEMBER, "all"):
         raise LabError(f"role-revoked takes `{_MEMBER}` or `all`, not {role!r}")
     api = cloud.api()
@@ -141,7 +119,7 @@ def _role_revoked(cloud: Cloud, role: str = _MEMBER) -> str:
     return f"the user {USER} has lost the role {_MEMBER}: {left}"
 
 
-def _token_expired(cloud: Cloud) -> str:
+def _token_expired(cloud: CloudPlace) -> str:
     api = cloud.api()
     user = _user(api)
     # Keystone revokes the tokens of a user who is disabled; they stay revoked.
@@ -149,7 +127,7 @@ def _token_expired(cloud: Cloud) -> str:
         api.call("PATCH", f"/v3/users/{user}", {"user": {"enabled": enabled}}, service="identity")
     # It counts in whole seconds: a token from the rest of this one would be revoked too.
     time.sleep(1.0 - time.time() % 1.0)
-    return f"every token of the user {USER} so far is no longer valid; a new one can be had"
+    return f"every token of the user {USER} so far is no longer valid; a new login works"
 
 
 FAULTS = (
@@ -157,25 +135,27 @@ FAULTS = (
         "host-route-removed", ("CIDR",), "remove a host route of the subnet (the first to a pod)", _host_route_removed
     ),
     Fault("host-route-wrong", ("CIDR", "VIA"), "point a host route at another host", _host_route_wrong),
-    Fault("host-route-foreign", ("CIDR", "VIA"), "add somebody else's host route", _host_route_foreign),
-    Fault("address-pair-removed", ("HOST",), "take a worker's port its allowed address pairs", _address_pair_removed),
-    Fault("api-stopped", ("SERVICE",), "refuse connections to Neutron, or to `identity` [mend]", _api_stopped),
-    Fault("api-slow", ("SECONDS", "SERVICE"), f"answer late, by {_SLOW_SECONDS} s [mend]", _api_slow),
-    Fault("api-500", ("COUNT", "METHOD"), "answer requests with 500 [mend]", _answering(500, ())),
-    Fault("api-503", ("COUNT", "METHOD"), "answer requests with 503, as a load balancer [mend]", _answering(503, ())),
-    Fault("api-409", ("COUNT", "METHOD"), "answer changes with 409 [mend]", _answering(409, WRITES)),
-    Fault("api-412", ("COUNT", "METHOD"), "answer changes with 412 [mend]", _answering(412, WRITES)),
-    Fault("answer-lost", ("COUNT", "METHOD"), "make changes, hang up instead of answering [mend]", _answer_lost),
-    Fault("role-revoked", ("ROLE",), f"leave the user {_READER} alone; `all`: no role at all [mend]", _role_revoked),
+    Fault("host-route-foreign", ("CIDR", "VIA"), "add a foreign host route", _host_route_foreign),
+    Fault(
+        "address-pair-removed", ("HOST",), "remove the allowed address pairs of a worker's port", _address_pair_removed
+    ),
+    Fault("api-stopped", ("SERVICE",), "refuse connections to Neutron, or to `identity` [repair]", _api_stopped),
+    Fault("api-slow", ("SECONDS", "SERVICE"), f"answer late, by {_SLOW_SECONDS} s [repair]", _api_slow),
+    Fault("api-500", ("COUNT", "METHOD"), "answer requests with 500 [repair]", _answering(500, ())),
+    Fault("api-503", ("COUNT", "METHOD"), "answer requests with 503, as a load balancer [repair]", _answering(503, ())),
+    Fault("api-409", ("COUNT", "METHOD"), "answer changes with 409 [repair]", _answering(409, WRITES)),
+    Fault("api-412", ("COUNT", "METHOD"), "answer changes with 412 [repair]", _answering(412, WRITES)),
+    Fault("answer-lost", ("COUNT", "METHOD"), "make changes, hang up instead of answering [repair]", _answer_lost),
+    Fault("role-revoked", ("ROLE",), f"leave the user {_READER} alone; `all`: no role at all [repair]", _role_revoked),
     Fault("token-expired", (), "revoke every token of the user", _token_expired),
 )
 
 
-def _mend_edge(cloud: Cloud) -> str | None:
+def _repair_edge(cloud: CloudPlace) -> str | None:
     return "the APIs behave again" if cloud.control.clear() > 0 else None
 
 
-def _mend_role(cloud: Cloud) -> str | None:
+def _repair_role(cloud: CloudPlace) -> str | None:
     api = cloud.api()
     roles = {role["name"] for role in _get_roles(api)}
     if _MEMBER in roles and _READER not in roles:
@@ -185,7 +165,7 @@ def _mend_role(cloud: Cloud) -> str | None:
     return f"the user {USER} has the role {_MEMBER} again"
 
 
-MENDS: tuple[Callable[[Cloud], str | None], ...] = (_mend_edge, _mend_role)
+REPAIRS: tuple[Callable[[CloudPlace], str | None], ...] = (_repair_edge, _repair_role)
 
 
 def _subnet(api: Api, name: str) -> dict[str, Any]:
@@ -195,9 +175,10 @@ def _subnet(api: Api, name: str) -> dict[str, Any]:
     return found
 
 
-def _route(cloud: Cloud, api: Api, cidr: str | None) -> tuple[dict[str, Any], dict[str, str]]:
+def _route(cloud: CloudPlace, api: Api, cidr: str | None) -> tuple[dict[str, Any], dict[str, str]]:
     """A subnet and one of its host routes: that to a network, or the first to a worker's pods."""
-    wanted = {str(pod) for host in cloud.lab.hosts for pod in host.pod_cidrs} if cidr is None else {_network(cidr)}
+    pods = {str(pod) for host in cloud.lab.hosts for pod in host.pod_cidrs}
+    wanted = pods if cidr is None else {str(parse_network(cidr))}
     for name in (SUBNET, SUBNET_IPV6):
         subnet = find(api, "subnet", name)
         routes = [] if subnet is None else sorted(subnet["host_routes"], key=lambda one: str(one["destination"]))
@@ -210,16 +191,6 @@ def _route(cloud: Cloud, api: Api, cidr: str | None) -> tuple[dict[str, Any], di
 
 def _set_routes(api: Api, subnet: dict[str, Any], routes: list[dict[str, str]]) -> None:
     api.call("PUT", f"/v2.0/subnets/{subnet['id']}", {"subnet": {"host_routes": routes}})
-
-
-def _other_hop(cloud: Cloud, route: dict[str, str]) -> str:
-    """A host's address that is not the route's next hop."""
-    version = ip_address(route["nexthop"]).version
-    for host in reversed(cloud.lab.hosts):
-        for address in host.addresses:
-            if address.version == version and str(address.ip) != route["nexthop"]:
-                return str(address.ip)
-    return next(str(address.ip) for address in cloud.lab.layout.gateway if address.version == version)
 
 
 def _user(api: Api) -> str:
@@ -273,17 +244,3 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise LabError(f"{text!r} is no number of requests: use 1 or more")
     return int(text)
-
-
-def _network(text: str) -> str:
-    try:
-        return str(ip_network(text))
-    except ValueError as error:
-        raise LabError(f"{text!r} is no network: {error}") from error
-
-
-def _address(text: str) -> str:
-    try:
-        return str(ip_address(text))
-    except ValueError as error:
-        raise LabError(f"{text!r} is no address: {error}") from error

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab.cache import made_once, run_tool
 from lab.cloud import config
-from lab.cloud.cache import made_once
-from lab.cloud.environment import environment_folder, run_tool
+from lab.cloud.environment import environment_folder
 from lab.cloud.services import Service
 from lab.cloud.template import template_digest
 from lab.errors import LabError
@@ -23,7 +23,7 @@ _POLL_SECONDS = 0.05
 
 
 def data_folder(root: Path) -> Path:
-    """Where a cloud's MariaDB has its data.
+    """Folder of the data of a cloud's MariaDB.
 
     Args:
         root: The cloud's folder.
@@ -54,7 +54,7 @@ def ensure_data(environment: Path, say: Callable[[str], None]) -> Path:
 
     Args:
         environment: The cloud's own Python environment.
-        say: What to do with a line of progress.
+        say: Called with each line of progress.
 
     Returns:
         The folder with the server's data.
@@ -67,7 +67,7 @@ def ensure_data(environment: Path, say: Callable[[str], None]) -> Path:
     made = made_once(
         environment_folder() / f"mariadb-{template_digest('serve.py')}",
         lambda folder, lock: _make(folder, environment, lock),
-        announce=lambda: say("making an empty MariaDB database, this once"),
+        announce=lambda: say("making an empty MariaDB database, only once"),
     )
     return data_folder(made)
 
@@ -119,7 +119,7 @@ def _server(folder: Path) -> list[str]:
         "--innodb-buffer-pool-size=64M",
         # As MariaDB before 11.6 had it: later ones refuse a transaction that read before somebody else wrote.
         "--loose-innodb-snapshot-isolation=OFF",
-        # Nothing here need survive a power cut.
+        # Nothing here has to survive a power cut.
         "--innodb-flush-log-at-trx-commit=0",
         "--innodb-doublewrite=OFF",
     ]
@@ -130,7 +130,7 @@ def _socket(folder: Path) -> Path:
 
 
 def _answers(folder: Path) -> bool:
-    """Whether the server has said hello."""
+    """Whether the server sends its greeting."""
     with socket.socket(socket.AF_UNIX) as connection_:
         connection_.settimeout(1.0)
         try:

@@ -1,6 +1,5 @@
-"""Where a lab's cloud keeps its state, and where it listens. Imports little: `exec` must be quick."""
+"""Paths of a lab's cloud, and the ports it listens on. Imports little: `exec` must be quick."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,12 +32,12 @@ class CloudPaths(NamedTuple):
 
     @property
     def state(self) -> Path:
-        """What the cloud was started with, as JSON; it is there once the databases are."""
+        """The cloud's settings, as JSON; it is written once the databases exist."""
         return self.root / "cloud.json"
 
     @property
     def control(self) -> Path:
-        """The socket by which the edge is told what to do."""
+        """The socket for commands to the edge."""
         return self.root / "edge.sock"
 
     @property
@@ -47,13 +46,8 @@ class CloudPaths(NamedTuple):
         return self.lab.operator / "clouds.yaml"
 
     @property
-    def programs(self) -> Path:
-        """Commands that the operator has while there is a cloud."""
-        return self.lab.operator / "bin"
-
-    @property
     def cgroup(self) -> str:
-        """Name of the control group that holds a group for each service; it goes with the lab's."""
+        """Name of the control group that holds a group for each service; it is below the lab's."""
         return f"{self.lab.cgroup}/cloud"
 
     def log(self, service: str) -> Path:
@@ -83,26 +77,3 @@ def behind(port: int) -> int:
         port: That of the edge.
     """
     return port + _BEHIND
-
-
-def operator_environment(lab: LabPaths, environment: Mapping[str, str]) -> dict[str, str]:
-    """What the operator's commands see while the lab has a cloud: the guide's commands work as they stand in it.
-
-    Args:
-        lab: The lab's.
-        environment: What they see without it.
-
-    Returns:
-        The same, with the cloud's client among the programs and its `clouds.yaml` in place of what the caller has of
-        other clouds; unchanged where there is no cloud.
-    """
-    paths = CloudPaths(lab)
-    if not paths.clouds_file.exists():
-        return dict(environment)
-    kept = {name: value for name, value in environment.items() if not name.startswith("OS_")}
-    project, _, others = environment.get("PATH", "").partition(":")
-    return kept | {
-        "PATH": f"{project}:{paths.programs}:{others}",
-        "OS_CLIENT_CONFIG_FILE": str(paths.clouds_file),
-        "OS_CLOUD": CLOUD,
-    }

@@ -1,4 +1,4 @@
-"""The guide's network in the cloud: what its user has made before the routes are set."""
+"""The guide's network in the cloud, as it is before the routes are set."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _AT_ONCE = 50
 
 
 def ensure_resources(api: Api, layout: Layout) -> list[str]:
-    """Create what is missing of the network, its subnets, router and ports; what is there stays as it is.
+    """Create what is missing of the network, its subnets, router and ports; all else stays as it is.
 
     Args:
         api: As the cloud's administrator.
@@ -54,7 +54,7 @@ def ensure_resources(api: Api, layout: Layout) -> list[str]:
 
 
 def subnet_bodies(layout: Layout) -> list[dict[str, Any]]:
-    """The subnets, IPv4 first, as the API wants them.
+    """The subnets, IPv4 first, as the API takes them.
 
     Args:
         layout: The lab's.
@@ -79,7 +79,7 @@ def subnet_bodies(layout: Layout) -> list[dict[str, Any]]:
 
 
 def port_body(host: Host, subnets: Sequence[str]) -> dict[str, Any]:
-    """A host's port, as the API wants it.
+    """A host's port, as the API takes it.
 
     Args:
         host: The host.

@@ -1,6 +1,5 @@
 """The cloud's processes: in the operator's network namespace, each in a control group of its own."""
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -9,14 +8,16 @@ from pathlib import Path
 
 from lab import cgroup
 from lab.cloud.paths import ADDRESS, IDENTITY_PORT, INSIDE, NETWORK_PORT, CloudPaths, behind
+from lab.defaults import SYSTEM_PATH
 from lab.errors import LabError
+from lab.kernel import is_in_netns
 from lab.paths import NETNS
+from lab.process import last_line, start_detached
 
 _READY_SECONDS = 90.0
 _POLL_SECONDS = 0.05
 _LAB = Path(__file__).resolve().parents[2]
 _START = 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"'
-_SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ def process_id(paths: CloudPaths, service: str) -> int | None:
         Its id as this computer sees it; None if it does not run.
     """
     running = cgroup.pids(f"{paths.cgroup}/{service}")
-    # A namespace that was deleted and made anew leaves the process in the old one, where nobody reaches it.
-    return running[0] if running and _in_namespace(running[0], NETNS / paths.lab.operator_netns) else None
+    # A namespace that was deleted and made anew leaves the process in the old one, which nothing can reach.
+    return running[0] if running and is_in_netns(running[0], paths.lab.operator_netns) else None
 
 
 def start(paths: CloudPaths, service: Service) -> None:
@@ -85,17 +86,8 @@ def start(paths: CloudPaths, service: Service) -> None:
     """
     group = cgroup.make(f"{paths.cgroup}/{service.name}")
     command = ["nsenter", f"--net={NETNS / paths.lab.operator_netns}", "sh", "-c", _START, "sh", str(group)]
-    with paths.log(service.name).open("a") as log:
-        # `setsid --fork`: it belongs to nobody's session and is nobody's child, so it outlives this command.
-        subprocess.run(
-            ["setsid", "--fork", *command, *service.argv],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=paths.root,
-            env={"PATH": _SYSTEM_PATH, "PYTHONPATH": str(_LAB)} | dict(service.environment),
-            check=True,
-        )
+    environment = {"PATH": SYSTEM_PATH, "PYTHONPATH": str(_LAB)} | dict(service.environment)
+    start_detached([*command, *service.argv], paths.log(service.name), environment, folder=paths.root)
 
 
 def wait_until_ready(paths: CloudPaths, services: Sequence[Service]) -> None:
@@ -106,7 +98,7 @@ def wait_until_ready(paths: CloudPaths, services: Sequence[Service]) -> None:
         services: Those that were started.
 
     Raises:
-        LabError: One stopped, or does not answer in time; the message says why or where to look.
+        LabError: One stopped, or does not answer in time; the message has the reason or the log.
     """
     started = time.monotonic()
     waiting = list(services)
@@ -116,7 +108,7 @@ def wait_until_ready(paths: CloudPaths, services: Sequence[Service]) -> None:
         for service in waiting:
             # A process joins its group a moment after it is started.
             if elapsed > 1 and process_id(paths, service.name) is None:
-                raise LabError(f"the cloud's {service.name} stopped: {_last_line(paths.log(service.name))}", status=1)
+                raise LabError(f"the cloud's {service.name} stopped: {last_line(paths.log(service.name))}", status=1)
             if elapsed > _READY_SECONDS:
                 raise LabError(
                     f"the cloud's {service.name} does not answer after {_READY_SECONDS:.0f} s; "
@@ -128,7 +120,7 @@ def wait_until_ready(paths: CloudPaths, services: Sequence[Service]) -> None:
 
 
 def memory(pid: int) -> int:
-    """How much memory is a process's own, as far as it can be told.
+    """The memory of a process.
 
     Args:
         pid: Process id.
@@ -143,15 +135,3 @@ def memory(pid: int) -> int:
     except OSError:
         pass
     return 0
-
-
-def _in_namespace(pid: int, namespace: Path) -> bool:
-    try:
-        return Path(f"/proc/{pid}/ns/net").stat().st_ino == namespace.stat().st_ino
-    except OSError:
-        return False
-
-
-def _last_line(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip() != ""]
-    return f"{lines[-1]} (its log: {log})" if lines else "it said nothing"

@@ -3,7 +3,6 @@
 Creating ports costs Neutron far more time than reading a copy of them.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -11,21 +10,20 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from lab.cache import digest
 from lab.cloud import resources
 from lab.layout import Layout
 
-_DIGITS = 12
-
 
 def snapshot_path(template: Path, layout: Layout) -> Path:
-    """Where the database for a size of lab is kept, or would be.
+    """File of the database for a size of lab, whether it is there or not.
 
     Args:
         template: The folder of the template from which it was filled.
         layout: The lab's.
     """
-    depends = json.dumps(layout.as_dict(), sort_keys=True).encode() + Path(resources.__file__).read_bytes()
-    return template / f"neutron-{hashlib.sha256(depends).hexdigest()[:_DIGITS]}.db"
+    size = json.dumps(layout.as_dict(), sort_keys=True).encode()
+    return template / f"neutron-{digest(size, Path(resources.__file__).read_bytes())}.db"
 
 
 def use_snapshot(snapshot: Path, database: Path) -> bool:
@@ -45,11 +43,11 @@ def use_snapshot(snapshot: Path, database: Path) -> bool:
 
 
 def keep_snapshot(database: Path, snapshot: Path) -> None:
-    """Keep a copy of a lab's database, which may be in use; whole or not at all.
+    """Keep a copy of a lab's database, which may be in use; all of it or nothing.
 
     Args:
         database: The lab's own.
-        snapshot: Where to.
+        snapshot: The file.
     """
     unfinished = snapshot.with_name(f"{snapshot.name}.{os.getpid()}")
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(unfinished)) as copy:

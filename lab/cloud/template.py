@@ -1,20 +1,18 @@
-"""The cloud's databases, keys and accounts as they are before anything is in them: made once, copied for each lab."""
+"""The cloud's databases, keys and accounts in their initial state: made once, copied for each lab."""
 
-import hashlib
 import json
 import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.cache import digest, made_once, run_tool
 from lab.cloud import config
-from lab.cloud.cache import made_once
-from lab.cloud.environment import environment_folder, run_tool
+from lab.cloud.environment import environment_folder
 from lab.cloud.paths import IDENTITY_PORT, INSIDE, NETWORK_PORT, url
 from lab.files import write_file
 
 SECRETS = "secrets.json"
-_DIGITS = 8
 _TOKEN_BYTES = 18
 
 
@@ -23,7 +21,7 @@ def ensure_template(environment: Path, say: Callable[[str], None]) -> Path:
 
     Args:
         environment: The cloud's own Python environment.
-        say: What to do with a line of progress.
+        say: Called with each line of progress.
 
     Returns:
         Its folder.
@@ -34,7 +32,7 @@ def ensure_template(environment: Path, say: Callable[[str], None]) -> Path:
     return made_once(
         environment_folder() / f"template-{template_digest('make_template.py')}",
         lambda folder, lock: _make(folder, environment, lock),
-        announce=lambda: say("making the cloud's empty databases, this once"),
+        announce=lambda: say("making the cloud's empty databases (only once)"),
     )
 
 
@@ -42,10 +40,10 @@ def template_digest(program: str) -> str:
     """A short text that differs when a template would.
 
     Args:
-        program: What makes it, in `inside/`.
+        program: The program in `inside/` that makes it.
     """
     sources = [INSIDE / program, Path(config.__file__), Path(__file__)]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:_DIGITS]
+    return digest(*(path.read_bytes() for path in sources))
 
 
 def copy_template(template: Path, folder: Path) -> dict[str, str]:
@@ -53,7 +51,7 @@ def copy_template(template: Path, folder: Path) -> dict[str, str]:
 
     Args:
         template: The template's folder.
-        folder: Where to.
+        folder: The lab's own.
 
     Returns:
         The passwords of the accounts, by `admin`, `neutron` and `user`.

@@ -1,11 +1,9 @@
 """The lab's node bridge becomes one of LXD's networks, so that LXD knows and hands out the addresses on it."""
 
-from collections.abc import Sequence
-
 from lab.kernel import write_sysctls
 from lab.layout import Layout
 from lab.lxd.api import Api
-from lab.network import BRIDGE
+from lab.network import BRIDGE, batch, links
 from lab.paths import NETNS
 from lab.process import run
 
@@ -18,18 +16,18 @@ _ASIDE = "lab0aside"
 def take_over(api: Api, layout: Layout, netns: str) -> None:
     """Make the lab's own node bridge one of the daemon's networks.
 
-    LXD wants to make the bridge itself: the lab's own one, with what is plugged in there, stands aside meanwhile.
+    LXD has to make the bridge itself: meanwhile the lab's own one, with all its ports, has another name.
 
     Args:
         api: The daemon's.
         layout: The lab's.
         netns: Name of the operator's namespace.
     """
-    if _ASIDE not in _links(netns):
-        _batch(netns, [f"link set {BRIDGE} down", f"link set {BRIDGE} name {_ASIDE}"])
+    if _ASIDE not in links(netns):
+        batch(netns, [f"link set {BRIDGE} down", f"link set {BRIDGE} name {_ASIDE}"])
     config = {"ipv4.address": str(layout.gateway[0]), "ipv4.nat": "false", "ipv6.address": "none"}
     api.call("POST", "/1.0/networks", {"name": BRIDGE, "type": "bridge", "config": config})
-    _batch(netns, [*_moved(netns, _ASIDE, BRIDGE), f"link delete {_ASIDE}"])
+    batch(netns, [*_moved(netns, _ASIDE, BRIDGE), f"link delete {_ASIDE}"])
 
 
 def give_back(netns: str) -> None:
@@ -40,34 +38,21 @@ def give_back(netns: str) -> None:
     """
     if not (NETNS / netns).exists():
         return
-    links = _links(netns)
-    if OUTER_BRIDGE in links:
-        _batch(netns, [f"link delete {OUTER_BRIDGE}"])
-    if _ASIDE in links:
+    found = links(netns)
+    if OUTER_BRIDGE in found:
+        batch(netns, [f"link delete {OUTER_BRIDGE}"])
+    if _ASIDE in found:
         # It was interrupted while it took the bridge over.
-        made = [*_moved(netns, BRIDGE, _ASIDE), f"link delete {BRIDGE}"] if BRIDGE in links else []
-        _batch(netns, [*made, f"link set {_ASIDE} name {BRIDGE}", f"link set {BRIDGE} up"])
+        made = [*_moved(netns, BRIDGE, _ASIDE), f"link delete {BRIDGE}"] if BRIDGE in found else []
+        batch(netns, [*made, f"link set {_ASIDE} name {BRIDGE}", f"link set {BRIDGE} up"])
     nft = ["nsenter", f"--net={NETNS / netns}", "nft"]
     for line in run([*nft, "list", "tables"], check=False).stdout.splitlines():
         if line.split()[-1] == "lxd":
             run([*nft, "delete", *line.split()])
-    # A managed bridge has turned it on.
+    # A managed bridge turned it on.
     write_sysctls(netns, {"ipv4/ip_forward": "0"})
 
 
 def _moved(netns: str, here: str, there: str) -> list[str]:
     """Commands that plug everything into another bridge."""
-    listed = run(["ip", "-n", netns, "-brief", "link", "show", "master", here]).stdout
-    return [f"link set {port} master {there}" for port in _names(listed)]
-
-
-def _links(netns: str) -> list[str]:
-    return _names(run(["ip", "-n", netns, "-brief", "link", "show"]).stdout)
-
-
-def _names(listed: str) -> list[str]:
-    return [line.split()[0].split("@")[0] for line in listed.splitlines()]
-
-
-def _batch(netns: str, lines: Sequence[str]) -> None:
-    run(["ip", "-n", netns, "-batch", "-"], stdin="\n".join(lines) + "\n")
+    return [f"link set {port} master {there}" for port in links(netns, "master", here)]

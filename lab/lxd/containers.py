@@ -1,4 +1,4 @@
-"""Starting containers and waiting for them."""
+"""Starting containers, waiting for them, stopping them."""
 
 import time
 from collections.abc import Sequence
@@ -24,12 +24,26 @@ _BOOTED = (
 )
 
 
-def start(paths: LxdPaths, api: Api, names: Sequence[str]) -> None:
+def state(paths: LxdPaths, name: str) -> str:
+    """The state of a container; LXD is not asked.
+
+    Args:
+        paths: The LXD's.
+        name: The container's name.
+
+    Returns:
+        `running`, `frozen` or `stopped`.
+    """
+    if container_pid(paths, name) is None:
+        return "stopped"
+    return "frozen" if cgroup.is_frozen(paths.payload(name)) else "running"
+
+
+def start(paths: LxdPaths, names: Sequence[str]) -> None:
     """Start those that do not run, and wait until all have booted and have their addresses.
 
     Args:
         paths: The LXD's.
-        api: The daemon's.
         names: Of containers.
 
     Raises:
@@ -38,38 +52,51 @@ def start(paths: LxdPaths, api: Api, names: Sequence[str]) -> None:
     if not names:
         return
     with ThreadPoolExecutor(resources.AT_ONCE) as pool:
-        list(pool.map(lambda name: _start_one(paths, api, name), names))
+        list(pool.map(lambda name: _start_one(paths, name), names))
     with ThreadPoolExecutor(len(names)) as pool:
         list(pool.map(lambda name: _wait_until_up(paths, name), names))
 
 
-def _start_one(paths: LxdPaths, api: Api, name: str) -> None:
-    deadline = time.monotonic() + _UP_SECONDS
-    while container_pid(paths, name) is None:
-        try:
-            resources.set_state(api, [name], "start")
-        except LabError as error:
-            # LXD takes a moment to clear up after one that has died, and a new daemon starts what ran before by itself.
-            if time.monotonic() > deadline or not any(word in str(error) for word in _BUSY):
-                raise
-        time.sleep(_POLL_SECONDS)
+def stop(paths: LxdPaths, names: Sequence[str], *, force: bool = False) -> None:
+    """Shut down those that run.
+
+    Args:
+        paths: The LXD's.
+        names: Of containers.
+        force: Whether to kill them.
+
+    Raises:
+        LabError: One does not stop.
+    """
+    running = [name for name in names if container_pid(paths, name) is not None]
+    for name in running:
+        thaw(paths, name)
+    resources.set_state(Api(paths.socket), running, "stop", force=force)
 
 
 def thaw(paths: LxdPaths, name: str) -> bool:
-    """Let a container's processes go on.
+    """Let a container's processes continue.
 
     Args:
         paths: The LXD's.
         name: The container's name.
 
     Returns:
-        False if they were not stopped.
+        False if they were not frozen.
     """
-    group = paths.payload(name)
-    if not cgroup.is_frozen(group):
-        return False
-    cgroup.freeze(group, frozen=False)
-    return True
+    return cgroup.thaw(paths.payload(name))
+
+
+def _start_one(paths: LxdPaths, name: str) -> None:
+    deadline = time.monotonic() + _UP_SECONDS
+    while container_pid(paths, name) is None:
+        try:
+            resources.set_state(Api(paths.socket), [name], "start")
+        except LabError as error:
+            # LXD takes a moment to clear up after one that has died, and a new daemon starts what ran before by itself.
+            if time.monotonic() > deadline or not any(word in str(error) for word in _BUSY):
+                raise
+        time.sleep(_POLL_SECONDS)
 
 
 def _wait_until_up(paths: LxdPaths, name: str) -> None:

@@ -1,29 +1,27 @@
 """The daemon's process, and the namespaces that it and its containers live in.
 
 It has the operator's network namespace, so that its bridges and rules are there and nowhere else, and mounts, process
-ids and control groups of its own: whatever it makes ends with the first process of its process ids. It sees control
+ids and control groups of its own: all that it makes ends with the first process of its process ids. It sees control
 groups v2 alone, as the lab's other hosts do, with its own group at the top.
 """
 
 import signal
-import subprocess
 import time
-from pathlib import Path
 
 from lab import cgroup
-from lab.defaults import command
+from lab.defaults import SYSTEM_PATH, command
 from lab.errors import LabError
 from lab.lxd.api import Api
 from lab.lxd.paths import INSIDE, LxdPaths
 from lab.lxd.processes import DAEMON, daemon_pid, holder_pid
 from lab.paths import NETNS
 from lab.proc import is_stopped, send_signal, start_time
+from lab.process import last_line, start_detached
 
 _READY_SECONDS = 60.0
 _QUIET_SECONDS = 10.0
 _POLL_SECONDS = 0.02
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_ENVIRONMENT = {"PATH": _SYSTEM_PATH, "LXD_DIR": INSIDE, "HOME": "/root", "LANG": "C.UTF-8"}
+_ENVIRONMENT = {"PATH": SYSTEM_PATH, "LXD_DIR": INSIDE, "HOME": "/root", "LANG": "C.UTF-8"}
 
 # A group that has others below it may have no processes of its own where controllers are in use: the first process is
 # in `init.scope`, which LXC takes for what it is, and its parent outside.
@@ -32,7 +30,7 @@ set -e
 echo $$ >"$1/cgroup.procs"
 exec unshare --mount --propagation private --cgroup --pid --fork --kill-child --mount-proc sh -ec '
     mount --bind "$1" "$2"
-    # What LXC locks there would stay.
+    # LXC's locks there would stay.
     mount -t tmpfs -o mode=0755 lxd /run
     mount -t sysfs sysfs /sys
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
@@ -49,20 +47,6 @@ echo $$ >"$1/cgroup.procs"
 shift
 exec nsenter "$@"
 """
-
-
-def is_in_operators_place(paths: LxdPaths) -> bool:
-    """Whether the namespaces are there, and the network namespace is still the operator's.
-
-    Args:
-        paths: The LXD's.
-    """
-    holder = holder_pid(paths)
-    try:
-        there = Path(f"/proc/{holder}/ns/net").stat().st_ino
-        return holder is not None and there == (NETNS / paths.lab.operator_netns).stat().st_ino
-    except OSError:
-        return False
 
 
 def start_holder(paths: LxdPaths) -> None:
@@ -83,7 +67,7 @@ def start_holder(paths: LxdPaths) -> None:
     stamp.unlink(missing_ok=True)
     group, starter = cgroup.make(paths.cgroup), cgroup.make(paths.starter)
     argv = ["sh", "-c", _HOLDER, "sh", str(group), str(paths.folder), INSIDE]
-    _detach(paths, ["nsenter", f"--net={NETNS / paths.lab.operator_netns}", *argv])
+    start_detached(["nsenter", f"--net={NETNS / paths.lab.operator_netns}", *argv], paths.log, _ENVIRONMENT)
     deadline = time.monotonic() + _READY_SECONDS
     while not stamp.exists() or holder_pid(paths) is None:
         if time.monotonic() > deadline:
@@ -100,7 +84,7 @@ def start(paths: LxdPaths) -> None:
         paths: The LXD's, whose namespaces are there and whose daemon does not run.
 
     Raises:
-        LabError: It did not come up; the message says why or where to look.
+        LabError: It did not come up; the message has the reason or the log.
     """
     holder = holder_pid(paths)
     if holder is None:
@@ -117,16 +101,34 @@ def start(paths: LxdPaths) -> None:
         f"{INSIDE}/lxd.log",
     ]
     group = cgroup.make(f"{paths.cgroup}/{DAEMON}")
-    _detach(paths, ["sh", "-c", _ENTER, "sh", str(group), *enter])
+    start_detached(["sh", "-c", _ENTER, "sh", str(group), *enter], paths.log, _ENVIRONMENT)
     api, started = Api(paths.socket), time.monotonic()
     seen = False
     while not api.is_ready():
         elapsed, running = time.monotonic() - started, daemon_pid(paths) is not None
         if elapsed > _READY_SECONDS or (not running and (seen or elapsed > _QUIET_SECONDS)):
             what = "did not come up in time" if running else "stopped while it started"
-            raise LabError(f"LXD {what}: {_last_line(paths.log)}", status=1)
+            raise LabError(f"LXD {what}: {last_line(paths.log)}", status=1)
         seen = running
         time.sleep(_POLL_SECONDS)
+
+
+def ensure_running(paths: LxdPaths) -> bool:
+    """Start the daemon unless it runs.
+
+    Args:
+        paths: The LXD's.
+
+    Returns:
+        False if it runs already.
+
+    Raises:
+        LabError: It did not come up.
+    """
+    if daemon_pid(paths) is not None:
+        return False
+    start(paths)
+    return True
 
 
 def stop(paths: LxdPaths, *, kill: bool = False) -> bool:
@@ -134,7 +136,7 @@ def stop(paths: LxdPaths, *, kill: bool = False) -> bool:
 
     Args:
         paths: The LXD's.
-        kill: Whether it gets no chance to end in good order.
+        kill: Whether to kill it rather than to shut it down.
 
     Returns:
         False if it did not run.
@@ -169,7 +171,7 @@ def freeze(paths: LxdPaths) -> None:
 
 
 def thaw(paths: LxdPaths) -> bool:
-    """Let the daemon's process go on.
+    """Let the daemon's process continue.
 
     Args:
         paths: The LXD's.
@@ -182,22 +184,3 @@ def thaw(paths: LxdPaths) -> bool:
         return False
     send_signal(pid, signal.SIGCONT)
     return True
-
-
-def _detach(paths: LxdPaths, argv: list[str]) -> None:
-    """Start something that belongs to nobody's session and is nobody's child, so that it outlives this command."""
-    with paths.log.open("a") as log:
-        subprocess.run(
-            ["setsid", "--fork", *argv],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env=_ENVIRONMENT,
-            check=True,
-        )
-
-
-def _last_line(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip() != ""]
-    return f"{lines[-1]} (its log: {log})" if lines else "it said nothing"

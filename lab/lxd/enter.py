@@ -26,7 +26,7 @@ def container_argv(paths: LxdPaths, container: str, argv: Sequence[str]) -> list
     """
     pid = container_pid(paths, container)
     if pid is None:
-        raise LabError(f"{container} is not running: start it with {command(paths.lab.name, f'mend {container}')}")
+        raise LabError(f"{container} is not running: start it with {command(paths.lab.name, f'repair {container}')}")
     namespaces = ["--user", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
     ids = ["--setuid=0", "--setgid=0"]
     return ["nsenter", f"--target={pid}", *namespaces, *ids, "--", "sh", "-c", _AS_ROOT, "sh", *argv]

@@ -1,81 +1,78 @@
 """Faults: what can go wrong with containers and with LXD itself, and how to undo it."""
 
-from lab import cgroup, faults
-from lab.faults import Fault
+from typing import Protocol
+
+from lab import cgroup
+from lab.fault import Fault
+from lab.faults import COMMAND_FAULTS, Place
 from lab.layout import Host
-from lab.lxd import daemon
-from lab.lxd.lxd import Lxd
-
-# Those that need nothing of a host but a command that runs there.
-_OF_ANY_HOST = (
-    "drop-route",
-    "wrong-next-hop",
-    "forwarding-off",
-    "unit-edited",
-    "unit-disabled",
-    "link-bounced",
-    "own-cidr-route",
-    "foreign-route",
-    "duplicate-route",
-    "stale-route",
-)
+from lab.lxd import containers, daemon
+from lab.lxd.paths import LxdPaths
 
 
-def _frozen(lxd: Lxd, host: Host) -> str:
-    cgroup.freeze(lxd.paths.payload(host.name), frozen=True)
+class LxdPlace(Place, Protocol):
+    """The LXD that something can go wrong in."""
+
+    @property
+    def paths(self) -> LxdPaths:
+        """Names and paths of the LXD."""
+
+
+def _frozen(lxd: LxdPlace, host: Host) -> str:
+    cgroup.freeze(lxd.paths.payload(host.name))
     return "every process is stopped: commands sent there hang"
 
 
-def _stopped(lxd: Lxd, host: Host) -> str:
-    lxd.stop(host.name)
+def _stopped(lxd: LxdPlace, host: Host) -> str:
+    containers.stop(lxd.paths, [host.name])
     return "it is shut down"
 
 
-def _host_down(lxd: Lxd, host: Host) -> str:
-    lxd.stop(host.name, force=True)
+def _host_down(lxd: LxdPlace, host: Host) -> str:
+    containers.stop(lxd.paths, [host.name], force=True)
     return "it is killed"
 
 
-def _daemon_stopped(lxd: Lxd) -> str:
-    lxd.stop_daemon()
-    return "the daemon is stopped; its containers go on running"
+def _daemon_stopped(lxd: LxdPlace) -> str:
+    daemon.stop(lxd.paths)
+    return "the daemon is stopped; its containers keep running"
 
 
-def _daemon_killed(lxd: Lxd) -> str:
-    lxd.stop_daemon(kill=True)
-    return "the daemon is killed; its containers go on running"
+def _daemon_killed(lxd: LxdPlace) -> str:
+    daemon.stop(lxd.paths, kill=True)
+    return "the daemon is killed; its containers keep running"
 
 
-def _daemon_frozen(lxd: Lxd) -> str:
+def _daemon_frozen(lxd: LxdPlace) -> str:
     daemon.freeze(lxd.paths)
     return "the daemon is frozen: connections are made, and nothing answers"
 
 
 FAULTS = (
-    *(fault for fault in faults.FAULTS if fault.name in _OF_ANY_HOST),
-    Fault("frozen", (), "stop every process of the container [mend]", _frozen),
-    Fault("stopped", (), "shut the container down [mend]", _stopped),
-    Fault("host-down", (), "kill the container [mend]", _host_down),
+    *COMMAND_FAULTS,
+    Fault("frozen", (), "stop every process of the container [repair]", _frozen),
+    Fault("stopped", (), "shut the container down [repair]", _stopped),
+    Fault("host-down", (), "kill the container [repair]", _host_down),
 )
 DAEMON_FAULTS = (
-    Fault("daemon-stopped", (), "stop the daemon; its containers go on running [mend]", _daemon_stopped),
-    Fault("daemon-killed", (), "kill the daemon; its containers go on running [mend]", _daemon_killed),
-    Fault("daemon-frozen", (), "make the daemon answer nothing [mend]", _daemon_frozen),
+    Fault("daemon-stopped", (), "stop the daemon; its containers keep running [repair]", _daemon_stopped),
+    Fault("daemon-killed", (), "kill the daemon; its containers keep running [repair]", _daemon_killed),
+    Fault("daemon-frozen", (), "make the daemon answer nothing [repair]", _daemon_frozen),
 )
 
 
-def mend_daemon(lxd: Lxd) -> list[str]:
-    """Have the daemon run.
+def repair_daemon(paths: LxdPaths) -> list[str]:
+    """Get the daemon to run.
 
     Args:
-        lxd: The LXD.
+        paths: The LXD's.
 
     Returns:
-        One line for each thing that was mended.
+        One line for each thing that was repaired.
 
     Raises:
         LabError: It does not come up.
     """
-    if lxd.start_daemon():
+    if daemon.ensure_running(paths):
         return ["started the daemon"]
-    return ["thawed the daemon"] if daemon.thaw(lxd.paths) else []
+    return ["thawed the daemon"] if daemon.thaw(paths) else []

@@ -1,23 +1,20 @@
 """The containers' image: Debian's packages and what makes a node of them, made once and kept for later labs."""
 
-import hashlib
 import platform
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import debootstrap
-from lab.cloud.cache import cache_root, made_once
-from lab.cloud.environment import run_tool
+from lab import cache, debootstrap
+from lab.cache import cache_root, digest, made_once, run_tool
 from lab.errors import LabError
 from lab.files import write_file
 
-# Newer releases' systemd would do as well; this is the one with which all has been measured.
+# Newer releases would do as well; all has been measured with this one.
 SUITE = "bookworm"
 PACKAGES = ("systemd", "systemd-sysv", "udev", "dbus", "iproute2", "iputils-ping", "procps", "netbase")
 TARBALL = "image.tar"
-_DIGITS = 12
 
 _ETH1 = """[Match]
 Name=eth1
@@ -121,7 +118,7 @@ _MASKED = (
     "systemd-update-utmp-runlevel.service",
     "systemd-update-utmp.service",
 )
-# None of it is used on a node, and every container has a copy.
+# Not used on a node, and every container has a copy.
 _UNNEEDED = (
     "boot/*",
     "usr/bin/dpkg*",
@@ -173,29 +170,29 @@ _TEMPLATES = {
 
 
 def image_folder() -> Path:
-    """Where the image is cached: another content has another place."""
-    depends = Path(__file__).read_bytes() + Path(debootstrap.__file__).read_bytes() + platform.machine().encode()
-    return cache_root() / f"lxd-{hashlib.sha256(depends).hexdigest()[:_DIGITS]}"
+    """Folder in which the image is cached: another content has another one."""
+    sources = (Path(file).read_bytes() for file in (__file__, debootstrap.__file__))
+    return cache_root() / f"lxd-{digest(*sources, platform.machine().encode())}"
 
 
 def is_made() -> bool:
-    """Whether the image needs only be read."""
-    return (image_folder() / "complete").exists()
+    """Whether the image is in the cache."""
+    return cache.is_made(image_folder())
 
 
 def ensure_image(say: Callable[[str], None]) -> Path:
     """Make the image, unless it is there.
 
     Args:
-        say: What to do with a line of progress.
+        say: Called with each line of progress.
 
     Returns:
         The image, as `lxc image import` takes it.
 
     Raises:
-        LabError: Debian's packages cannot be had.
+        LabError: Debian's packages cannot be downloaded.
     """
-    announce = "making the containers' image of Debian's packages, this once: it takes about a minute"
+    announce = "making the containers' image of Debian's packages (only once; it takes about a minute)"
     return made_once(image_folder(), _make, announce=lambda: say(announce)) / TARBALL
 
 
@@ -213,7 +210,7 @@ def _make(folder: Path, lock: int) -> None:
 
 
 def _fit(tree: Path) -> None:
-    """Make a node of what debootstrap has made."""
+    """Turn what debootstrap has made into a node."""
     for pattern in _UNNEEDED:
         for path in tree.glob(pattern):
             if path.is_dir() and not path.is_symlink():

@@ -1,33 +1,30 @@
 """The LXD of a lab: what all commands and tests use."""
 
-import json
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
 
-from lab import cgroup, enter, footprint, limits
+from lab import enter
 from lab.checks import check_computer
 from lab.defaults import DEFAULT_SIZE, command
 from lab.errors import LabError
-from lab.faults import find_fault
+from lab.fault import find_fault
 from lab.layout import Host, Layout
 from lab.lock import locked
-from lab.lxd import bridge, client, containers, daemon, image, nodes, processes, resources, subids, tools
+from lab.lxd import containers, daemon, faults, image, nodes, processes, resources, setup, tools
 from lab.lxd.api import Api
 from lab.lxd.enter import container_argv
 from lab.lxd.nodes import Node
-from lab.lxd.paths import LXD_HOST, LxdPaths, exists
+from lab.lxd.paths import LXD_HOST, LxdPaths
 from lab.machines import Lab
 from lab.process import captured
 
 
 @dataclass(frozen=True)
 class NodeStatus:
-    """How a container is.
+    """The state of a container.
 
     Attributes:
         node: The container.
@@ -45,21 +42,18 @@ class Lxd:
 
     Args:
         lab: The lab. If it is not there, `up` makes one without other hosts.
-        say: What to do with each line of progress; nothing by default.
+        say: Called with each line of progress.
     """
 
     def __init__(self, lab: Lab, *, say: Callable[[str], None] = lambda _: None) -> None:
         self.lab = lab
         self.paths = LxdPaths(lab.paths)
         self._say = say
-        self._api = Api(self.paths.socket)
-
-    # What it is
 
     @property
     def exists(self) -> bool:
         """Whether it has been started, and not been taken down."""
-        return exists(self.lab.paths)
+        return self.lab.paths.containers.exists()
 
     @property
     def socket(self) -> Path:
@@ -67,17 +61,8 @@ class Lxd:
         return self.paths.socket
 
     @property
-    def folder(self) -> Path:
-        """The operator's LXD_DIR."""
-        return self.paths.folder
-
-    @property
     def layout(self) -> Layout:
-        """The lab's.
-
-        Raises:
-            LabError: There is no lab.
-        """
+        """The lab's."""
         return self.lab.layout
 
     @property
@@ -96,8 +81,7 @@ class Lxd:
         Raises:
             LabError: There is no LXD.
         """
-        network = self.lab.layout.network
-        return [nodes.node(name, network) for name in self._names()]
+        return [nodes.node(name, self.layout.network) for name in self._names()]
 
     def node(self, name: str) -> Node:
         """Find a container.
@@ -114,33 +98,20 @@ class Lxd:
         raise LabError(f"there is no container {name!r}: {', '.join(self._names())}")
 
     def status(self) -> list[NodeStatus]:
-        """How each container is; not asked of LXD.
+        """The state of each container; LXD is not asked.
 
         Raises:
             LabError: There is no LXD.
         """
-        return [self._status(node) for node in self.nodes]
+        return [
+            NodeStatus(node, containers.state(self.paths, node.name), processes.container_pid(self.paths, node.name))
+            for node in self.nodes
+        ]
 
     @property
     def daemon_pid(self) -> int | None:
         """The daemon's process as this computer sees it; None if it does not run."""
         return processes.daemon_pid(self.paths)
-
-    def addresses(self, name: str) -> dict[str, IPv4Address]:
-        """The IPv4 addresses that a container has, by interface; not asked of LXD.
-
-        Args:
-            name: The container's name.
-
-        Raises:
-            LabError: It does not run.
-        """
-        listed = json.loads(self.exec(name, ["ip", "-4", "-j", "address", "show", "scope", "global"]).stdout or "[]")
-        return {
-            link["ifname"]: IPv4Address(address["local"])
-            for link in listed
-            for address in link.get("addr_info", [])[:1]
-        }
 
     # Up and down
 
@@ -169,11 +140,10 @@ class Lxd:
             LabError: It cannot be built here, or a container did not come up.
         """
         new = not self.exists
-        default = DEFAULT_SIZE if new else 0
-        sizes = [default if size is None else size for size in (controllers, workers)]
-        asked = controllers is not None or workers is not None
         wanted: list[str] = []
-        if new or asked:
+        if new or controllers is not None or workers is not None:
+            default = DEFAULT_SIZE if new else 0
+            sizes = [default if size is None else size for size in (controllers, workers)]
             wanted = nodes.names(*sizes, haproxy=new if haproxy is None else haproxy, first_worker=first_worker)
         tools.check_tools()
         check_computer()
@@ -183,11 +153,11 @@ class Lxd:
         elif not self.lab.hosts:
             # Its network may be missing, where an `up` was interrupted.
             self.lab.up()
-        self._check_names(wanted)
+        setup.check_names(self.lab.layout, self.lab.name, wanted)
         tarball = image.ensure_image(self._say)
         with locked(self.lab.name):
             started = time.monotonic()
-            done = self._bring_up(wanted, tarball)
+            done = setup.bring_up(self.paths, self.layout, wanted, tarball)
         if not done:
             self._say(f"LXD and its {len(self._names())} containers are up: nothing to do")
             return False
@@ -196,7 +166,7 @@ class Lxd:
         return True
 
     def down(self) -> bool:
-        """Remove every trace of it, whatever state it is in; the lab stays.
+        """Remove every trace of it, in whatever state it is; the lab stays.
 
         Returns:
             False if there was none.
@@ -205,7 +175,7 @@ class Lxd:
             self._say("there is no LXD: nothing to do")
             return False
         with locked(self.lab.name):
-            self._remove()
+            setup.remove(self.paths)
         self._say("LXD is gone")
         return True
 
@@ -217,7 +187,7 @@ class Lxd:
         Args:
             name: The container's name.
             argv: The command.
-            stdin: What it reads; nothing by default.
+            stdin: Its standard input; none by default.
 
         Returns:
             Status and output, whatever the status is.
@@ -229,11 +199,11 @@ class Lxd:
         return captured(container_argv(self.paths, name, argv), enter.host_environment(), stdin)
 
     def lxc(self, argv: Sequence[str], *, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run LXD's own client where the operator sits.
+        """Run LXD's own client as the operator.
 
         Args:
             argv: Its arguments: `["list"]`, say.
-            stdin: What it reads; nothing by default.
+            stdin: Its standard input; none by default.
 
         Returns:
             Status and output, whatever the status is.
@@ -255,7 +225,7 @@ class Lxd:
         """
         self.node(name)
         with locked(self.lab.name):
-            self._start([name])
+            containers.start(self.paths, [name])
 
     def stop(self, name: str, *, force: bool = False) -> None:
         """Shut a container down; nothing to do if it is stopped.
@@ -268,20 +238,7 @@ class Lxd:
             LabError: There is no such container, or it does not stop.
         """
         self.node(name)
-        if processes.container_pid(self.paths, name) is not None:
-            containers.thaw(self.paths, name)
-            resources.set_state(self._api, [name], "stop", force=force)
-
-    def restart(self, name: str) -> None:
-        """Shut a container down and start it again: what is not in files is gone.
-
-        Args:
-            name: Its name.
-
-        Raises:
-            LabError: There is no such container, or it did not come up.
-        """
-        self.reboot([name])
+        containers.stop(self.paths, [name], force=force)
 
     def reboot(self, names: Iterable[str] | None = None, *, fresh: bool = False) -> None:
         """Shut containers down in good order and start them again; start those that are stopped.
@@ -295,14 +252,12 @@ class Lxd:
         """
         chosen = self._choose(names)
         with locked(self.lab.name):
-            running = [node.name for node in chosen if self._status(node).pid is not None]
-            for name in running:
-                containers.thaw(self.paths, name)
-            resources.set_state(self._api, running, "stop", force=fresh)
+            containers.stop(self.paths, [node.name for node in chosen], force=fresh)
             if fresh:
-                resources.delete(self._api, [node.name for node in chosen])
-                resources.create(self._api, chosen)
-            self._start([node.name for node in chosen])
+                api = Api(self.paths.socket)
+                resources.delete(api, [node.name for node in chosen])
+                resources.create(api, chosen)
+            containers.start(self.paths, [node.name for node in chosen])
 
     def break_(self, name: str, fault: str, *arguments: str) -> str:
         """Make something go wrong.
@@ -310,7 +265,7 @@ class Lxd:
         Args:
             name: A container's name, or `lxd` for the daemon.
             fault: A fault's name, see `lab.lxd.faults`.
-            arguments: What the fault takes.
+            arguments: The fault's.
 
         Returns:
             One line that says what was done.
@@ -318,50 +273,46 @@ class Lxd:
         Raises:
             LabError: There is no such container or fault, or it cannot be made here.
         """
-        from lab.lxd import faults  # noqa: PLC0415 - faults need the LXD
-
         self._names()
         if name == LXD_HOST:
-            of_daemon = find_fault(fault, len(arguments), faults.DAEMON_FAULTS)
+            of_daemon = find_fault(faults.DAEMON_FAULTS, fault, len(arguments))
             with locked(self.lab.name):
                 return f"{name}: {of_daemon.make(self, *arguments)}"
-        found = find_fault(fault, len(arguments), faults.FAULTS)
+        found = find_fault(faults.FAULTS, fault, len(arguments))
         host = self.node(name).as_host(self.layout.network)
         with locked(self.lab.name):
             return f"{name}: {found.make(self, host, *arguments)}"
 
-    def mend(self, names: Iterable[str] | None = None) -> list[str]:
-        """Undo the faults that the product cannot repair.
+    def repair(self, names: Iterable[str] | None = None) -> list[str]:
+        """Undo the faults that the product cannot fix.
 
         Args:
             names: Of containers, or `lxd` for the daemon; all by default.
 
         Returns:
-            One line for each thing that was mended.
+            One line for each thing that was repaired.
 
         Raises:
             LabError: There is no such container, or something did not come up.
         """
-        from lab.lxd import faults  # noqa: PLC0415 - faults need the LXD
-
-        wanted = None if names is None else list(names)
-        chosen = self._choose(None if wanted is None else [name for name in wanted if name != LXD_HOST])
+        chosen = self._choose(None if names is None else [name for name in names if name != LXD_HOST])
+        every = [node.name for node in chosen]
         with locked(self.lab.name):
             # Without the daemon no container can be started.
-            lines = [f"{LXD_HOST}: {line}" for line in faults.mend_daemon(self)]
-            thawed = [node.name for node in chosen if containers.thaw(self.paths, node.name)]
-            stopped = [node.name for node in chosen if self._status(node).pid is None]
+            lines = [f"{LXD_HOST}: {line}" for line in faults.repair_daemon(self.paths)]
+            thawed = [name for name in every if containers.thaw(self.paths, name)]
+            stopped = [name for name in every if containers.state(self.paths, name) == "stopped"]
             # A new daemon starts what ran before by itself, and does not wait for it.
-            self._start([node.name for node in chosen] if lines else stopped)
+            containers.start(self.paths, every if lines else stopped)
         return lines + [f"{name}: thawed" for name in thawed] + [f"{name}: started" for name in stopped]
 
     # The daemon
 
     def stop_daemon(self, *, kill: bool = False) -> bool:
-        """Stop the daemon; the containers go on running.
+        """Stop the daemon; the containers keep running.
 
         Args:
-            kill: Whether it gets no chance to end in good order.
+            kill: Whether to kill it rather than to shut it down.
 
         Returns:
             False if it did not run.
@@ -381,114 +332,14 @@ class Lxd:
             LabError: There is no LXD, or it does not come up.
         """
         self._names()
-        if processes.daemon_pid(self.paths) is not None:
-            return False
-        daemon.start(self.paths)
-        return True
-
-    def restart_daemon(self, *, kill: bool = False) -> None:
-        """Stop the daemon and start it again; the containers go on running.
-
-        Args:
-            kill: Whether it gets no chance to end in good order.
-
-        Raises:
-            LabError: There is no LXD, or it does not come up.
-        """
-        self.stop_daemon(kill=kill)
-        self.start_daemon()
-
-    # How it is done
+        return daemon.ensure_running(self.paths)
 
     def _names(self) -> list[str]:
-        try:
-            found: list[str] = json.loads(self.paths.state.read_text())
-        except FileNotFoundError as error:
+        if not self.exists:
             up = command(self.lab.name, "up --lxd")
-            raise LabError(f"the lab {self.lab.name!r} has no LXD: start one with {up}") from error
-        return found
+            raise LabError(f"the lab {self.lab.name!r} has no LXD: start one with {up}")
+        return self.lab.paths.container_names()
 
     def _choose(self, names: Iterable[str] | None) -> list[Node]:
         present = self.nodes  # raises if there is no LXD
         return present if names is None else [self.node(name) for name in dict.fromkeys(names)]
-
-    def _write_names(self, names: Sequence[str]) -> None:
-        new = self.paths.state.with_suffix(".new")
-        new.write_text(json.dumps(names))
-        new.rename(self.paths.state)
-
-    def _check_names(self, wanted: Sequence[str]) -> None:
-        """Refuse what the lab's other hosts have already, or what does not fit."""
-        layout = self.lab.layout
-        if layout.ipv6:
-            raise LabError("containers have IPv4 addresses only: use a lab without --ipv6")
-        taken = [host.name for host in layout.hosts if host.name in wanted]
-        if taken:
-            raise LabError(
-                f"{taken[0]} is a host of the lab {self.lab.name} already: take others, first_worker="
-                f"{layout.workers} say, or a lab without hosts"
-            )
-        for name in wanted:
-            nodes.node(name, layout.network)
-
-    def _bring_up(self, wanted: Sequence[str], tarball: Path) -> bool:
-        """Make and start what is missing; returns whether there was anything."""
-        layout = self.lab.layout
-        names = nodes.in_order([*(self._names() if self.exists else []), *wanted])
-        with locked(footprint.COMPUTER):
-            limits.raise_limits(len(layout.hosts) + len(names))
-            subids.ensure_subids()
-        done = False
-        if not self.exists:
-            self._prepare()
-            done = True
-        elif not daemon.is_in_operators_place(self.paths):
-            daemon.start_holder(self.paths)
-        if processes.daemon_pid(self.paths) is None:
-            daemon.start(self.paths)
-            done = True
-        done = daemon.thaw(self.paths) or done
-        # Written first: an `up` that is interrupted can be gone on with.
-        self._write_names(names)
-        present = resources.instances(self._api)
-        missing = [name for name in names if name not in present]
-        if missing:
-            resources.ensure_image(self._api, tarball)
-            resources.create(self._api, [nodes.node(name, layout.network) for name in missing])
-            client.name_hosts(self.paths, [nodes.node(name, layout.network) for name in missing])
-        changed = [name for name in names if self._status_of(name) != "running"]
-        for name in changed:
-            containers.thaw(self.paths, name)
-        # A new daemon starts what ran before by itself, and does not wait for it.
-        self._start(names if done else changed)
-        return done or changed != []
-
-    def _prepare(self) -> None:
-        """Start a new daemon and give it what all containers need."""
-        self._remove()
-        self.paths.root.mkdir(mode=0o700)
-        self.paths.folder.mkdir(mode=0o711)
-        client.make_config(self.paths)
-        daemon.start_holder(self.paths)
-        daemon.start(self.paths)
-        resources.configure(self._api)
-        bridge.take_over(self._api, self.lab.layout, self.lab.paths.operator_netns)
-
-    def _start(self, names: Sequence[str]) -> None:
-        containers.start(self.paths, self._api, names)
-
-    def _status(self, node: Node) -> NodeStatus:
-        return NodeStatus(node, self._status_of(node.name), processes.container_pid(self.paths, node.name))
-
-    def _status_of(self, name: str) -> str:
-        if processes.container_pid(self.paths, name) is None:
-            return "stopped"
-        return "frozen" if cgroup.is_frozen(self.paths.payload(name)) else "running"
-
-    def _remove(self) -> None:
-        cgroup.kill(self.paths.cgroup)
-        cgroup.kill(self.paths.starter)
-        bridge.give_back(self.lab.paths.operator_netns)
-        client.remove_config(self.paths)
-        # The files last: they say that there is something to remove.
-        shutil.rmtree(self.paths.root, ignore_errors=True)

@@ -1,7 +1,5 @@
-"""Where a lab's LXD keeps its state. Imports little: `exec` must be quick."""
+"""Paths and names of a lab's LXD. Imports little: `exec` must be quick."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +10,6 @@ INSIDE = "/var/lib/lxd"
 
 LXD_HOST = "lxd"
 """The daemon's name where a host's is expected."""
-
-_CLIENTS = ("LXD_", "INCUS_")
 
 
 class LxdPaths(NamedTuple):
@@ -37,13 +33,8 @@ class LxdPaths(NamedTuple):
         return self.folder / "unix.socket"
 
     @property
-    def state(self) -> Path:
-        """Names of the containers, as JSON; it is there once the daemon has its networks."""
-        return self.root / "lxd.json"
-
-    @property
     def log(self) -> Path:
-        """What the daemon says."""
+        """The daemon's output."""
         return self.root / "lxd.log"
 
     @property
@@ -53,7 +44,7 @@ class LxdPaths(NamedTuple):
 
     @property
     def cgroup(self) -> str:
-        """Name of the control group that the daemon sees as the topmost one; it goes with the lab's."""
+        """Name of the control group that the daemon sees as its root; it is below the lab's."""
         return f"{self.lab.cgroup}/lxd"
 
     @property
@@ -68,42 +59,3 @@ class LxdPaths(NamedTuple):
             container: Its name.
         """
         return f"{self.cgroup}/lxc.payload.{container}"
-
-
-def container_names(lab: LabPaths) -> list[str]:
-    """Names of the containers that a lab has; empty if it has no LXD.
-
-    Args:
-        lab: The lab's.
-    """
-    try:
-        names: list[str] = json.loads(LxdPaths(lab).state.read_text())
-    except FileNotFoundError:
-        return []
-    return names
-
-
-def exists(lab: LabPaths) -> bool:
-    """Whether a lab has an LXD.
-
-    Args:
-        lab: The lab's.
-    """
-    return LxdPaths(lab).state.exists()
-
-
-def operator_environment(lab: LabPaths, environment: Mapping[str, str]) -> dict[str, str]:
-    """What the operator's commands see while the lab has an LXD: the guide's commands work as they stand in it.
-
-    Args:
-        lab: The lab's.
-        environment: What they see without it.
-
-    Returns:
-        The same, with the lab's LXD in place of what the caller has of another; unchanged where there is none.
-    """
-    if not exists(lab):
-        return dict(environment)
-    paths = LxdPaths(lab)
-    kept = {name: value for name, value in environment.items() if not name.startswith(_CLIENTS)}
-    return kept | {"LXD_DIR": str(paths.folder), "LXD_CONF": str(paths.client)}

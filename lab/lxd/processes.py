@@ -1,4 +1,4 @@
-"""The processes of a lab's LXD, found by their control groups: nothing is asked of LXD. Imports little."""
+"""The processes of a lab's LXD, found by their control groups: LXD is not asked. Imports little."""
 
 import os
 from pathlib import Path
@@ -36,7 +36,7 @@ def daemon_pid(paths: LxdPaths) -> int | None:
         Its id as this computer sees it; None if it does not run.
     """
     for pid in cgroup.pids(f"{paths.cgroup}/{DAEMON}"):
-        # Its helpers stay when it goes, and are in the same group.
+        # Its helpers outlive it in the same group.
         if _arguments(pid)[:2] == ["lxd", "--logfile"] and start_time(pid) is not None:
             return pid
     return None

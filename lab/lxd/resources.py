@@ -1,4 +1,4 @@
-"""What the daemon is told to have: storage, networks, the image, containers."""
+"""The daemon's resources: storage, networks, the image, containers."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -97,7 +97,7 @@ def delete(api: Api, names: Sequence[str]) -> None:
 
 
 def body(node: Node) -> dict[str, Any]:
-    """What the API wants to know of a new container.
+    """The API's description of a new container.
 
     Args:
         node: The container.

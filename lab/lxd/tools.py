@@ -1,22 +1,22 @@
-"""What has to be installed for containers."""
+"""The programs that containers need."""
 
 import shutil
 
+from lab.defaults import SYSTEM_PATH
 from lab.errors import LabError
 from lab.lxd import image
 
 _TOOLS = ("lxd", "lxc", "dnsmasq", "nft", "newuidmap")
 _MAKES_IMAGE = "debootstrap"
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def check_tools() -> None:
-    """Check that it is.
+    """Check that they are installed.
 
     Raises:
-        LabError: It is not; the message says what to run.
+        LabError: One is not; the message has the command that installs them.
     """
-    wanted = _TOOLS if image.is_made() else (*_TOOLS, _MAKES_IMAGE)
-    missing = [tool for tool in wanted if shutil.which(tool, path=_SYSTEM_PATH) is None]
+    needed = _TOOLS if image.is_made() else (*_TOOLS, _MAKES_IMAGE)
+    missing = [tool for tool in needed if shutil.which(tool, path=SYSTEM_PATH) is None]
     if missing:
         raise LabError(f"{', '.join(missing)} not found: run scripts/setup.sh lxd")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lab import Lab
-from lab.cloud import Cloud
 from lab.cloud.api import Api
+from lab.cloud.cloud import Cloud
 from lab.cloud.edge.rules import Rule
 from tests.integration.cluster import Cluster, Run, Running
 from tests.integration.inventories import Inventory
@@ -129,7 +129,7 @@ class CloudLab(Cluster):
 
     def reset(self) -> None:
         """The guide's network without routes, pairs, faults or counts, whatever a test did to it."""
-        self.cloud.mend()
+        self.cloud.repair()
         self.clouds_file = None
         for subnet in self.api.get("/v2.0/subnets", network_id=self.id("network", NETWORK))["subnets"]:
             if subnet["host_routes"]:

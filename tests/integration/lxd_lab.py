@@ -15,7 +15,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from lab import Lab
-from lab.lxd import Lxd
+from lab.lxd.lxd import Lxd
 from lab.paths import NETNS
 from tests.integration.cluster import DATA, HOST_LOCK, ROOT, SCRIPT, SYSCTL, UNIT, Cluster
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from lab import debootstrap, enter
-from lab.cloud.cache import cache_root, made_once
-from lab.lxd import Lxd, image
+from lab.cache import cache_root, made_once
+from lab.lxd import image
 from lab.lxd.enter import container_argv
+from lab.lxd.lxd import Lxd
 
 # What polkitd wants of a bus and a login, debootstrap does not find out by itself.
 _PACKAGES: Final = ("network-manager", "ifupdown", "libpam-systemd")

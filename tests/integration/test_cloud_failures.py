@@ -28,7 +28,7 @@ def write_clouds(lab: CloudLab, clouds: Mapping[str, Any]) -> Path:
 
 
 def own_clouds(lab: CloudLab) -> Any:  # noqa: ANN401  # YAML
-    return YAML(typ="safe").load(lab.cloud.clouds_file)["clouds"]
+    return YAML(typ="safe").load(lab.cloud.paths.clouds_file)["clouds"]
 
 
 def make_network(lab: CloudLab, name: str, cidr: str, workers: int, *, dhcp: bool) -> None:
@@ -169,7 +169,7 @@ class TestHalfAChange:
         assert [note for note in run.hosts[CLOUD]["notes"] if "could not be taken back" in note]
         assert cloudy.subnet_routes() == {}
         assert cloudy.pairs != NO_PAIRS
-        cloudy.cloud.mend()
+        cloudy.cloud.repair()
         assert cloudy.on_cloud("provision", "--yes").exit_code == 0
         assert (cloudy.subnet_routes(), cloudy.pairs) == (ROUTES, PAIRS)
 

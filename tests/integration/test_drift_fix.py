@@ -31,7 +31,7 @@ def test_a_host_that_drifts_on_between_check_and_fixing_is_left_alone(provisione
     assert provisioned.our_routes("worker-0") == provisioned.desired_routes("worker-0")
     # What was not known was not touched, and is not clean.
     assert run.outcomes["controller-0"] == "unreachable"
-    provisioned.lab.mend(["controller-0"])
+    provisioned.lab.repair(["controller-0"])
 
     again = provisioned.run("drift_check", "--fix")
     assert again.exit_code == 0, again.text
@@ -52,7 +52,7 @@ def test_ctrl_c_while_reading_changes_nothing_and_leaves_a_true_report(provision
         running.interrupt()
         run = running.finish()
 
-    provisioned.lab.mend(["controller-0"])
+    provisioned.lab.repair(["controller-0"])
     assert run.exit_code == 1
     assert run.report["interrupted"] is True
     assert run.outcomes["worker-0"] == "drift"

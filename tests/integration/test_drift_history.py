@@ -47,7 +47,7 @@ def test_findings_are_new_then_persist_and_then_heal(provisioned: Cluster, tmp_p
     assert seen(second, "worker-2") == {("forwarding-off", "net.ipv4.ip_forward"): ("new", second.report["started"])}
 
     # It is neither healed nor forgotten: it has been there all the time.
-    provisioned.lab.mend(["worker-0"])
+    provisioned.lab.repair(["worker-0"])
     third = check("--fix")
     assert third.exit_code == 0
     assert seen(third, "worker-0") == {stale: ("persisting", began)}

@@ -126,7 +126,7 @@ def test_a_second_check_does_not_wait_and_a_killed_one_is_in_nobodys_way(provisi
     assert str(first.process.pid) in second.stderr
     assert second.stdout == ""
 
-    provisioned.lab.mend(["controller-2"])
+    provisioned.lab.repair(["controller-2"])
     after = provisioned.run("drift_check", inventory=config)
     assert after.exit_code == 0, after.text
 

@@ -34,7 +34,7 @@ def test_one_down_one_without_sudo_one_frozen_and_three_done(fresh: Cluster) -> 
     for host in ("controller-1", "controller-2", "worker-2"):
         assert fresh.our_routes(host) == fresh.desired_routes(host)
 
-    fresh.lab.mend()
+    fresh.lab.repair()
     fixed = fresh.provision()
     assert fixed.exit_code == 0, fixed.text
     assert fixed.hosts_that_are("changed") == {"controller-0", "worker-0", "worker-1"}

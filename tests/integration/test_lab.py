@@ -18,8 +18,9 @@ from lab.network import namespaces
 from lab.paths import STATE, LabPaths
 from lab.proc import start_time
 
-NAME = "podroutes-labtest"
-OTHER = "podroutes-labtest-two"
+# A run that was killed leaves labs which the next one removes, see `new_lab`.
+NAME = f"podroutes-test{os.getpid()}-lab"
+OTHER = f"{NAME}-two"
 DIARY_UNIT = """
 [Unit]
 Description=Writes down when it starts and stops
@@ -161,7 +162,7 @@ class TestUp:
         assert (done.returncode, done.stdout) == (0, f"lab: all 3 hosts of the lab {NAME} are up: nothing to do\n")
         assert [one.pid for one in lab.status()] == before
 
-    def test_mends_what_was_killed_and_leaves_the_rest(self, lab: Lab) -> None:
+    def test_repairs_what_was_killed_and_leaves_the_rest(self, lab: Lab) -> None:
         before = {one.host.name: one.pid for one in lab.status()}
         pid = before["worker-0"]
         assert pid is not None
@@ -184,7 +185,7 @@ class TestUp:
 
     def test_asking_for_a_lab_that_is_not_there_leaves_nothing(self, lab: Lab) -> None:
         other = Lab(OTHER)
-        for ask in (other.mend, other.reboot, lambda: other.break_("worker-0", "frozen"), other.status):
+        for ask in (other.repair, other.reboot, lambda: other.break_("worker-0", "frozen"), other.status):
             with pytest.raises(LabError, match="there is no lab"):
                 ask()
         assert not other.down()
@@ -305,11 +306,11 @@ class TestFaults:
         assert _command("status").returncode == 1
         assert {one.host.name: one.state for one in lab.status()}["worker-0"] == "frozen"
         assert "timed out during banner exchange" in _ssh(lab, "worker-0", "true", timeout=1).stderr
-        assert lab.mend(["worker-0"]) == ["worker-0: thawed"]
+        assert lab.repair(["worker-0"]) == ["worker-0: thawed"]
         assert _ssh(lab, "worker-0", "true").returncode == 0
 
     @pytest.mark.parametrize(
-        ("fault", "message", "mended"),
+        ("fault", "message", "repaired"),
         [
             ("sshd-stopped", "Connection refused", "started the SSH server"),
             ("sudo-refused", "password is required", "ubuntu may use sudo again"),
@@ -318,14 +319,14 @@ class TestFaults:
             ("host-down", "Connection timed out", "booted"),
         ],
     )
-    def test_is_made_and_mended(self, lab: Lab, fault: str, message: str, mended: str) -> None:
+    def test_is_made_and_repaired(self, lab: Lab, fault: str, message: str, repaired: str) -> None:
         lab.break_("worker-1", fault)
         done = _ssh(lab, "worker-1", "sudo -n true", timeout=1)
         assert done.returncode != 0
         assert message in done.stderr
-        assert lab.mend() == [f"worker-1: {mended}"]
+        assert lab.repair() == [f"worker-1: {repaired}"]
         assert _ssh(lab, "worker-1", "sudo -n true").returncode == 0
-        assert _command("mend", "--all").stdout == "nothing to mend\n"
+        assert _command("repair", "--all").stdout == "nothing to repair\n"
 
     @pytest.mark.parametrize(
         ("fault", "expected"),

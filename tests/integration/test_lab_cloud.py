@@ -17,12 +17,13 @@ import pytest
 
 from lab import Lab, LabError
 from lab.cgroup import mount_point, pids
-from lab.cloud import Cloud
 from lab.cloud.api import Api
+from lab.cloud.cloud import Cloud
 from lab.network import namespaces
 from lab.proc import start_time
 
-NAME = "podroutes-cloudtest"
+# A run that was killed leaves labs which the next one removes, see `new_lab`.
+NAME = f"podroutes-test{os.getpid()}-cloudlab"
 WRITERS = 6
 
 # Where nothing is cached yet, the first test waits for the packages.
@@ -43,11 +44,11 @@ def cloud() -> Iterator[Cloud]:
 @pytest.fixture
 def whole(cloud: Cloud) -> Iterator[Cloud]:
     """A cloud without host routes, address pairs, faults or counts, whatever the last test did to it."""
-    cloud.mend()
+    cloud.repair()
     _set_routes(cloud, {})
     cloud.requests(reset=True)
     yield cloud
-    cloud.mend()
+    cloud.repair()
 
 
 def _command(*words: str) -> subprocess.CompletedProcess[str]:
@@ -129,7 +130,7 @@ class TestWhatIsThere:
         whole.api("admin").call("DELETE", f"/v2.0/networks/{made['id']}")
 
     def test_passwords_are_in_files_for_root_alone(self, whole: Cloud) -> None:
-        assert whole.clouds_file.stat().st_mode & 0o777 == 0o600
+        assert whole.paths.clouds_file.stat().st_mode & 0o777 == 0o600
         secrets = [whole.auth(cloud)["password"] for cloud in ("kubernetes", "admin")]
         for one in whole.status():
             for of in ("cmdline", "environ"):
@@ -146,7 +147,7 @@ class TestWhatIsThere:
 
     def test_commands_of_the_computer_see_nothing_of_it(self, whole: Cloud) -> None:
         done = whole.lab.operator(["sh", "-c", "echo $OS_CLOUD $OS_CLIENT_CONFIG_FILE $OS_PASSWORD"])
-        assert done.stdout.split() == ["kubernetes", str(whole.clouds_file)]
+        assert done.stdout.split() == ["kubernetes", str(whole.paths.clouds_file)]
         inside = whole.lab.exec("worker-0", ["env"]).stdout
         assert "OS_" not in inside
 
@@ -184,7 +185,7 @@ class TestFaults:
         whole.break_("api-stopped", service)
         with pytest.raises(LabError, match=rf"{service} API does not answer: .*refused"):
             api.get("/v2.0/subnets")
-        assert whole.mend() == ["the APIs behave again"]
+        assert whole.repair() == ["the APIs behave again"]
         api.get("/v2.0/subnets")
 
     def test_a_slow_api(self, whole: Cloud) -> None:
@@ -233,14 +234,14 @@ class TestFaults:
         with pytest.raises(LabError, match="with 403"):
             _put_routes(api, subnet, {"10.200.0.0/24": "10.240.0.20"})
         assert api.get("/v2.0/subnets", name="kubernetes")["subnets"] != []
-        assert whole.mend() == ["the user kubernetes has the role member again"]
+        assert whole.repair() == ["the user kubernetes has the role member again"]
         _put_routes(api, subnet, {"10.200.0.0/24": "10.240.0.20"})
 
     def test_without_any_role_there_is_no_logging_in(self, whole: Cloud) -> None:
         whole.break_("role-revoked", "all")
         with pytest.raises(LabError, match="Keystone refuses kubernetes with 401"):
             whole.api("kubernetes").get("/v2.0/subnets")
-        whole.mend()
+        whole.repair()
         whole.api("kubernetes").get("/v2.0/subnets")
 
     def test_an_expired_token_is_refused_and_a_new_one_is_had(self, whole: Cloud) -> None:
@@ -257,14 +258,14 @@ class TestFaults:
 
 
 class TestCommands:
-    def test_break_and_mend_the_cloud_like_a_host(self, whole: Cloud) -> None:
+    def test_break_and_repair_the_cloud_like_a_host(self, whole: Cloud) -> None:
         assert _command("break", "cloud", "api-500", "3").stdout.startswith("cloud: the network API will answer")
         status = _command("status")
         assert status.returncode == 0
         assert re.search(r"^neutron +running +\d+ +\d+ MB$", status.stdout, re.MULTILINE)
         assert "made to go wrong: network: every request is answered with 500 (3 to go)" in status.stdout
-        assert _command("mend", "cloud").stdout == "cloud: the APIs behave again\n"
-        assert _command("mend", "--all").stdout == "nothing to mend\n"
+        assert _command("repair", "cloud").stdout == "cloud: the APIs behave again\n"
+        assert _command("repair", "--all").stdout == "nothing to repair\n"
 
     def test_requests_are_counted(self, whole: Cloud) -> None:
         whole.api("kubernetes", edge=True).get("/v2.0/routers", fields="id")
@@ -277,7 +278,7 @@ class TestCommands:
     @pytest.mark.parametrize(
         ("words", "said"),
         [
-            (["break", "cloud", "no-such"], "the cloud has no fault 'no-such'"),
+            (["break", "cloud", "no-such"], "there is no fault 'no-such'"),
             (["break", "cloud", "api-500", "0"], "'0' is no number of requests"),
             (["break", "cloud", "api-slow", "soon"], "'soon' is no number of seconds"),
             (["break", "cloud", "host-route-foreign", "10.0.0.1/8"], "is no network"),
@@ -292,7 +293,7 @@ class TestCommands:
 
 
 class TestUpAndDown:
-    def test_up_again_does_nothing_and_mends_what_was_killed(self, whole: Cloud) -> None:
+    def test_up_again_does_nothing_and_repairs_what_was_killed(self, whole: Cloud) -> None:
         _set_routes(whole, {"10.200.0.0/24": "10.240.0.20"})
         assert whole.up() is False
         processes = {one.name: one.pid for one in whole.status()}
@@ -322,7 +323,7 @@ class TestUpAndDown:
         assert pids(cloud.paths.cgroup) == []
         assert not cloud.paths.root.exists()
         gone = before - set(cloud.lab.paths.operator.rglob("*"))
-        assert {path.name for path in gone} == {"clouds.yaml", "bin", "openstack"}
+        assert {path.name for path in gone} == {"clouds.yaml", "bin", "openstack", "cloud.json"}
         assert cloud.lab.operator(["sh", "-c", "command -v openstack; echo $OS_CLOUD"]).stdout == "\n"
         with pytest.raises(LabError, match="has no cloud: start one with"):
             cloud.requests()

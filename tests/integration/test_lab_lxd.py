@@ -15,9 +15,9 @@ import pytest
 
 from lab import Lab, LabError
 from lab.cgroup import mount_point, pids
-from lab.lxd import Lxd
+from lab.enter import operator_environment
 from lab.lxd.demo import measure
-from lab.lxd.paths import operator_environment
+from lab.lxd.lxd import Lxd
 from lab.lxd.processes import holder_pid
 from lab.network import namespaces
 from lab.paths import STATE
@@ -108,7 +108,7 @@ def lxd(before: dict[str, Any]) -> Iterator[Lxd]:
 @pytest.fixture
 def whole(lxd: Lxd) -> Lxd:
     """All running, whatever the last test did to it."""
-    lxd.mend()
+    lxd.repair()
     return lxd
 
 
@@ -120,6 +120,12 @@ def _command(*words: str) -> subprocess.CompletedProcess[str]:
 
 def _ping(lxd: Lxd, name: str, address: str) -> bool:
     return lxd.exec(name, ["ping", "-n", "-q", "-c", "1", "-W", "1", address]).returncode == 0
+
+
+def _addresses(lxd: Lxd, name: str) -> dict[str, str]:
+    """The IPv4 addresses that a container has, by interface."""
+    listed = json.loads(lxd.exec(name, ["ip", "-4", "-j", "address", "show", "scope", "global"]).stdout or "[]")
+    return {link["ifname"]: address["local"] for link in listed for address in link.get("addr_info", [])[:1]}
 
 
 def _processes(lxd: Lxd) -> dict[str, int | None]:
@@ -142,9 +148,8 @@ class TestWhatIsThere:
             if one["name"] in WORKERS:
                 expected["cnio0"] = f"10.200.{one['name'][-1]}.1"
             assert found == expected
-            assert {name: str(address) for name, address in whole.addresses(one["name"]).items()} == expected | {
-                "eth0": str(whole.addresses(one["name"])["eth0"])
-            }
+            own = _addresses(whole, one["name"])
+            assert own == expected | {"eth0": own["eth0"]}
 
     def test_a_stopped_containers_address_can_be_told_from_its_devices(self, whole: Lxd) -> None:
         listed = json.loads(whole.lxc(["list", "--format", "json"]).stdout)
@@ -197,7 +202,12 @@ class TestWhatIsThere:
     def test_the_guides_client_works_as_it_stands_whatever_the_caller_has_set(self, whole: Lxd) -> None:
         mine = {"LXD_REMOTE": "mine", "LXD_CONF": "/nowhere", "INCUS_DIR": "/nowhere"}
         kept = operator_environment(whole.lab.paths, mine | {"EDITOR": "ed"})
-        assert kept == {"LXD_DIR": str(whole.folder), "LXD_CONF": str(whole.paths.client), "EDITOR": "ed"}
+        settings = {name: value for name, value in kept.items() if name.startswith(("LXD_", "INCUS_", "EDITOR"))}
+        assert settings == {
+            "LXD_DIR": str(whole.paths.folder),
+            "LXD_CONF": str(whole.paths.client),
+            "EDITOR": "ed",
+        }
         done = whole.lab.operator(["sh", "-c", "for i in 0 1 2; do lxc exec worker-${i} -- hostname; done"])
         assert (done.stdout.split(), done.stderr) == (list(WORKERS), "")
 
@@ -209,7 +219,7 @@ class TestUp:
         assert (done.returncode, done.stdout) == (0, "lab: LXD and its 7 containers are up: nothing to do\n")
         assert (_processes(whole), whole.daemon_pid) == (processes, daemon)
 
-    def test_mends_what_was_killed_and_leaves_the_rest(self, whole: Lxd) -> None:
+    def test_repairs_what_was_killed_and_leaves_the_rest(self, whole: Lxd) -> None:
         processes = _processes(whole)
         killed = processes.pop("worker-1")
         assert killed is not None
@@ -244,7 +254,7 @@ class TestContainers:
         )
         whole.exec("worker-0", ["ip", "route", "add", "10.200.1.0/24", "via", "10.0.2.21"])
         pid = _processes(whole)["worker-0"]
-        whole.restart("worker-0")
+        whole.reboot(["worker-0"])
         assert _processes(whole)["worker-0"] not in (None, pid)
         assert whole.exec("worker-0", ["cat", "/etc/kept"]).stdout == "kept\n"
         assert whole.exec("worker-0", ["sysctl", "-n", "net.ipv4.ip_forward"]).stdout == "1\n"
@@ -252,7 +262,7 @@ class TestContainers:
         assert _command("reboot", "worker-0", "--fresh").returncode == 0
         assert whole.exec("worker-0", ["test", "-e", "/etc/kept"]).returncode == 1
         assert whole.exec("worker-0", ["sysctl", "-n", "net.ipv4.ip_forward"]).stdout == "0\n"
-        assert str(whole.addresses("worker-0")["eth1"]) == "10.0.2.20"
+        assert _addresses(whole, "worker-0")["eth1"] == "10.0.2.20"
 
     def test_a_stopped_one_is_said_and_started_again(self, whole: Lxd) -> None:
         whole.stop("worker-2")
@@ -283,7 +293,7 @@ class TestContainers:
 
 class TestFaults:
     @pytest.mark.parametrize(
-        ("name", "fault", "mended"),
+        ("name", "fault", "repaired"),
         [
             ("worker-1", "frozen", "worker-1: thawed"),
             ("worker-1", "host-down", "worker-1: started"),
@@ -291,14 +301,14 @@ class TestFaults:
             ("lxd", "daemon-frozen", "lxd: thawed the daemon"),
         ],
     )
-    def test_is_made_and_mended(self, whole: Lxd, name: str, fault: str, mended: str) -> None:
+    def test_is_made_and_repaired(self, whole: Lxd, name: str, fault: str, repaired: str) -> None:
         assert _command("break", name, fault).stdout.startswith(f"{name}: ")
         # lxc hands a milder signal on to where it hangs.
         quick = ["timeout", "--signal=KILL", "1", "lxc", "exec", "worker-1", "--", "true"]
         assert whole.lab.operator(quick).returncode != 0
-        assert _command("mend", "--all").stdout == f"{mended}\n"
+        assert _command("repair", "--all").stdout == f"{repaired}\n"
         assert whole.lab.operator(["lxc", "exec", "worker-1", "--", "true"]).returncode == 0
-        assert _command("mend", "--all").stdout == "nothing to mend\n"
+        assert _command("repair", "--all").stdout == "nothing to repair\n"
 
     def test_routes_are_dropped_and_added_on_eth1(self, whole: Lxd) -> None:
         whole.exec("worker-0", ["ip", "route", "add", "10.200.1.0/24", "via", "10.0.2.21", "proto", "201"])
@@ -306,7 +316,7 @@ class TestFaults:
         whole.break_("worker-0", "own-cidr-route")
         routes = whole.exec("worker-0", ["ip", "route", "show", "root", "10.200.0.0/16"]).stdout.splitlines()
         assert routes[0].split()[:5] == ["10.200.0.0/24", "via", "10.0.2.20", "dev", "eth1"]
-        whole.restart("worker-0")
+        whole.reboot(["worker-0"])
 
     def test_those_of_other_hosts_are_refused(self, whole: Lxd) -> None:
         with pytest.raises(LabError, match="there is no fault 'sshd-stopped'"):
@@ -328,8 +338,8 @@ class TestDaemon:
         assert whole.daemon_pid not in (None, daemon)
         assert _processes(whole) == processes
         assert whole.lxc(["exec", "worker-0", "--", "hostname"]).stdout == "worker-0\n"
-        whole.restart("worker-0")
-        assert str(whole.addresses("worker-0")["eth1"]) == "10.0.2.20"
+        whole.reboot(["worker-0"])
+        assert _addresses(whole, "worker-0")["eth1"] == "10.0.2.20"
 
 
 class TestSideBySide:
@@ -354,7 +364,7 @@ class TestSideBySide:
             assert other.up()
             assert other.exec("worker-1", ["test", "-e", "/etc/kept"]).returncode == 0
             assert other.lab.exec("worker-0", ["ping", "-qc1", "-W1", "10.0.2.21"]).returncode == 0
-            # Without LXD the lab goes on as it was.
+            # Without LXD the lab stays as it was.
             assert other.down()
             assert not other.exists
             assert other.lab.status()[0].state == "running"

@@ -117,7 +117,7 @@ def test_a_stopped_container_is_unreachable_and_its_pods_stay_known_to_the_other
 
 
 def test_routes_come_back_when_a_container_restarts(provisioned: LxdLab) -> None:
-    provisioned.lxd.restart("worker-2")
+    provisioned.lxd.reboot(["worker-2"])
     assert provisioned.routes("worker-2", "proto", "201") == provisioned.guides_routes("worker-2")
     assert provisioned.on("worker-2", "cat", "/proc/sys/net/ipv4/ip_forward") == "1\n"
     run = provisioned.provision(inventory=CONFIG)
@@ -142,7 +142,8 @@ def test_a_daemon_that_restarts_in_mid_run_leaves_nothing_that_is_not_said_or_fi
         for node in NODES:
             # A daemon that is asked to stop waits for the commands.
             containers.shell(node, "setsid sh -c 'sleep 4; kill $(cat /run/holder)' </dev/null >/dev/null 2>&1 &")
-        containers.lxd.restart_daemon(kill=kill)
+        containers.lxd.stop_daemon(kill=kill)
+        containers.lxd.start_daemon()
         run = running.finish()
     for node, outcome in run.outcomes.items():
         if outcome in ("ok", "changed"):
@@ -171,7 +172,7 @@ def test_no_daemon_is_a_line_and_an_exit_code(containers: LxdLab) -> None:
 def test_two_thousand_commands_from_twelve_threads_lose_nothing(
     containers: LxdLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LXD_DIR", str(containers.lxd.folder))
+    monkeypatch.setenv("LXD_DIR", str(containers.lxd.paths.folder))
     monkeypatch.setenv("LXD_CONF", str(containers.folder))
     before = _open_files()
     numbers = iter(range(2000))
@@ -206,7 +207,7 @@ def test_two_thousand_commands_from_twelve_threads_lose_nothing(
 def test_a_script_that_takes_too_long_is_ended_and_one_that_reads_gets_nothing(
     containers: LxdLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LXD_DIR", str(containers.lxd.folder))
+    monkeypatch.setenv("LXD_DIR", str(containers.lxd.paths.folder))
     monkeypatch.setenv("LXD_CONF", str(containers.folder))
     plugin = Plugin()
     plugin.open("worker-0", None, None, None, None, {})

@@ -1,4 +1,4 @@
-"""How the lab tells the edge what to do: a line of JSON over a socket in the lab's own files, and one back."""
+"""Commands to the edge: a line of JSON over a socket in the lab's own files, and one back."""
 
 import json
 import socket
@@ -25,10 +25,10 @@ class Control:
         self._path = path
 
     def add(self, rule: Rule) -> None:
-        """Let something happen to requests.
+        """Add a rule for requests.
 
         Args:
-            rule: What and to which.
+            rule: The rule.
 
         Raises:
             LabError: The edge does not run.
@@ -36,7 +36,7 @@ class Control:
         self._ask({"do": "add", "rule": rule.as_dict()})
 
     def clear(self) -> int:
-        """Let nothing happen any more, and listen again.
+        """Remove all rules, and listen again.
 
         Returns:
             How many rules and stopped services there were.
@@ -69,7 +69,7 @@ class Control:
         return [Counted(**one) for one in self._ask({"do": "requests", "reset": reset})["requests"]]
 
     def faults(self) -> list[str]:
-        """What is made to go wrong at present, one line each.
+        """The faults in force, one line each.
 
         Raises:
             LabError: The edge does not run.
@@ -91,11 +91,11 @@ class Control:
 
 
 def serve_control(path: Path, edge: Edge) -> None:
-    """The edge's side: do what is asked until killed.
+    """The edge's side: obey commands until killed.
 
     Args:
         path: The socket.
-        edge: What to tell it to.
+        edge: The edge.
     """
 
     class Handler(socketserver.StreamRequestHandler):
@@ -110,7 +110,7 @@ def serve_control(path: Path, edge: Edge) -> None:
 
 
 def obey(edge: Edge, message: dict[str, Any]) -> dict[str, Any]:
-    """Do what a message asks for.
+    """Obey a command.
 
     Args:
         edge: The edge.

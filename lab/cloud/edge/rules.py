@@ -1,10 +1,12 @@
-"""What the edge does to which requests, as plain data and a little state."""
+"""The rules of the edge for requests, as plain data and a little state."""
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
+
+from lab.table import render_table
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -14,7 +16,7 @@ class Rule:
     """Something that happens to requests that match.
 
     Attributes:
-        action: `slow` waits before it goes on, `answer` answers in the service's place, `lose` passes the request on
+        action: `slow` waits before it goes on, `answer` answers in place of the service, `lose` passes the request on
             and hangs up instead of answering.
         service: `identity` or `network`.
         methods: Of the requests; empty for all.
@@ -55,7 +57,7 @@ class Rule:
         }
         which = " or ".join(self.methods) if self.methods else "every request"
         below = "" if self.path == "/" else f" below {self.path}"
-        left = "until mended" if self.count is None else f"{self.count} to go"
+        left = "until repaired" if self.count is None else f"{self.count} to go"
         return f"{self.service}: {which}{below} is {does[self.action]} ({left})"
 
     def as_dict(self) -> dict[str, Any]:
@@ -92,16 +94,16 @@ class Rules:
         self._lock = threading.Lock()
 
     def add(self, rule: Rule) -> None:
-        """Let something happen from now on.
+        """Add a rule.
 
         Args:
-            rule: What and to which requests.
+            rule: The rule.
         """
         with self._lock:
             self._rules.append(rule)
 
     def clear(self) -> int:
-        """Let nothing happen any more.
+        """Remove all rules.
 
         Returns:
             How many rules were still in force.
@@ -202,14 +204,3 @@ def render_counts(counted: Iterable[Counted]) -> str:
         for one in counted
     ]
     return render_table(rows)
-
-
-def render_table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows with their columns below each other.
-
-    Args:
-        rows: All of the same length; at least one.
-    """
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)

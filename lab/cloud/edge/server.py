@@ -68,7 +68,7 @@ class Edge:
         return closed
 
     def stop(self, service: str) -> None:
-        """Listen no more: whoever is connected is hung up on, whoever connects is refused.
+        """Stop listening: connections are closed, and new ones are refused.
 
         Args:
             service: For which.
@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             status, headers, text = self._pass_on(body)
         except OSError:
-            # What a load balancer says when nothing is behind it.
+            # The answer of a load balancer that has no backend.
             kind, text = answer(_UNAVAILABLE)
             status, headers = _UNAVAILABLE, [("Content-Type", kind)]
         if rule is not None and rule.action == "lose":
@@ -167,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         front = self.server.front
-        # A connection of its own: one that is kept may be closed just when a request is sent, and may it be sent twice?
+        # A new connection for each: a kept one may be closed while a request is sent, which must not be sent twice.
         service = http.client.HTTPConnection(front.address, front.behind)
         try:
             service.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)

@@ -15,15 +15,10 @@ from typing import Any
 
 
 class Keystone:
-    """Keystone's own web application, called without a server.
+    """Keystone's own web application, called without a server."""
 
-    Args:
-        url: The URL that its bootstrap was given.
-    """
-
-    def __init__(self, url: str) -> None:
+    def __init__(self) -> None:
         self._application = importlib.import_module("keystone.wsgi.api").application
-        self._url = url
         self._token = ""
 
     def log_in(self, user: str, password: str, project: str) -> None:
@@ -140,7 +135,7 @@ def make_accounts(wanted: dict[str, Any]) -> None:
     os.environ["OS_KEYSTONE_CONFIG_FILES"] = "keystone.conf"
     sys.argv = ["keystone"]
     passwords, urls = wanted["passwords"], wanted["urls"]
-    keystone = Keystone(urls["identity"])
+    keystone = Keystone()
     keystone.log_in("admin", passwords["admin"], "admin")
     roles = {role["name"]: role["id"] for role in keystone.get("/v3/roles")["roles"]}
 

@@ -1,10 +1,10 @@
-import argparse
 import re
 from pathlib import Path
 
 import pytest
 
 from lab import cli, paths
+from lab.arguments import parse
 from lab.defaults import INSIDE
 from lab.errors import LabError
 from lab.layout import Layout
@@ -38,13 +38,13 @@ def _no_labs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_reading_the_command_line(words: list[str], expected: dict[str, object]) -> None:
-    options = vars(cli.parse(words))
+    options = vars(parse(words))
     assert {key: options[key] for key in expected} == expected
 
 
 @pytest.mark.parametrize("key", ["controllers", "workers", "node_network", "ipv6", "pods", "release"])
 def test_what_is_not_given_is_not_decided(key: str) -> None:
-    assert not hasattr(cli.parse(["up"]), key)
+    assert not hasattr(parse(["up"]), key)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_what_is_not_given_is_not_decided(key: str) -> None:
         ["shell"],
         ["reboot"],
         ["reboot", "worker-0", "--all"],
-        ["mend"],
+        ["repair"],
         ["break", "worker-0"],
         ["inventory"],
         ["inventory", "x", "--workers", "1000"],
@@ -85,8 +85,8 @@ def test_wrong_usage_is_one_line_and_64(words: list[str], capsys: pytest.Capture
 
 def test_in_a_labs_own_shell_that_lab_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(INSIDE, "two")
-    assert cli.parse(["status"]).name == "two"
-    assert cli.parse(["--name", "three", "status"]).name == "three"
+    assert parse(["status"]).name == "two"
+    assert parse(["--name", "three", "status"]).name == "three"
 
 
 def test_status_without_a_lab(capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,10 +112,10 @@ def test_status_shows_releases_where_there_are_any(
 
 
 def test_interrupting_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(_: argparse.Namespace) -> int:
+    def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_up", interrupted)
+    monkeypatch.setitem(cli.COMMANDS, "up", interrupted)
     assert cli.main(["up"]) == 130
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -131,21 +131,21 @@ def test_interrupting_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: p
 def test_what_the_kernel_refuses_is_no_traceback(
     error: OSError, status: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refused(_: argparse.Namespace) -> int:
+    def refused(*_: object) -> int:
         raise error
 
-    monkeypatch.setattr(cli, "_status", refused)
+    monkeypatch.setitem(cli.COMMANDS, "status", refused)
     assert cli.main(["status"]) == status
     captured = capsys.readouterr()
     assert captured.err.startswith(said)
     assert captured.err.count("\n") == 1
 
 
-def test_list_of_faults_says_which_are_mended(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_of_faults_says_which_are_repaired(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["break", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "frozen" in {line.split()[0] for line in lines if line.endswith("[mend]")}
-    assert "drop-route" in {line.split()[0] for line in lines if line != "" and not line.endswith("[mend]")}
+    assert "frozen" in {line.split()[0] for line in lines if line.endswith("[repair]")}
+    assert "drop-route" in {line.split()[0] for line in lines if line != "" and not line.endswith("[repair]")}
 
 
 def test_inventory_without_a_running_lab(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,4 +159,4 @@ def test_inventory_without_a_running_lab(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_unknown_option_is_named() -> None:
     with pytest.raises(LabError, match="--bogus"):
-        cli.parse(["up", "--bogus"])
+        parse(["up", "--bogus"])

@@ -38,10 +38,10 @@ def taken_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (NO_LAB, False, None),
         (NO_LAB, True, None),
         (HOSTS, False, None),
-        (HOSTS, True, "the hosts of the lab two go"),
-        (CONTAINERS, False, "the containers of the lab two go"),
+        (HOSTS, True, "removing the hosts of the lab two"),
+        (CONTAINERS, False, "removing the containers of the lab two"),
         (CONTAINERS, True, None),
-        (INTERRUPTED, False, "the containers of the lab two go"),
+        (INTERRUPTED, False, "removing the containers of the lab two"),
         (INTERRUPTED, True, None),
         (BOTH, False, None),
         (BOTH, True, None),
@@ -60,7 +60,7 @@ def test_one_kind_makes_room_for_the_other(
         LxdPaths(lab.paths).root.mkdir(parents=True)
         write_layout(lab.paths, layout)
     if names:
-        LxdPaths(lab.paths).state.write_text(json.dumps(names))
+        lab.paths.containers.write_text(json.dumps(names))
 
     make_room(lab, containers=containers)
 

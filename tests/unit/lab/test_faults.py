@@ -1,7 +1,8 @@
 import pytest
 
 from lab.errors import LabError
-from lab.faults import FAULTS, find_fault
+from lab.fault import find_fault
+from lab.faults import FAULTS
 
 
 def test_names_are_unique_and_explained() -> None:
@@ -10,7 +11,7 @@ def test_names_are_unique_and_explained() -> None:
 
 
 def test_usage_shows_the_arguments() -> None:
-    assert find_fault("wrong-next-hop", 2).usage == "wrong-next-hop [CIDR] [VIA]"
+    assert find_fault(FAULTS, "wrong-next-hop", 2).usage == "wrong-next-hop [CIDR] [VIA]"
 
 
 @pytest.mark.parametrize(
@@ -22,4 +23,4 @@ def test_usage_shows_the_arguments() -> None:
 )
 def test_what_there_is_not(name: str, arguments: int, message: str) -> None:
     with pytest.raises(LabError, match=message):
-        find_fault(name, arguments)
+        find_fault(FAULTS, name, arguments)

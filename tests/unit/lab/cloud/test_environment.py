@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from lab.cloud import environment
-from lab.cloud.environment import REQUIREMENTS, environment_folder, run_tool
-from lab.errors import LabError
+from lab.cloud.environment import REQUIREMENTS, environment_folder
 
 
 def test_every_package_is_pinned() -> None:
@@ -31,11 +30,3 @@ def test_other_pins_are_another_environment(tmp_path: Path, monkeypatch: pytest.
     other.write_text(REQUIREMENTS.read_text() + "more==1\n")
     monkeypatch.setattr(environment, "REQUIREMENTS", other)
     assert environment_folder() != before
-
-
-def test_a_tool_that_fails_is_one_line(tmp_path: Path) -> None:
-    with (tmp_path / "lock").open("w") as lock:
-        run_tool(["sh", "-c", "test -e lock"], "look", lock=lock.fileno(), folder=tmp_path)
-        with pytest.raises(LabError, match=r"^cannot fly: no wings$") as caught:
-            run_tool(["sh", "-c", "echo tried; echo no wings >&2; exit 3"], "fly", lock=lock.fileno())
-    assert caught.value.status == 1

@@ -4,25 +4,26 @@ from typing import Any
 import pytest
 
 from lab.cloud.edge.rules import WRITES, Rule
-from lab.cloud.faults import FAULTS, find_fault
+from lab.cloud.faults import FAULTS
 from lab.errors import LabError
+from lab.fault import find_fault
 
 
 class _Control:
-    """Keeps what the edge would be told."""
+    """Keeps the commands that the edge would get."""
 
     def __init__(self) -> None:
-        self.told: list[Rule | str] = []
+        self.sent: list[Rule | str] = []
 
     def add(self, rule: Rule) -> None:
-        self.told.append(rule)
+        self.sent.append(rule)
 
     def stop(self, service: str) -> None:
-        self.told.append(service)
+        self.sent.append(service)
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "sent"),
     [
         (["api-500"], Rule("answer", status=500)),
         (["api-500", "3", "get"], Rule("answer", status=500, count=3, methods=("GET",))),
@@ -36,11 +37,11 @@ class _Control:
         (["api-stopped", "identity"], "identity"),
     ],
 )
-def test_what_the_edge_is_told(words: list[str], told: Rule | str) -> None:
+def test_what_is_sent_to_the_edge(words: list[str], sent: Rule | str) -> None:
     control = _Control()
     cloud: Any = SimpleNamespace(control=control)
-    assert "\n" not in find_fault(words[0], len(words) - 1).make(cloud, *words[1:])
-    assert control.told == [told]
+    assert "\n" not in find_fault(FAULTS, words[0], len(words) - 1).make(cloud, *words[1:])
+    assert control.sent == [sent]
 
 
 @pytest.mark.parametrize(
@@ -54,14 +55,14 @@ def test_what_the_edge_is_told(words: list[str], told: Rule | str) -> None:
         (["api-stopped", "compute"], "there is no API 'compute': network or identity"),
         (["role-revoked", "admin"], "role-revoked takes `member` or `all`"),
         (["token-expired", "now"], "too many arguments: token-expired"),
-        (["fire"], "the cloud has no fault 'fire': host-route-removed, "),
+        (["fire"], "there is no fault 'fire': host-route-removed, "),
     ],
 )
 def test_wrong_words_are_refused_before_anything_is_done(words: list[str], said: str) -> None:
     cloud: Any = SimpleNamespace(control=_Control())
     with pytest.raises(LabError, match=said):
-        find_fault(words[0], len(words) - 1).make(cloud, *words[1:])
-    assert cloud.control.told == []
+        find_fault(FAULTS, words[0], len(words) - 1).make(cloud, *words[1:])
+    assert cloud.control.sent == []
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_wrong_words_are_refused_before_anything_is_done(words: list[str], said:
 )
 def test_what_was_done_is_a_sentence(words: list[str], said: str) -> None:
     cloud: Any = SimpleNamespace(control=_Control())
-    assert said in find_fault(words[0], len(words) - 1).make(cloud, *words[1:])
+    assert said in find_fault(FAULTS, words[0], len(words) - 1).make(cloud, *words[1:])
 
 
 def test_names_are_unique_and_explained() -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from lab import cli, paths
+from lab.arguments import parse
 from lab.defaults import INSIDE
 from lab.layout import Layout
-from lab.lxd import cli as lxd_cli
-from lab.lxd.paths import LxdPaths
+from lab.parts import parts_of
 from lab.paths import LabPaths
 from lab.state import write_layout
 
@@ -20,8 +20,8 @@ def _no_labs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _lab(layout: Layout, containers: list[str]) -> None:
     lab = LabPaths("two")
-    LxdPaths(lab).root.mkdir(parents=True)
-    LxdPaths(lab).state.write_text(json.dumps(containers))
+    lab.containers.parent.mkdir(parents=True)
+    lab.containers.write_text(json.dumps(containers))
     write_layout(lab, layout)
 
 
@@ -30,31 +30,13 @@ ONLY_CONTAINERS = Layout(controllers=0, workers=0, node_network="10.0.2.0/24", c
 
 @pytest.mark.parametrize(("words", "meant"), [(["up"], False), (["up", "--lxd"], True), (["up", "--cloud"], False)])
 def test_a_new_lab_has_containers_if_asked_for(words: list[str], meant: bool) -> None:
-    assert lxd_cli.is_meant(cli.parse(["--name", "two", *words])) is meant
+    assert cli.wants_containers(parse(["--name", "two", *words]), parts_of("two")) is meant
 
 
 @pytest.mark.parametrize(("layout", "meant"), [(ONLY_CONTAINERS, True), (Layout(workers=3), False)])
 def test_one_that_is_there_goes_on_with_what_it_has(layout: Layout, meant: bool) -> None:
     _lab(layout, ["worker-3"])
-    assert lxd_cli.is_meant(cli.parse(["--name", "two", "up"])) is meant
-
-
-@pytest.mark.parametrize(
-    ("layout", "names", "expected"),
-    [
-        (Layout(), None, (None, None)),
-        (ONLY_CONTAINERS, None, ([], None)),
-        (Layout(), ["worker-0", "worker-3", "lxd"], (["worker-0"], ["worker-3", "lxd"])),
-        (Layout(), ["worker-9"], (["worker-9"], [])),
-        # Whoever knows the names says what is wrong.
-        (ONLY_CONTAINERS, ["worker-9"], ([], ["worker-9"])),
-    ],
-)
-def test_hosts_and_containers_are_told_apart(
-    layout: Layout, names: list[str] | None, expected: tuple[list[str] | None, list[str] | None]
-) -> None:
-    _lab(layout, ["worker-3"])
-    assert lxd_cli.split(cli.parse(["--name", "two", "status"]), names) == expected
+    assert cli.wants_containers(parse(["--name", "two", "up"]), parts_of("two")) is meant
 
 
 @pytest.mark.parametrize(
@@ -67,7 +49,7 @@ def test_hosts_and_containers_are_told_apart(
         ["up", "--lxd", "--controllers", "0", "--workers", "0"],
         ["up", "--lxd", "--workers", "900"],
         ["break", "lxd", "daemon-stopped"],
-        ["mend", "lxd"],
+        ["repair", "lxd"],
     ],
 )
 def test_wrong_usage_is_one_line_and_64(

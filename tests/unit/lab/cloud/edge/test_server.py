@@ -181,7 +181,7 @@ def test_control_over_its_socket(edge: Edge, tmp_path: Path) -> None:
     control.stop("network")
     assert control.faults() == [
         "network: stopped",
-        "network: every request is 2 s later (until mended)",
+        "network: every request is 2 s later (until repaired)",
         "network: PUT below /v2.0/ports is answered with 409 (2 to go)",
     ]
     edge.counts.add("network", "GET", "/", 200)

@@ -1,4 +1,4 @@
-"""The user ids that containers may have: root's entries in /etc/subuid and /etc/subgid, gone with the last lab."""
+"""The user ids that containers may have: root's entries in /etc/subuid and /etc/subgid, removed after the last lab."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def lacks_root(text: str) -> bool:
 
 
 def ensure_subids() -> None:
-    """Give root ids where it has none, and remember it. The caller holds the lock for what all labs share."""
+    """Give root ids where it has none, and record it. The caller holds the lock for what all labs share."""
     added: dict[str, bool] = json.loads(_RECORD.read_text()) if _RECORD.exists() else {}
     for path in _FILES:
         there = path.exists()
@@ -33,7 +33,7 @@ def ensure_subids() -> None:
 
 
 def restore_subids() -> None:
-    """Take back what was added. The caller holds the lock for what all labs share."""
+    """Remove what was added. The caller holds the lock for what all labs share."""
     if not _RECORD.exists():
         return
     for name, there in json.loads(_RECORD.read_text()).items():

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.lxd import subids
+from lab import subids
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.cloud.cache import cache_root, made_once
+from lab.cache import cache_root, made_once, run_tool
+from lab.errors import LabError
 
 
 def test_made_once_and_then_used(tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_of_two_makers_at_once_one_waits(tmp_path: Path) -> None:
 _KILLED = """
 import subprocess, sys
 from pathlib import Path
-from lab.cloud.cache import made_once
+from lab.cache import made_once
 
 def make(folder, lock):
     script = 'echo $$ >"$1/pid"; sleep 0.4; touch "$1/late"'
@@ -86,3 +87,11 @@ def test_where(monkeypatch: pytest.MonkeyPatch, base: str, root: str) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", base)
     monkeypatch.setenv("HOME", "/home/me")
     assert cache_root() == Path(root)
+
+
+def test_a_tool_that_fails_is_one_line(tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("w") as lock:
+        run_tool(["sh", "-c", "test -e lock"], "look", lock=lock.fileno(), folder=tmp_path)
+        with pytest.raises(LabError, match=r"^cannot fly: no wings$") as caught:
+            run_tool(["sh", "-c", "echo tried; echo no wings >&2; exit 3"], "fly", lock=lock.fileno())
+    assert caught.value.status == 1
