@@ -1,41 +1,50 @@
 """Installing and removing the units that check for drift on a schedule."""
 
-import argparse
 import os
 import pwd
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 from podroutes import exit_codes
 from podroutes.atomic_write import replace_file
 from podroutes.drift.schedule import SERVICE, TIMER, TimerOptions, is_ours, render_units, uses_state_directory
 from podroutes.errors import PodRoutesError, UsageError
-from runbooks._schedule_options import SYSTEMD_LOOKS
+from podroutes.report.formats import file_formats
+from runbooks._cli import Options
+
+# Where systemd looks for units that are not a package's.
+_SYSTEMD_FOLDERS: Final = (
+    Path("/etc/systemd/system"),
+    Path("/run/systemd/system"),
+    Path("/usr/local/lib/systemd/system"),
+)
 
 
-def timer_options(values: argparse.Namespace, *, runbook: Path) -> TimerOptions:
+def timer_options(options: Options, *, runbook: Path) -> TimerOptions:
     """What the engineer asked for, with absolute paths.
 
     Args:
-        values: Of a parser with `add_timer_options`, `--config` and `--limit`.
-        runbook: Path of `drift_check.py`.
+        options: Of `drift_check.py`.
+        runbook: Its path.
     """
     return TimerOptions(
         # Not resolved: the link in a virtual environment is what leads to its packages.
         python=Path(sys.executable).absolute(),
         runbook=runbook.resolve(),
-        config=values.config.absolute(),
-        every=values.every,
-        user=values.user,
-        state_dir=values.state_dir,
-        systemd_dir=values.systemd_dir,
-        limit=tuple(values.limit),
+        config=options.config.absolute(),
+        every=options.own.every,
+        user=options.own.user,
+        state_dir=options.own.state_dir,
+        systemd_dir=options.own.systemd_dir,
+        limit=options.limit,
+        reports={one.name: one.file_name for one in file_formats("drift_check") if one.file_name},
     )
 
 
 def install_timer(options: TimerOptions) -> int:
-    """Write the units, and start the timer; say what was done. Does nothing where all is so already.
+    """Write the units, start the timer, and print what was done; changes only what differs.
 
     Args:
         options: What was asked for.
@@ -44,7 +53,7 @@ def install_timer(options: TimerOptions) -> int:
         The exit code.
 
     Raises:
-        UsageError: Something of it can't be; nothing was changed then.
+        UsageError: An option can't be used; nothing was changed then.
         PodRoutesError: systemd refused.
     """
     units = render_units(options)
@@ -58,7 +67,7 @@ def install_timer(options: TimerOptions) -> int:
         path = options.systemd_dir / name
         _write(path, units[name])
         print(f"{'wrote' if before[name] is None else 'changed'} {path}")
-    if options.systemd_dir not in SYSTEMD_LOOKS:
+    if options.systemd_dir not in _SYSTEMD_FOLDERS:
         print(f"not started: systemd does not look into {options.systemd_dir}")
         return exit_codes.OK
     # Not only what was written now: an earlier run may have ended in between.
@@ -66,7 +75,7 @@ def install_timer(options: TimerOptions) -> int:
         _systemctl("daemon-reload")
     started = _start(restart=TIMER in changed)
     if not changed and not started:
-        print(f"nothing to do: {TIMER} is installed as asked for, enabled and active")
+        print(f"nothing to do: {TIMER} is up to date, enabled and active")
     print(f"next check: {_next_check()}; reports: {options.state_dir}")
     return exit_codes.OK
 
@@ -90,7 +99,7 @@ def remove_timer(options: TimerOptions) -> int:
     if not found:
         print(f"nothing to do: there is no {TIMER} in {options.systemd_dir}")
         return exit_codes.OK
-    loaded = options.systemd_dir in SYSTEMD_LOOKS
+    loaded = options.systemd_dir in _SYSTEMD_FOLDERS
     if loaded:
         if TIMER in found:
             _systemctl("disable", "--now", TIMER)
@@ -164,23 +173,23 @@ def _write(path: Path, text: str) -> None:
 
 
 def _start(*, restart: bool) -> bool:
-    """Enable and start the timer, unless it is both; returns whether it was not."""
+    """Enable and start the timer where it is not; return whether anything was done."""
     enabled = _property("UnitFileState") == "enabled"
     active = _property("ActiveState") == "active"
     if not enabled:
         _systemctl("enable", TIMER)
     if restart or not active:
         _systemctl("restart", TIMER)
-    done = [word for word, was in (("enabled", enabled), ("started", active)) if not was]
+    actions = [word for word, was in (("enabled", enabled), ("started", active)) if not was]
     if restart and active:
-        done.append("restarted")
-    if done:
-        print(f"{' and '.join(done)} {TIMER}")
-    return bool(done)
+        actions.append("restarted")
+    if actions:
+        print(f"{' and '.join(actions)} {TIMER}")
+    return bool(actions)
 
 
 def _next_check() -> str:
-    return _property("NextElapseUSecRealtime") or "not known"
+    return _property("NextElapseUSecRealtime") or "unknown"
 
 
 def _property(name: str) -> str:
@@ -188,14 +197,14 @@ def _property(name: str) -> str:
 
 
 def _systemctl(*arguments: str) -> str:
-    """Run `systemctl`; an error of its is one line."""
+    """The output of `systemctl`."""
     try:
-        done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
+        process = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
     except OSError as error:
         raise PodRoutesError(f"systemctl can't be run: {error.strerror}") from error
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines()
+    if process.returncode != 0:
+        lines = process.stderr.strip().splitlines()
         raise PodRoutesError(
-            f"systemctl {' '.join(arguments)}: {lines[0] if lines else f'exit code {done.returncode}'}"
+            f"systemctl {' '.join(arguments)}: {lines[0] if lines else f'exit code {process.returncode}'}"
         )
-    return done.stdout.strip()
+    return process.stdout.strip()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Take back from every machine exactly what provisioning put there."""
+"""Remove from every machine exactly what provisioning put there."""
 
 import sys
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     parser = new_parser(
-        "deprovision.py",
-        "Remove our routes, routes.service and its files; put forwarding back where this software turned it on.",
+        "deprovision",
+        "Remove our routes, routes.service and its files; restore forwarding where this software turned it on.",
     )
     add_change_options(parser)
     return run_main(_deprovision, parser, arguments)

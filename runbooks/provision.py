@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    parser = new_parser("provision.py", "Turn IP forwarding on, set the pod routes and install routes.service.")
+    parser = new_parser("provision", "Turn IP forwarding on, set the pod routes and install routes.service.")
     add_change_options(parser)
     return run_main(_provision, parser, arguments)
 

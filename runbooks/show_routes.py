@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 if every host could be read, whatever routes it has.
     """
-    parser = new_parser("show_routes.py", "Show each worker's internal IP and pod CIDR, and every host's routes.")
+    parser = new_parser("show_routes", "Show each worker's internal IP and pod CIDR, and every host's routes.")
     parser.add_argument(
         "--format",
         choices=("table", "json", "text", "gcloud"),

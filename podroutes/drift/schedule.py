@@ -1,6 +1,7 @@
 """The systemd units that check for drift on a schedule, as text; and the checks of all that comes to stand in them."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -14,13 +15,6 @@ TIMER: Final = "pod-routes-drift.timer"
 MARK: Final = "# Made by pod-routes: drift_check.py --install-timer"
 
 HISTORY: Final = "history.sqlite3"
-_REPORTS: Final = (
-    ("--history", HISTORY),
-    ("--json", "report.json"),
-    ("--prometheus", "pod_routes.prom"),
-    ("--html", "report.html"),
-    ("--junit", "report.xml"),
-)
 _STATE_ROOT: Final = PurePosixPath("/var/lib")
 _DAY: Final = 86_400
 _SHORTEST: Final = 10
@@ -52,6 +46,7 @@ class TimerOptions(Struct, frozen=True):
         state_dir: Where the history and the reports are kept.
         systemd_dir: Where the units are written.
         limit: Patterns that choose hosts; none for all.
+        reports: Names of the reports' files in that folder, by option.
     """
 
     python: Path
@@ -62,6 +57,7 @@ class TimerOptions(Struct, frozen=True):
     state_dir: Path = Path("/var/lib/pod-routes")
     systemd_dir: Path = Path("/etc/systemd/system")
     limit: tuple[str, ...] = ()
+    reports: Mapping[str, str] = {}
 
     def check(self) -> None:
         """Check everything that comes to stand in a unit.
@@ -165,8 +161,8 @@ def _command(options: TimerOptions) -> str:
     words = [str(options.python), str(options.runbook), "--config", str(options.config)]
     for pattern in options.limit:
         words += ["--limit", pattern]
-    for option, name in _REPORTS:
-        words += [option, str(options.state_dir / name)]
+    for option, name in {"history": HISTORY, **options.reports}.items():
+        words += [f"--{option}", str(options.state_dir / name)]
     return " ".join(words)
 
 
