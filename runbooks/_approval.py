@@ -6,6 +6,7 @@ from nornir.core.task import AggregatedResult
 
 from podroutes.host.changes import Change
 from podroutes.outcomes import Outcome, RunReport
+from podroutes.report.summary import count
 from runbooks._cli import Options
 from tasks.drift import CheckResult
 from tasks.ensure import ChangeResult
@@ -30,9 +31,9 @@ def has_to_ask(options: Options) -> bool:
 
 def ask(changes: Changes) -> bool:
     """Ask whether the changes that were shown are to be made."""
-    count = sum(len(host_changes) for host_changes in changes.values())
+    number = sum(len(host_changes) for host_changes in changes.values())
     try:
-        answer = input(f"Apply {count} changes to {len(changes)} hosts? [y/N] ")
+        answer = input(f"Apply {count(number, 'change')} to {count(len(changes), 'host')}? [y/N] ")
     except EOFError:
         return False
     return answer.strip().lower() in ("y", "yes")

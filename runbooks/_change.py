@@ -35,9 +35,12 @@ def change_hosts(session: Session, options: Options, runbook: str, planner: Work
     task = functools.partial(ensure_any, planner=planner, remove=remove, keep_contents=contents)
     console = new_console(options.people)
     report = _ask_and_change(run, task, console) if has_to_ask(options) else _change(run, task, options)
-    if options.diff:
-        print_diff(console, report.hosts)
-    print_recap(console, report, unmanaged=session.unmanaged, notes=session.notes)
+    if report.dry_run and not options.dry_run:
+        console.print("Nothing was changed.")  # the plan is on the screen
+    else:
+        if options.diff:
+            print_diff(console, report.hosts)
+        print_recap(console, report, unmanaged=session.unmanaged, notes=session.notes)
     print_failures(console, report)
     return finish(report, options)
 
@@ -67,16 +70,14 @@ def _change(run: Run, task: Callable[..., Result], options: Options) -> RunRepor
 
 
 def _ask_and_change(run: Run, task: Callable[..., Result], console: Console) -> RunReport:
+    """The report of what was done; the plan's, a dry run, if a person did not approve it."""
     planned, result = run.over_hosts(task, title="plan", dry_run=True, hosts=run.session.hosts)
     approved = planned_changes(planned, result)
     if not approved:
         return replace(planned, dry_run=False)
-    if planned.interrupted:
-        return planned
     print_diff(console, planned.hosts)
     print_recap(console, planned, unmanaged=run.session.unmanaged, notes=run.session.notes)
-    if not ask(approved):
-        console.print("Nothing was changed.")
+    if planned.interrupted or not ask(approved):
         return planned
     applied, _ = run.over_hosts(task, title=run.runbook, dry_run=False, hosts=tuple(approved), approved=approved)
     changed = {host.host: host for host in applied.hosts}

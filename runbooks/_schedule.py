@@ -4,6 +4,8 @@ import os
 import pwd
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -23,12 +25,7 @@ _SYSTEMD_FOLDERS: Final = (
 
 
 def timer_options(options: Options, *, runbook: Path) -> TimerOptions:
-    """What the engineer asked for, with absolute paths.
-
-    Args:
-        options: Of `drift_check.py`.
-        runbook: Its path.
-    """
+    """The options of `drift_check.py` with absolute paths; `runbook` is its path."""
     return TimerOptions(
         # Not resolved: the link in a virtual environment is what leads to its packages.
         python=Path(sys.executable).absolute(),
@@ -46,9 +43,6 @@ def timer_options(options: Options, *, runbook: Path) -> TimerOptions:
 def install_timer(options: TimerOptions) -> int:
     """Write the units, start the timer, and print what was done; changes only what differs.
 
-    Args:
-        options: What was asked for.
-
     Returns:
         The exit code.
 
@@ -65,7 +59,8 @@ def install_timer(options: TimerOptions) -> int:
     changed = [name for name in units if before[name] != units[name]]
     for name in changed:
         path = options.systemd_dir / name
-        _write(path, units[name])
+        with _saying(f"{path} can't be written"):
+            replace_file(path, units[name], mode=0o644)
         print(f"{'wrote' if before[name] is None else 'changed'} {path}")
     if options.systemd_dir not in _SYSTEMD_FOLDERS:
         print(f"not started: systemd does not look into {options.systemd_dir}")
@@ -76,15 +71,12 @@ def install_timer(options: TimerOptions) -> int:
     started = _start(restart=TIMER in changed)
     if not changed and not started:
         print(f"nothing to do: {TIMER} is up to date, enabled and active")
-    print(f"next check: {_next_check()}; reports: {options.state_dir}")
+    print(f"next check: {_property('NextElapseUSecRealtime') or 'unknown'}; reports: {options.state_dir}")
     return exit_codes.OK
 
 
 def remove_timer(options: TimerOptions) -> int:
     """Stop and remove exactly what `install_timer` wrote; the history and the reports stay.
-
-    Args:
-        options: Where it was installed.
 
     Returns:
         The exit code.
@@ -103,16 +95,14 @@ def remove_timer(options: TimerOptions) -> int:
     if loaded:
         if TIMER in found:
             _systemctl("disable", "--now", TIMER)
-            # The time of the last check, which `Persistent=` goes by.
+            # The time of the last check, which `Persistent=` relies on.
             _systemctl("clean", "--what=state", TIMER)
         if SERVICE in found:
             _systemctl("stop", SERVICE)
     for name in found:
         path = options.systemd_dir / name
-        try:
+        with _saying(f"{path} can't be removed"):
             path.unlink()
-        except OSError as error:
-            raise UsageError(f"{path} can't be removed: {error.strerror}") from error
         print(f"removed {path}")
     if loaded:
         _systemctl("daemon-reload")
@@ -147,7 +137,7 @@ def _read(path: Path) -> str | None:
         raise UsageError(f"{path} can't be read: {error}") from error
 
 
-def _refuse_others(folder: Path, texts: dict[str, str | None] | dict[str, str]) -> None:
+def _refuse_others(folder: Path, texts: Mapping[str, str | None]) -> None:
     for name, text in texts.items():
         if text is not None and not is_ours(text):
             message = f"{folder / name} was not made by this software, and is left alone; rename or remove it first"
@@ -157,19 +147,19 @@ def _refuse_others(folder: Path, texts: dict[str, str | None] | dict[str, str]) 
 def _make_state_dir(options: TimerOptions, user: pwd.struct_passwd) -> None:
     if uses_state_directory(options) or options.state_dir.is_dir():
         return
-    try:
+    with _saying(f"--state-dir {options.state_dir} can't be made"):
         options.state_dir.mkdir(parents=True, mode=0o755)
         os.chown(options.state_dir, user.pw_uid, user.pw_gid)
-    except OSError as error:
-        raise UsageError(f"--state-dir {options.state_dir} can't be made: {error.strerror}") from error
     print(f"made {options.state_dir}")
 
 
-def _write(path: Path, text: str) -> None:
+@contextmanager
+def _saying(problem: str) -> Iterator[None]:
+    """Turn an error of the operating system into one of usage."""
     try:
-        replace_file(path, text, mode=0o644)
+        yield
     except OSError as error:
-        raise UsageError(f"{path} can't be written: {error.strerror}") from error
+        raise UsageError(f"{problem}: {error.strerror}") from error
 
 
 def _start(*, restart: bool) -> bool:
@@ -186,10 +176,6 @@ def _start(*, restart: bool) -> bool:
     if actions:
         print(f"{' and '.join(actions)} {TIMER}")
     return bool(actions)
-
-
-def _next_check() -> str:
-    return _property("NextElapseUSecRealtime") or "unknown"
 
 
 def _property(name: str) -> str:

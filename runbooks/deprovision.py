@@ -8,14 +8,7 @@ from runbooks._cli import Options, add_change_options, new_parser, run_main
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the runbook.
-
-    Args:
-        arguments: Of the command line, without the program's name; None for the process's own.
-
-    Returns:
-        The exit code.
-    """
+    """Run with a command line's arguments, by default the process's own; return the exit code."""
     parser = new_parser(
         "deprovision",
         "Remove our routes, routes.service and its files; restore forwarding where this software turned it on.",

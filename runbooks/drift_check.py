@@ -12,10 +12,7 @@ from runbooks._cli import Options, new_parser, run_main
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the runbook.
-
-    Args:
-        arguments: Of the command line, without the program's name; None for the process's own.
+    """Run with a command line's arguments, by default the process's own.
 
     Returns:
         The exit code: 2 if something has drifted, 1 if a host could not be checked.

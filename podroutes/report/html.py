@@ -1,16 +1,15 @@
 """One HTML page that stands alone: no script, nothing to load, readable on paper and in the dark."""
 
-from collections.abc import Sequence
+import functools
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Final
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
-from msgspec import Struct
 
 from podroutes.drift.findings import Finding
-from podroutes.drift.history import PastFinding
+from podroutes.drift.history import History, PastFinding
 from podroutes.outcomes import FAILURES, HostOutcome, Outcome, RunReport
 from podroutes.report.picture import matrix_of, strip_of
 from podroutes.report.summary import (
@@ -33,27 +32,6 @@ _MOST_CUT: Final = 40
 _ORDER: Final = dict.fromkeys(FAILURES, 1) | {Outcome.DRIFT: 0, Outcome.CHANGED: 2, Outcome.OK: 3}
 
 
-class _FindingView(Struct, frozen=True):
-    finding: Finding
-    status: str
-    breaks: str
-    fix: str
-    is_command: bool
-
-
-class _HostView(Struct, frozen=True):
-    host: HostOutcome
-    findings: tuple[_FindingView, ...]
-    unknown: str
-    last_known: tuple[PastFinding, ...]
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether there is nothing to say but that it is up to date."""
-        details = (self.findings, self.unknown, self.host.changes, self.host.notes)
-        return self.host.outcome == Outcome.OK and not any(details)
-
-
 def render(report: RunReport, past: Past) -> str:
     """A drift check's page, with past runs from the history where there is one."""
     environment = Environment(
@@ -62,8 +40,7 @@ def render(report: RunReport, past: Past) -> str:
     environment.filters |= {"time": _time, "code": _code}
     source = files("podroutes.report").joinpath("templates", _TEMPLATE).read_text(encoding="utf-8")
     runs = past.history.runs(_MOST_RUNS) if past.history is not None else ()
-    known = past.history.open_findings() if past.history is not None else ()
-    hosts = sorted((_host_view(report, host, known) for host in report.hosts), key=lambda one: _ORDER[one.host.outcome])
+    hosts = sorted(report.hosts, key=lambda host: _ORDER[host.outcome])
     drift = drift_by_host(report)
     text = environment.from_string(source).render(
         report=report,
@@ -74,8 +51,12 @@ def render(report: RunReport, past: Past) -> str:
         drifted=len(drift),
         drift=sum(map(len, drift.values())),
         changes=sum(len(host.changes) for host in report.hosts),
-        hosts=[view for view in hosts if not view.is_quiet],
-        quiet=[view.host.host for view in hosts if view.is_quiet],
+        hosts=[host for host in hosts if not _is_quiet(host)],
+        quiet=[host.host for host in hosts if _is_quiet(host)],
+        last_known=_last_known(report, past.history),
+        status_of=functools.partial(_status, report),
+        fix_for=fix_for,
+        unknown_reason=unknown_reason,
         cut=[direction for direction in report.directions if direction.state == "cut"][:_MOST_CUT],
         cut_count=cut_directions(report),
         matrix=matrix_of(report.directions),
@@ -123,25 +104,27 @@ def _code(text: str) -> Markup:
     )
 
 
-def _host_view(report: RunReport, host: HostOutcome, known: Sequence[PastFinding]) -> _HostView:
-    last_known = [one for one in known if one.host == host.host and one.code not in COVERAGE_CODES]
-    return _HostView(
-        host=host,
-        findings=tuple(_finding_view(report, host, finding) for finding in host.findings),
-        unknown=unknown_reason(host),
-        last_known=tuple(last_known) if host.outcome in FAILURES else (),
-    )
+def _is_quiet(host: HostOutcome) -> bool:
+    """Whether there is nothing to say of a host but that it is up to date."""
+    return host.outcome == Outcome.OK and not (host.findings or host.changes or host.notes)
 
 
-def _finding_view(report: RunReport, host: HostOutcome, finding: Finding) -> _FindingView:
+def _last_known(report: RunReport, history: History | None) -> dict[str, list[PastFinding]]:
+    """What earlier checks found on the hosts that this one could not check."""
+    found: dict[str, list[PastFinding]] = {host.host: [] for host in report.hosts}
+    unknown = {host.host for host in report.hosts if host.outcome in FAILURES}
+    for one in history.open_findings() if history is not None else ():
+        if one.host in unknown and one.code not in COVERAGE_CODES:
+            found[one.host].append(one)
+    return found
+
+
+def _status(report: RunReport, host: HostOutcome, finding: Finding) -> str:
     if not finding.is_drift:
-        status = "notice"
-    elif finding.code in COVERAGE_CODES:
-        status = "unknown"
-    else:
-        status = "fixed" if is_fixed(report, host) else "drift"
-    fix = fix_for(finding.drift_class, host.host)
-    return _FindingView(finding, status, finding.drift_class.breaks, fix, is_command=fix.startswith("python "))
+        return "notice"
+    if finding.code in COVERAGE_CODES:
+        return "unknown"
+    return "fixed" if is_fixed(report, host) else "drift"
 
 
 def _time(when: datetime) -> str:
