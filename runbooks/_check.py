@@ -1,29 +1,34 @@
-"""What a drift check does: read, compare, remember, report; and fix, if it is told to."""
+"""What a drift check does: read, compare, remember, report; and fix, if asked to."""
 
-import functools
-import sys
+from pathlib import Path
 
 from msgspec.structs import replace
-from nornir.core.task import AggregatedResult
 
+from podroutes.drift.history import History
+from podroutes.drift.reachability import directions
+from podroutes.errors import PodRoutesError
 from podroutes.host.state import HostState
 from podroutes.outcomes import Outcome
+from podroutes.report.console import new_console, print_failures, print_recap
+from podroutes.report.drift import print_directions, print_findings, print_healed
+from podroutes.report.summary import coverage
 from runbooks._cli import Options
-from runbooks._reports import Reports
-from runbooks._run import Run
+from runbooks._fix import Fix
+from runbooks._ping import check_with_pings
+from runbooks._run import Run, finish, states_of
 from runbooks._session import Session
-from tasks.drift import CheckResult, check_drift, drift_outcome_of
+from tasks.drift import check_drift, drift_outcome_of
 
 
-def check_hosts(session: Session, options: Options, reports: Reports, *, fix: bool, ping: bool) -> int:
+def check_hosts(session: Session, options: Options, *, fix: bool, ping: bool, history: Path | None = None) -> int:
     """Check the chosen hosts.
 
     Args:
         session: What to work with, locked.
         options: What the engineer asked for.
-        reports: Where reports go.
         fix: Fix what was found.
-        ping: Prove on the data plane which pods reach which.
+        ping: Verify by pings which pods reach which.
+        history: The file that remembers findings; None for none.
 
     Returns:
         The exit code.
@@ -31,41 +36,31 @@ def check_hosts(session: Session, options: Options, reports: Reports, *, fix: bo
     Raises:
         PodRoutesError: The history or a report could not be written.
     """
-    run = Run(session, "drift_check", options.verbose, drift_outcome_of, afterwards="runbooks._check_report")
+    run = Run(session, "drift_check", options.verbose, drift_outcome_of)
     report, result = run.over_hosts(check_drift, title="check", dry_run=True, hosts=session.hosts, plan=session.plan)
-    # Imported meanwhile.
-    from podroutes.report.console import new_console
-    from runbooks._check_report import judge, print_check, print_fixed, remember, write_reports
-
-    states = _states(result)
-    report = replace(report, dry_run=False, directions=judge(session, states))
+    states = states_of(result, HostState)
+    report = replace(report, dry_run=False, directions=directions(session.plan, states, among=set(session.hosts)))
     if ping and not report.interrupted:
-        from runbooks._ping import check_with_pings
-
         report = check_with_pings(run, report.directions, states).beside(report)
-    report, problem = remember(report, reports.history)
-    console = new_console(sys.stderr if options.json == "-" or reports.nagios else sys.stdout)
-    print_check(console, report, session)
+    known = None if history is None else History(history)
+    problem = None
+    if known is not None:
+        try:
+            report = known.record(report)
+        except PodRoutesError as error:
+            # Raised in the end: it must not hide what is wrong with hosts.
+            known, problem = None, error
+    console = new_console(options.people)
+    print_findings(console, report)
+    print_healed(console, report)
+    print_directions(console, report.directions)
+    print_recap(console, report, unmanaged=session.unmanaged, notes=session.notes)
+    console.print(coverage(report))
+    print_failures(console, report)
     if fix and not report.interrupted and report.counts[Outcome.DRIFT] != 0:
-        from runbooks._fix import Fix
-
-        report = Fix(run, functools.partial(judge, session), ping).fix(report, result, states)
-        print_fixed(console, report)
-    write_reports(report, reports, json=options.json, history=reports.history if problem is None else None)
-    if problem is not None:
-        raise problem
-    if reports.nagios:
-        from podroutes.report.nagios import nagios_line
-
-        status, line = nagios_line(report)
-        print(line)
-        return int(status)
-    return report.exit_code
-
-
-def _states(result: AggregatedResult) -> dict[str, HostState]:
-    return {
-        name: host[0].result.state
-        for name, host in result.items()
-        if isinstance(host[0].result, CheckResult) and host[0].result.state is not None
-    }
+        report = Fix(run, ping).fix(report, result, states)
+        console.print()
+        print_directions(console, report.directions)
+        print_recap(console, report)
+        print_failures(console, report)
+    return finish(report, options, known, problem)

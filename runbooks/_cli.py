@@ -1,22 +1,23 @@
 """The options that all runbooks have, and how a runbook ends: one line for an error, and an exit code."""
 
 import argparse
+import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from podroutes import exit_codes
 from podroutes.errors import InventoryError, LockHeldError, PodRoutesError, UsageError
-from runbooks._garbage import postponed
+from podroutes.report.formats import ReportFormat, exit_styles, file_formats
 
 DEFAULT_CONFIG: Final = Path(__file__).resolve().parent.parent / "config.yaml"
-_FILES: Final = ("json", "junit", "prometheus", "html", "history")
+_PLAIN: Final = "plain"
 _EXIT_CODES: Final = """\
-exit codes: 0 all is as wanted; 1 a host failed, was unreachable or skipped;{drift}
+exit codes: 0 everything is up to date; 1 a host failed, was unreachable or skipped;{drift}
             64 wrong usage or inventory; 75 another run holds the lock"""
 _DRIFT_EXIT_CODE: Final = """
             2 something has drifted (1 outranks it);"""
@@ -31,9 +32,10 @@ class Options(Struct, frozen=True):
         dry_run: Show what would change, change nothing.
         diff: Show every change.
         yes: Do not ask.
-        json: File for the JSON report; `-` for standard output.
         verbose: Print every task's result, and tracebacks.
-        output_format: Of `show_routes.py`.
+        reports: Files to write, by the name of the format; `-` is standard output.
+        exit_style: A format that is printed instead of lines for people, and has exit codes of its own.
+        own: The options that only this runbook has.
     """
 
     config: Path = DEFAULT_CONFIG
@@ -41,9 +43,15 @@ class Options(Struct, frozen=True):
     dry_run: bool = False
     diff: bool = False
     yes: bool = False
-    json: str = ""
     verbose: bool = False
-    output_format: str = "table"
+    reports: Mapping[str, str] = field(default_factory=dict)
+    exit_style: ReportFormat | None = None
+    own: argparse.Namespace = field(default_factory=argparse.Namespace)
+
+    @property
+    def people(self) -> TextIO:
+        """Where people read: standard error, if standard output is for a program."""
+        return sys.stderr if self.exit_style is not None or "-" in self.reports.values() else sys.stdout
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,21 +59,22 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} ({self.prog} --help lists the options)")
 
 
-def new_parser(prog: str, description: str, *, finds_drift: bool = False) -> argparse.ArgumentParser:
+def new_parser(runbook: str, description: str, *, finds_drift: bool = False) -> argparse.ArgumentParser:
     """A parser with the options that every runbook has.
 
     Args:
-        prog: The runbook's name.
+        runbook: The runbook's name.
         description: What it does, in a sentence.
         finds_drift: Whether it may end with the exit code for drift.
     """
     parser = _Parser(
-        prog=prog,
+        prog=f"{runbook}.py",
         description=description,
         epilog=_EXIT_CODES.format(drift=_DRIFT_EXIT_CODE if finds_drift else ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.set_defaults(runbook=runbook)
     parser.add_argument(
         "--limit",
         action="append",
@@ -74,8 +83,13 @@ def new_parser(prog: str, description: str, *, finds_drift: bool = False) -> arg
         help="only these hosts: a host's name, a group's, or a pattern such as 'worker-*'; may be repeated",
     )
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help="Nornir's configuration")
-    parser.add_argument("--json", default="", metavar="FILE", help="write the report as JSON; - for standard output")
     parser.add_argument("-v", "--verbose", action="store_true", help="print every task's result, and tracebacks")
+    reports = parser.add_argument_group("reports; FILE may be - for standard output")
+    for one in file_formats(runbook):
+        reports.add_argument(f"--{one.name}", dest=one.name, default="", metavar="FILE", help=one.help)
+    if styles := exit_styles(runbook):
+        texts = "; ".join(f"{style.name}: {style.help}" for style in styles.values())
+        reports.add_argument("--exit-style", choices=(_PLAIN, *styles), default=_PLAIN, help=texts)
     return parser
 
 
@@ -90,62 +104,55 @@ def parse_options(parser: argparse.ArgumentParser, arguments: Sequence[str] | No
     """Parse a command line.
 
     Raises:
-        UsageError: It is wrong.
+        UsageError: It is wrong, or a file can't be written.
     """
     values = parser.parse_args(arguments)
-    for option in _FILES:
-        _check_file(option, getattr(values, option, ""))
+    reports = {one.name: getattr(values, one.name) for one in file_formats(values.runbook)}
+    reports = {name: target for name, target in reports.items() if target != ""}
+    for option, target in {**reports, "history": getattr(values, "history", "")}.items():
+        _check_file(option, target)
     return Options(
         config=values.config,
         limit=tuple(values.limit),
         dry_run=getattr(values, "dry_run", False),
         diff=getattr(values, "diff", False),
         yes=getattr(values, "yes", False),
-        json=values.json,
         verbose=values.verbose,
-        output_format=getattr(values, "format", "table"),
+        reports=reports,
+        exit_style=exit_styles(values.runbook).get(getattr(values, "exit_style", _PLAIN)),
+        own=values,
     )
 
 
 def _check_file(option: str, target: str) -> None:
-    """Say at once that a report can't be written, and not after hosts were changed."""
-    if target in ("", "-"):
-        return
+    """Raise an error before hosts are changed if a report can't be written."""
     path = Path(target)
-    if path.exists() and not path.is_file() and not path.is_dir():
-        return  # a pipe or a device
+    if target in ("", "-") or (path.exists() and not path.is_file() and not path.is_dir()):
+        return  # a pipe or a device can be written to
     if not path.parent.is_dir():
-        message = f"--{option} {target}: there is no folder {path.parent}"
-    elif path.is_dir():
-        message = f"--{option} {target}: is a folder; name a file"
-    elif not os.access(path.parent, os.W_OK):
-        message = f"--{option} {target}: the folder {path.parent} can't be written to"
-    else:
-        return
-    raise UsageError(message)
+        raise UsageError(f"--{option} {target}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise UsageError(f"--{option} {target}: is a folder; name a file")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"--{option} {target}: the folder {path.parent} can't be written to")
 
 
 def run_main(body: Callable[[Options], int], parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
-    """Run a runbook's body; an error ends in one clear line on standard error and the exit code that fits.
+    """Run a runbook's body; an error ends in one clear line and the exit code that fits.
 
     Returns:
         The exit code.
     """
     verbose = any(argument in ("-v", "--verbose") for argument in (sys.argv if arguments is None else arguments))
+    exit_style = None
+    # While a run starts there is no garbage, and looking for it takes a sixth of a short run; `Run` looks again.
+    gc.disable()
     try:
-        with postponed():
-            return body(parse_options(parser, arguments))
-    except InventoryError as error:
-        print(
-            f"{error}; nothing was touched:", *(f"  {problem}" for problem in error.problems), sep="\n", file=sys.stderr
-        )
-        return exit_codes.USAGE
-    except LockHeldError as error:
-        print(error, file=sys.stderr)
-        return exit_codes.LOCKED
+        options = parse_options(parser, arguments)
+        exit_style = options.exit_style
+        return body(options)
     except PodRoutesError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return exit_codes.USAGE if isinstance(error, UsageError) else exit_codes.FAILED
+        return _end(error, parser.prog) if exit_style is None else _end_in_style(error, exit_style)
     except KeyboardInterrupt:
         print(f"{parser.prog}: interrupted", file=sys.stderr)
         return exit_codes.FAILED
@@ -154,3 +161,25 @@ def run_main(body: Callable[[Options], int], parser: argparse.ArgumentParser, ar
             raise
         print(f"{parser.prog}: internal error, {type(error).__name__}: {error} (-v shows where)", file=sys.stderr)
         return exit_codes.FAILED
+    finally:
+        gc.enable()
+
+
+def _end(error: PodRoutesError, prog: str) -> int:
+    if isinstance(error, InventoryError):
+        problems = (f"  {problem}" for problem in error.problems)
+        print(f"{error}; nothing was touched:", *problems, sep="\n", file=sys.stderr)
+        return exit_codes.USAGE
+    if isinstance(error, LockHeldError):
+        print(error, file=sys.stderr)
+        return exit_codes.LOCKED
+    print(f"{prog}: {error}", file=sys.stderr)
+    return exit_codes.USAGE if isinstance(error, UsageError) else exit_codes.FAILED
+
+
+def _end_in_style(error: PodRoutesError, style: ReportFormat) -> int:
+    """An error's exit code and text in a style of its own: no exit code that monitoring does not know."""
+    problem = error.problems[0] if isinstance(error, InventoryError) else error
+    code, text = style.load().render_error(str(problem))
+    sys.stdout.write(text)
+    return int(code)

@@ -1,4 +1,4 @@
-"""Proof on the data plane: pings between the workers' pods' gateways, beside what the routing tables say."""
+"""Pings between the workers' pod gateways, which verify on the data plane what the routing tables say."""
 
 from collections.abc import Mapping
 
@@ -47,14 +47,14 @@ class PingCheck(Struct, frozen=True):
         pinged = self.pinged.get(host.host)
         if pinged is None:
             return host
-        told = {"commands": host.commands + pinged.commands, "seconds": round(host.seconds + pinged.seconds, 3)}
+        cost = {"commands": host.commands + pinged.commands, "seconds": round(host.seconds + pinged.seconds, 3)}
         if pinged.outcome in FAILURES:
             findings = (*host.findings, finding_of_outcome(pinged, "ping"))
-            return replace(pinged, **told, findings=findings)
+            return replace(pinged, **cost, findings=findings)
         findings = (*host.findings, *self.findings.get(host.host, ()))
         if findings == host.findings:
-            return replace(host, **told)
-        return replace(host, **told, outcome=Outcome.DRIFT, reason=count_of(findings), findings=findings)
+            return replace(host, **cost)
+        return replace(host, **cost, outcome=Outcome.DRIFT, reason=count_of(findings), findings=findings)
 
 
 def check_with_pings(run: Run, directions: tuple[Direction, ...], states: Mapping[str, HostState]) -> PingCheck:

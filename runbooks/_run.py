@@ -1,45 +1,45 @@
 """The one place that runs a task over hosts, and turns Nornir's results into a report."""
 
-import contextlib
 import functools
+import gc
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from importlib import import_module
+from typing import TypeVar
 
 from msgspec import Struct, field
-from nornir.core.inventory import Host
 from nornir.core.task import AggregatedResult, MultiResult, Result
 
+from podroutes.drift.history import History
+from podroutes.errors import PodRoutesError
 from podroutes.outcomes import HostOutcome, Outcome, RunReport, complete
 from podroutes.plugins.processors.progress import ProgressProcessor
-from runbooks._garbage import resume
+from podroutes.report.write import Past, write_reports
+from runbooks._cli import Options
 from runbooks._session import Session
 from tasks.outcome import outcome_of
 
-_LEFT_BEHIND = "interrupted while its task was running: what it has now is not known"
+_LEFT_BEHIND = "interrupted while its task was running: its present state is unknown"
 _NOT_STARTED = "interrupted before it was started: nothing was done"
 _NO_RESULT = "its result is missing"
+_State = TypeVar("_State")
 
 
 class Run(Struct):
-    """A run of one task over hosts.
+    """A run of one or more tasks over hosts.
 
     Attributes:
         session: What it works with.
         runbook: Its name, for the report.
         verbose: Print every task's result in Nornir's own way.
         outcome_of: Classifies a host's result.
-        afterwards: The module that tells what became of the hosts; it is imported while they are waited for.
     """
 
     session: Session
     runbook: str
     verbose: bool = False
     outcome_of: Callable[[str, MultiResult], HostOutcome] = outcome_of
-    afterwards: str = "podroutes.report.console"
     _started: float = field(default_factory=time.monotonic)
     _started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -58,21 +58,20 @@ class Run(Struct):
         Returns:
             The report, and Nornir's own result.
         """
-        resume()
-        # Without another thread it is imported afterwards.
-        with contextlib.suppress(RuntimeError):
-            threading.Thread(target=import_module, args=(self.afterwards,), daemon=True).start()
-        wanted = set(hosts)
-        outcome_of = _remembering(self.outcome_of)
-        nornir = self.session.nornir.filter(filter_func=lambda host: _is_in(host, wanted))
+        if not gc.isenabled():
+            # All that exists so far was imported, and stays.
+            gc.freeze()
+            gc.enable()
+        chosen = set(hosts)
+        nornir = self.session.nornir.filter(filter_func=lambda host: host.name in chosen)
         nornir.data.dry_run = dry_run
         nornir.data.reset_failed_hosts()
-        with ProgressProcessor(sys.stderr, title, len(hosts), outcome_of) as progress:
+        with ProgressProcessor(sys.stderr, title, len(hosts), self.outcome_of) as progress:
             bound = functools.partial(task, **parameters)
             result = nornir.with_processors([progress]).run(task=bound, name=title)
         nornir.data.reset_failed_hosts()
         interrupted = bool(getattr(result, "interrupted", False))
-        outcomes = [outcome_of(name, host_result) for name, host_result in result.items()]
+        outcomes = [self.outcome_of(name, host_result) for name, host_result in result.items()]
         if interrupted:
             outcomes += [
                 HostOutcome(host=name, outcome=Outcome.FAILED, reason=_LEFT_BEHIND)
@@ -94,17 +93,35 @@ class Run(Struct):
         return report, result
 
 
-def _remembering(outcome_of: Callable[[str, MultiResult], HostOutcome]) -> Callable[[str, MultiResult], HostOutcome]:
-    """Classify a result once: progress asks while others are waited for, the report in the end."""
-    known: dict[str, tuple[MultiResult, HostOutcome]] = {}
-
-    def remembered(name: str, result: MultiResult) -> HostOutcome:
-        if name not in known or known[name][0] is not result:
-            known[name] = (result, outcome_of(name, result))
-        return known[name][1]
-
-    return remembered
+def states_of(result: AggregatedResult, kind: type[_State]) -> dict[str, _State]:
+    """The states of a kind that a task read, by host: its result, or the `state` of its result."""
+    values = {name: host[0].result for name, host in result.items()}
+    states = {name: getattr(value, "state", value) for name, value in values.items()}
+    return {name: state for name, state in states.items() if isinstance(state, kind)}
 
 
-def _is_in(host: Host, names: set[str]) -> bool:
-    return host.name in names
+def finish(
+    report: RunReport, options: Options, history: History | None = None, problem: PodRoutesError | None = None
+) -> int:
+    """Write the reports that were asked for.
+
+    Args:
+        report: Of the run.
+        options: What the engineer asked for.
+        history: Of drift checks; None where none is kept or it can't be used.
+        problem: An error that must not prevent the reports, and is raised after them.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        PodRoutesError: A report can't be written; or the problem.
+    """
+    write_reports(report, options.reports, history)
+    if problem is not None:
+        raise problem
+    if options.exit_style is None:
+        return report.exit_code
+    style = options.exit_style.load()
+    sys.stdout.write(style.render(report, Past(history)))
+    return int(style.exit_code(report))

@@ -1,51 +1,53 @@
 """Installing and removing the units that check for drift on a schedule."""
 
-import argparse
 import os
 import pwd
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from podroutes import exit_codes
 from podroutes.atomic_write import replace_file
 from podroutes.drift.schedule import SERVICE, TIMER, TimerOptions, is_ours, render_units, uses_state_directory
 from podroutes.errors import PodRoutesError, UsageError
-from podroutes.text import first_line
-from runbooks._schedule_options import SYSTEMD_LOOKS
+from podroutes.report.formats import file_formats
+from runbooks._cli import Options
+
+# Where systemd looks for units that are not a package's.
+_SYSTEMD_FOLDERS: Final = (
+    Path("/etc/systemd/system"),
+    Path("/run/systemd/system"),
+    Path("/usr/local/lib/systemd/system"),
+)
 
 
-def timer_options(values: argparse.Namespace, *, runbook: Path) -> TimerOptions:
-    """What the engineer asked for, with absolute paths.
-
-    Args:
-        values: Of a parser with `add_timer_options`, `--config` and `--limit`.
-        runbook: Path of `drift_check.py`.
-    """
+def timer_options(options: Options, *, runbook: Path) -> TimerOptions:
+    """The options of `drift_check.py` with absolute paths; `runbook` is its path."""
     return TimerOptions(
         # Not resolved: the link in a virtual environment is what leads to its packages.
         python=Path(sys.executable).absolute(),
         runbook=runbook.resolve(),
-        config=values.config.absolute(),
-        every=values.every,
-        user=values.user,
-        state_dir=values.state_dir,
-        systemd_dir=values.systemd_dir,
-        limit=tuple(values.limit),
+        config=options.config.absolute(),
+        every=options.own.every,
+        user=options.own.user,
+        state_dir=options.own.state_dir,
+        systemd_dir=options.own.systemd_dir,
+        limit=options.limit,
+        reports={one.name: one.file_name for one in file_formats("drift_check") if one.file_name},
     )
 
 
 def install_timer(options: TimerOptions) -> int:
-    """Write the units, and start the timer; say what was done. Does nothing where all is so already.
-
-    Args:
-        options: What was asked for.
+    """Write the units, start the timer, and print what was done; changes only what differs.
 
     Returns:
         The exit code.
 
     Raises:
-        UsageError: Something of it can't be; nothing was changed then.
+        UsageError: An option can't be used; nothing was changed then.
         PodRoutesError: systemd refused.
     """
     units = render_units(options)
@@ -57,9 +59,10 @@ def install_timer(options: TimerOptions) -> int:
     changed = [name for name in units if before[name] != units[name]]
     for name in changed:
         path = options.systemd_dir / name
-        _write(path, units[name])
+        with _saying(f"{path} can't be written"):
+            replace_file(path, units[name], mode=0o644)
         print(f"{'wrote' if before[name] is None else 'changed'} {path}")
-    if options.systemd_dir not in SYSTEMD_LOOKS:
+    if options.systemd_dir not in _SYSTEMD_FOLDERS:
         print(f"not started: systemd does not look into {options.systemd_dir}")
         return exit_codes.OK
     # Not only what was written now: an earlier run may have ended in between.
@@ -67,16 +70,13 @@ def install_timer(options: TimerOptions) -> int:
         _systemctl("daemon-reload")
     started = _start(restart=TIMER in changed)
     if not changed and not started:
-        print(f"nothing to do: {TIMER} is installed as asked for, enabled and active")
-    print(f"next check: {_next_check()}; reports: {options.state_dir}")
+        print(f"nothing to do: {TIMER} is up to date, enabled and active")
+    print(f"next check: {_property('NextElapseUSecRealtime') or 'unknown'}; reports: {options.state_dir}")
     return exit_codes.OK
 
 
 def remove_timer(options: TimerOptions) -> int:
     """Stop and remove exactly what `install_timer` wrote; the history and the reports stay.
-
-    Args:
-        options: Where it was installed.
 
     Returns:
         The exit code.
@@ -91,20 +91,18 @@ def remove_timer(options: TimerOptions) -> int:
     if not found:
         print(f"nothing to do: there is no {TIMER} in {options.systemd_dir}")
         return exit_codes.OK
-    loaded = options.systemd_dir in SYSTEMD_LOOKS
+    loaded = options.systemd_dir in _SYSTEMD_FOLDERS
     if loaded:
         if TIMER in found:
             _systemctl("disable", "--now", TIMER)
-            # The time of the last check, which `Persistent=` goes by.
+            # The time of the last check, which `Persistent=` relies on.
             _systemctl("clean", "--what=state", TIMER)
         if SERVICE in found:
             _systemctl("stop", SERVICE)
     for name in found:
         path = options.systemd_dir / name
-        try:
+        with _saying(f"{path} can't be removed"):
             path.unlink()
-        except OSError as error:
-            raise UsageError(f"{path} can't be removed: {error.strerror}") from error
         print(f"removed {path}")
     if loaded:
         _systemctl("daemon-reload")
@@ -139,7 +137,7 @@ def _read(path: Path) -> str | None:
         raise UsageError(f"{path} can't be read: {error}") from error
 
 
-def _refuse_others(folder: Path, texts: dict[str, str | None] | dict[str, str]) -> None:
+def _refuse_others(folder: Path, texts: Mapping[str, str | None]) -> None:
     for name, text in texts.items():
         if text is not None and not is_ours(text):
             message = f"{folder / name} was not made by this software, and is left alone; rename or remove it first"
@@ -149,39 +147,35 @@ def _refuse_others(folder: Path, texts: dict[str, str | None] | dict[str, str]) 
 def _make_state_dir(options: TimerOptions, user: pwd.struct_passwd) -> None:
     if uses_state_directory(options) or options.state_dir.is_dir():
         return
-    try:
+    with _saying(f"--state-dir {options.state_dir} can't be made"):
         options.state_dir.mkdir(parents=True, mode=0o755)
         os.chown(options.state_dir, user.pw_uid, user.pw_gid)
-    except OSError as error:
-        raise UsageError(f"--state-dir {options.state_dir} can't be made: {error.strerror}") from error
     print(f"made {options.state_dir}")
 
 
-def _write(path: Path, text: str) -> None:
+@contextmanager
+def _saying(problem: str) -> Iterator[None]:
+    """Turn an error of the operating system into one of usage."""
     try:
-        replace_file(path, text, mode=0o644)
+        yield
     except OSError as error:
-        raise UsageError(f"{path} can't be written: {error.strerror}") from error
+        raise UsageError(f"{problem}: {error.strerror}") from error
 
 
 def _start(*, restart: bool) -> bool:
-    """Enable and start the timer, unless it is both; returns whether it was not."""
+    """Enable and start the timer where it is not; return whether anything was done."""
     enabled = _property("UnitFileState") == "enabled"
     active = _property("ActiveState") == "active"
     if not enabled:
         _systemctl("enable", TIMER)
     if restart or not active:
         _systemctl("restart", TIMER)
-    done = [word for word, was in (("enabled", enabled), ("started", active)) if not was]
+    actions = [word for word, was in (("enabled", enabled), ("started", active)) if not was]
     if restart and active:
-        done.append("restarted")
-    if done:
-        print(f"{' and '.join(done)} {TIMER}")
-    return bool(done)
-
-
-def _next_check() -> str:
-    return _property("NextElapseUSecRealtime") or "not known"
+        actions.append("restarted")
+    if actions:
+        print(f"{' and '.join(actions)} {TIMER}")
+    return bool(actions)
 
 
 def _property(name: str) -> str:
@@ -189,12 +183,14 @@ def _property(name: str) -> str:
 
 
 def _systemctl(*arguments: str) -> str:
-    """Run `systemctl`; an error of its is one line."""
+    """The output of `systemctl`."""
     try:
-        done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
+        process = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
     except OSError as error:
         raise PodRoutesError(f"systemctl can't be run: {error.strerror}") from error
-    if done.returncode != 0:
-        reason = first_line(done.stderr) or f"exit code {done.returncode}"
-        raise PodRoutesError(f"systemctl {' '.join(arguments)}: {reason}")
-    return done.stdout.strip()
+    if process.returncode != 0:
+        lines = process.stderr.strip().splitlines()
+        raise PodRoutesError(
+            f"systemctl {' '.join(arguments)}: {lines[0] if lines else f'exit code {process.returncode}'}"
+        )
+    return process.stdout.strip()

@@ -5,11 +5,11 @@ import sys
 from podroutes.host.cloud import CloudState
 from podroutes.host.state import HostState
 from podroutes.report.console import new_console, print_failures, print_notes
-from podroutes.report.json_report import render
+from podroutes.report.json_report import render_json
 from podroutes.report.routing_records import build_routing_table
 from podroutes.report.routing_table import print_as_gcloud, print_as_table, print_as_text, print_clouds
 from runbooks._cli import Options
-from runbooks._run import Run
+from runbooks._run import Run, finish, states_of
 from runbooks._session import Session
 from tasks.show import read_any
 
@@ -24,15 +24,14 @@ def show_hosts(session: Session, options: Options) -> int:
     Returns:
         The exit code.
     """
-    run = Run(session, "show_routes", verbose=options.verbose)
+    run = Run(session, "show_routes", options.verbose)
     report, result = run.over_hosts(read_any, title="read", dry_run=True, hosts=session.hosts, plan=session.plan)
-    states = {name: host[0].result for name, host in result.items() if isinstance(host[0].result, HostState)}
-    clouds = {name: host[0].result for name, host in result.items() if isinstance(host[0].result, CloudState)}
-    table = build_routing_table(session.plan, report.hosts, states, clouds)
-    console = new_console(sys.stderr if options.json == "-" else sys.stdout)
-    match options.output_format:
+    states = states_of(result, HostState)
+    table = build_routing_table(session.plan, report.hosts, states, states_of(result, CloudState))
+    console = new_console(options.people)
+    match options.own.format:
         case "json":
-            sys.stdout.write(render(table))
+            sys.stdout.write(render_json(table))
         case "text":
             print_as_text(console, table)
             print_clouds(console, table)
@@ -43,8 +42,4 @@ def show_hosts(session: Session, options: Options) -> int:
             print_clouds(console, table)
     print_notes(new_console(sys.stderr), session.notes)
     print_failures(new_console(sys.stderr), report)
-    if options.json:
-        from podroutes.report.json_report import write_json
-
-        write_json(report, options.json)
-    return report.exit_code
+    return finish(report, options)

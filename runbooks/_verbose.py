@@ -7,7 +7,7 @@ import sys
 import traceback
 
 import colorama
-from nornir.core.task import AggregatedResult, MultiResult, Result
+from nornir.core.task import AggregatedResult
 from nornir_utils.plugins.functions import print_result
 
 from podroutes.report.colours import ColourConsole
@@ -25,11 +25,7 @@ def print_results(result: AggregatedResult) -> None:
     console = ColourConsole(sys.stdout)
     console.print_ansi(text.getvalue())
     for host, results in result.items():
-        for error in _errors(results):
+        error = results[0].exception
+        if error is not None:
             console.print(f"{host}:")
             console.print("".join(traceback.format_exception(error)))
-
-
-def _errors(results: MultiResult) -> list[BaseException]:
-    first: Result = results[0]
-    return [] if first.exception is None else [first.exception]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Take back from every machine exactly what provisioning put there."""
+"""Remove from every machine exactly what provisioning put there."""
 
 import sys
 from collections.abc import Sequence
@@ -8,17 +8,10 @@ from runbooks._cli import Options, add_change_options, new_parser, run_main
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the runbook.
-
-    Args:
-        arguments: Of the command line, without the program's name; None for the process's own.
-
-    Returns:
-        The exit code.
-    """
+    """Run with a command line's arguments, by default the process's own; return the exit code."""
     parser = new_parser(
-        "deprovision.py",
-        "Remove our routes, routes.service and its files; put forwarding back where this software turned it on.",
+        "deprovision",
+        "Remove our routes, routes.service and its files; restore forwarding where this software turned it on.",
     )
     add_change_options(parser)
     return run_main(_deprovision, parser, arguments)

@@ -8,15 +8,8 @@ from runbooks._cli import Options, add_change_options, new_parser, run_main
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the runbook.
-
-    Args:
-        arguments: Of the command line, without the program's name; None for the process's own.
-
-    Returns:
-        The exit code.
-    """
-    parser = new_parser("provision.py", "Turn IP forwarding on, set the pod routes and install routes.service.")
+    """Run with a command line's arguments, by default the process's own; return the exit code."""
+    parser = new_parser("provision", "Turn IP forwarding on, set the pod routes and install routes.service.")
     add_change_options(parser)
     return run_main(_provision, parser, arguments)
 

@@ -8,15 +8,12 @@ from runbooks._cli import Options, new_parser, run_main
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the runbook.
-
-    Args:
-        arguments: Of the command line, without the program's name; None for the process's own.
+    """Run with a command line's arguments, by default the process's own.
 
     Returns:
         The exit code: 0 if every host could be read, whatever routes it has.
     """
-    parser = new_parser("show_routes.py", "Show each worker's internal IP and pod CIDR, and every host's routes.")
+    parser = new_parser("show_routes", "Show each worker's internal IP and pod CIDR, and every host's routes.")
     parser.add_argument(
         "--format",
         choices=("table", "json", "text", "gcloud"),

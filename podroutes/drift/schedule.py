@@ -1,6 +1,7 @@
 """The systemd units that check for drift on a schedule, as text; and the checks of everything written into them."""
 
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -16,13 +17,6 @@ TIMER: Final = "pod-routes-drift.timer"
 MARK: Final = "# Made by pod-routes: drift_check.py --install-timer"
 
 HISTORY: Final = "history.sqlite3"
-_REPORTS: Final = (
-    ("--history", HISTORY),
-    ("--json", "report.json"),
-    ("--prometheus", "pod_routes.prom"),
-    ("--html", "report.html"),
-    ("--junit", "report.xml"),
-)
 _DAY: Final = 86_400
 _SHORTEST: Final = 10
 _LONGEST_JITTER: Final = 300
@@ -53,6 +47,7 @@ class TimerOptions(Struct, frozen=True):
         state_dir: Where the history and the reports are kept.
         systemd_dir: Where the units are written.
         limit: Patterns that choose hosts; none for all.
+        reports: Names of the reports' files, by the option that asks for them, without its dashes.
     """
 
     python: Path
@@ -63,6 +58,7 @@ class TimerOptions(Struct, frozen=True):
     state_dir: Path = Path("/var/lib/pod-routes")
     systemd_dir: Path = Path("/etc/systemd/system")
     limit: tuple[str, ...] = ()
+    reports: Mapping[str, str] = {}
 
     def check(self) -> None:
         """Check everything that is written into a unit.
@@ -173,6 +169,6 @@ def _command(options: TimerOptions) -> str:
     words = [str(options.python), str(options.runbook), "--config", str(options.config)]
     for pattern in options.limit:
         words += ["--limit", pattern]
-    for option, name in _REPORTS:
-        words += [option, str(options.state_dir / name)]
+    for option, name in {"history": HISTORY, **options.reports}.items():
+        words += [f"--{option}", str(options.state_dir / name)]
     return " ".join(words)

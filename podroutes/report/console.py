@@ -9,6 +9,7 @@ from typing import Final, TextIO
 from podroutes.outcomes import FAILURES, ChangeRecord, HostOutcome, Outcome, RunReport
 from podroutes.report.diff import diff_of
 from podroutes.report.styled import Console, Styled
+from podroutes.report.summary import count
 from podroutes.report.table import print_table
 
 STYLES: Final = {
@@ -19,7 +20,8 @@ STYLES: Final = {
     Outcome.UNREACHABLE: "bold red",
     Outcome.SKIPPED: "red",
 }
-_LAYER_NAMES: Final = {"forwarding": "forwarding", "routes": "routes", "routes_service": "service"}
+_LAYER_NAMES: Final = {"routes_service": "service"}
+_DIFF_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def new_console(file: TextIO | None = None) -> Console:
@@ -27,7 +29,7 @@ def new_console(file: TextIO | None = None) -> Console:
     file = file if file is not None else sys.stdout
     if not file.isatty() and not os.environ.get("FORCE_COLOR"):
         return Console(file)
-    # What only a terminal needs, the others need not wait for.
+    # Only a terminal needs it; importing it takes a tenth of a short run.
     from podroutes.report.colours import ColourConsole  # noqa: PLC0415
 
     return ColourConsole(file)
@@ -36,21 +38,11 @@ def new_console(file: TextIO | None = None) -> Console:
 def print_diff(console: Console, hosts: Iterable[HostOutcome]) -> None:
     """Print every change of every host."""
     for host in hosts:
-        if not host.changes:
-            continue
-        console.print(Styled(host.host, "bold"))
-        for line in diff_of(host.changes).splitlines():
-            console.print(Styled(f"  {line}", _diff_style(line)))
-        console.print()
-
-
-def _diff_style(line: str) -> str:
-    stripped = line.lstrip()
-    if stripped.startswith("+"):
-        return "green"
-    if stripped.startswith("-"):
-        return "red"
-    return "cyan" if stripped.startswith("@@") else ""
+        if host.changes:
+            console.print(Styled(host.host, "bold"))
+            for line in diff_of(host.changes).splitlines():
+                console.print(Styled(f"  {line}", _DIFF_STYLES.get(line.lstrip()[:1], "")))
+            console.print()
 
 
 def print_recap(
@@ -61,32 +53,31 @@ def print_recap(
     Args:
         console: Where to.
         report: Of the run.
-        unmanaged: Hosts that the inventory keeps this software away from.
+        unmanaged: Hosts that the inventory excludes (`manage_routes: false`).
         notes: What the inventory says of machines that are not in it.
     """
     rows = [
         (
             host.host,
             Styled(_outcome_name(host.outcome, report), STYLES[host.outcome]),
-            _seconds(host),
+            f"{host.seconds:.1f} s" if host.seconds else "-",
             _detail(host),
         )
         for host in report.hosts
     ]
     print_table(console, ("HOST", "OUTCOME", "TIME", "WHAT"), rows)
-    hosts_notes: dict[str, list[str]] = {}
+    hosts_by_note: dict[str, list[str]] = {}
     for host in report.hosts:
         for note in host.notes:
-            hosts_notes.setdefault(note, []).append(host.host)
-    for note, names in hosts_notes.items():
-        console.print(Styled(f"note: {', '.join(names)}: {note}", "cyan"))
+            hosts_by_note.setdefault(note, []).append(host.host)
+    print_notes(console, [f"{', '.join(names)}: {note}" for note, names in hosts_by_note.items()])
     print_notes(console, notes)
     if unmanaged:
         console.print(f"not managed, by the inventory: {', '.join(unmanaged)}")
     console.print(Styled(summary(report), "bold red" if report.exit_code == 1 else "bold green"))
 
 
-def print_notes(console: Console, notes: Sequence[str]) -> None:
+def print_notes(console: Console, notes: Iterable[str]) -> None:
     """Print sentences that a person should know, a line each."""
     for note in notes:
         console.print(Styled(f"note: {note}", "cyan"))
@@ -94,38 +85,34 @@ def print_notes(console: Console, notes: Sequence[str]) -> None:
 
 def summary(report: RunReport) -> str:
     """One line: how many hosts ended how; the numbers sum to the hosts that were asked for."""
-    count = len(report.hosts)
     parts = [f"{number} {_outcome_name(outcome, report)}" for outcome, number in report.counts.items() if number != 0]
     findings = sum(len(host.findings) for host in report.hosts)
     changes = sum(len(host.changes) for host in report.hosts if host.outcome == Outcome.CHANGED)
     if findings:
-        parts.append(f"{findings} finding{'s' if findings != 1 else ''}")
+        parts.append(count(findings, "finding"))
     if changes or not findings:
-        parts.append(f"{changes} change{'s' if changes != 1 else ''}{' to make' if report.dry_run else ''}")
-    ending = " (interrupted)" if report.interrupted else ""
-    dry = ", dry run, nothing was changed" if report.dry_run else ""
-    return f"{count} host{'s' if count != 1 else ''}: {', '.join(parts)}, {report.seconds:.1f} s{dry}{ending}"
+        parts.append(f"{count(changes, 'change')}{' to make' if report.dry_run else ''}")
+    parts.append(f"{report.seconds:.1f} s")
+    if report.dry_run:
+        parts.append("dry run, nothing was changed")
+    return f"{count(len(report.hosts), 'host')}: {', '.join(parts)}{' (interrupted)' if report.interrupted else ''}"
 
 
 def print_failures(console: Console, report: RunReport) -> None:
     """Say in one line that a run with failures has failed; nothing if it has none."""
     failed = [host.host for host in report.hosts if host.outcome in FAILURES]
     if failed:
-        console.print(Styled(f"FAILED: not as wanted: {', '.join(failed)}", "bold red"))
+        console.print(Styled(f"FAILED: {', '.join(failed)}", "bold red"))
 
 
 def _outcome_name(outcome: Outcome, report: RunReport) -> str:
     return "would change" if report.dry_run and outcome == Outcome.CHANGED else str(outcome)
 
 
-def _seconds(host: HostOutcome) -> str:
-    return f"{host.seconds:.1f} s" if host.seconds else "-"
-
-
 def _detail(host: HostOutcome) -> str:
     if host.reason:
         return host.reason
-    return changes_by_layer(host.changes) or ("as wanted" if host.outcome == Outcome.OK else "no reason is known")
+    return changes_by_layer(host.changes) or ("up to date" if host.outcome == Outcome.OK else "for an unknown reason")
 
 
 def changes_by_layer(changes: Iterable[ChangeRecord]) -> str:

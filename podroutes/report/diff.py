@@ -23,5 +23,5 @@ def diff_of(changes: Iterable[Change | ChangeRecord]) -> str:
 def _body(change: Change | ChangeRecord) -> list[str]:
     before, after = change.before.splitlines(), change.after.splitlines()
     if is_file(change.subject):
-        return [line.rstrip("\n") for line in list(unified_diff(before, after, lineterm="", n=2))[2:]]
+        return list(unified_diff(before, after, lineterm="", n=2))[2:]
     return [f"- {line}" for line in before] + [f"+ {line}" for line in after]

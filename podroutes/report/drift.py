@@ -1,6 +1,7 @@
 """A drift check's findings on a terminal: what differs, where, since when, what it breaks and what fixes it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from podroutes.drift.classes import DRIFT_CLASSES
@@ -16,51 +17,52 @@ _CELLS: Final = {"ok": ("ok", "green"), "cut": ("CUT", "bold red"), "unknown": (
 
 
 def print_findings(console: Console, report: RunReport) -> None:
-    """Print a row for each finding, then what each kind of them breaks and what fixes it."""
+    """Print a row for each finding, then what each class of them breaks and what fixes it."""
     rows = []
-    hosts: dict[str, list[str]] = {}
+    hosts_by_code: dict[str, dict[str, None]] = {}
     for host in report.hosts:
         for finding in host.findings:
-            named = hosts.setdefault(finding.code, [])
-            if host.host not in named:
-                named.append(host.host)
-            style = "yellow" if not finding.is_drift else "magenta"
-            since = "" if finding.since is None else f"{finding.since.astimezone():%Y-%m-%d %H:%M}"
-            state = "" if finding.state is None else f"{finding.state}, since {since}"
-            rows.append((host.host, finding.layer, Styled(finding.code, style), state or "-", finding.message))
+            hosts_by_code.setdefault(finding.code, {})[host.host] = None
+            code = Styled(finding.code, "magenta" if finding.is_drift else "yellow")
+            seen = "-" if finding.since is None else f"{finding.state}, since {_time(finding.since)}"
+            rows.append((host.host, finding.layer, code, seen, finding.message))
     if not rows:
         return
     print_table(console, ("HOST", "LAYER", "CODE", "SEEN", "WHAT"), rows)
     console.print()
-    for code, names in hosts.items():
-        fix = Styled(f"Fix: {_fix(code, names)}", "cyan")
-        console.print(Styled(f"{code}: ", "bold"), f"{DRIFT_CLASSES[code].breaks} ", fix)
+    for code_name, hosts in hosts_by_code.items():
+        fix = Styled(f"Fix: {_fix(code_name, list(hosts))}", "cyan")
+        console.print(Styled(f"{code_name}: ", "bold"), f"{DRIFT_CLASSES[code_name].breaks} ", fix)
     console.print()
 
 
 def _fix(code: str, hosts: Sequence[str]) -> str:
-    """What fixes a class on some hosts, to be copied; of many hosts, on all."""
+    """What fixes a class on some hosts, to be copied; if there are many hosts, on all."""
     limit = "".join(f" --limit {host}" for host in hosts) if len(hosts) <= _MOST_LIMITS else ""
     return DRIFT_CLASSES[code].fix.replace(" --limit HOST", limit)
 
 
+def _time(when: datetime) -> str:
+    return f"{when.astimezone():%Y-%m-%d %H:%M}"
+
+
 def print_healed(console: Console, report: RunReport) -> None:
     """Print what an earlier check found and this one no longer does."""
-    for healed in report.healed:
-        since = f"{healed.since.astimezone():%Y-%m-%d %H:%M}"
-        line = f"healed: {healed.host}: {healed.code}: {healed.subject} (first seen {since})"
+    for one in report.healed:
+        line = f"resolved: {one.host}: {one.code}: {one.subject} (first seen {_time(one.since)})"
         console.print(Styled(line, "green"))
 
 
 def print_directions(console: Console, directions: Sequence[Direction]) -> None:
     """Print which pods reach which, rows from, columns to; nothing where all is open and nothing was pinged.
 
-    Of a large cluster, only nodes that something is wrong with, and no matrix that no terminal can show.
+    Of a large cluster, only nodes with a direction that is not ok, and no matrix that no terminal can show.
     """
     wrong = [direction for direction in directions if direction.state != "ok"]
-    if not wrong and not any(direction.ping for direction in directions):
+    pinged = [direction for direction in directions if direction.ping]
+    if not wrong and not pinged:
         return
-    # Every target is a source, too, of the other targets: columns are in the order of the rows.
+    # Columns are in the order of the rows.
     order = {source: number for number, source in enumerate(dict.fromkeys(one.source for one in directions))}
     shown = wrong if len(order) > _MOST_NODES else directions
     sources = sorted({one.source for one in shown}, key=order.__getitem__)
@@ -77,15 +79,10 @@ def print_directions(console: Console, directions: Sequence[Direction]) -> None:
         console.print(f"  {direction.source} → {direction.target}: {direction.reason}")
     if len(cut) > _MOST_REASONS:
         console.print(f"  and {len(cut) - _MOST_REASONS} more")
-    _print_pings(console, [direction for direction in directions if direction.ping])
+    if pinged:
+        answered = [direction for direction in pinged if direction.ping == "answered"]
+        line = f"pings answered: {len(answered)} of {len(pinged)}"
+        if despite := sum(direction.state == "cut" for direction in answered):
+            line += f"; {despite} of them by a gateway itself, whose pods are not reached"
+        console.print(line)
     console.print()
-
-
-def _print_pings(console: Console, pinged: Sequence[Direction]) -> None:
-    if not pinged:
-        return
-    answered = [direction for direction in pinged if direction.ping == "answered"]
-    line = f"pings answered: {len(answered)} of {len(pinged)}"
-    if despite := sum(direction.state == "cut" for direction in answered):
-        line += f"; {despite} of them by a gateway itself, whose pods are not reached"
-    console.print(line)

@@ -1,105 +1,66 @@
 """One HTML page that stands alone: no script, nothing to load, readable on paper and in the dark."""
 
-from collections.abc import Sequence
+import functools
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Final
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
-from msgspec import Struct
 
 from podroutes.drift.classes import COVERAGE_CODES
 from podroutes.drift.findings import Finding
 from podroutes.drift.history import History, PastFinding
 from podroutes.outcomes import FAILURES, HostOutcome, Outcome, RunReport
-from podroutes.report.json_report import write_atomically
-from podroutes.report.picture import draw_matrix, draw_strip
+from podroutes.report.picture import matrix_of, strip_of
 from podroutes.report.summary import (
+    count,
     coverage,
+    drift_by_host,
     fix_for,
     is_complete,
-    is_drift_check,
-    is_repaired,
-    open_drift,
+    is_fixed,
     unknown_reason,
 )
+from podroutes.report.write import Past
 
 _TEMPLATE: Final = "report.html.j2"
 _MOST_RUNS: Final = 90
 _MOST_CUT: Final = 40
+# Drift comes first, then unknown hosts; hosts with mere notices last.
 _ORDER: Final = dict.fromkeys(FAILURES, 1) | {Outcome.DRIFT: 0, Outcome.CHANGED: 2, Outcome.OK: 3}
 
 
-class _FindingView(Struct, frozen=True):
-    finding: Finding
-    status: str
-    breaks: str
-    fix: str
-    is_command: bool
-
-
-class _HostView(Struct, frozen=True):
-    host: HostOutcome
-    findings: tuple[_FindingView, ...]
-    unknown: str
-    last_known: tuple[PastFinding, ...]
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether there is nothing to say but that it is as wanted."""
-        told = (self.findings, self.unknown, self.host.changes, self.host.notes)
-        return self.host.outcome == Outcome.OK and not any(told)
-
-
-def write_html(report: RunReport, target: str, *, history: History | None = None) -> None:
-    """Write a report as one page, whole or not at all.
-
-    Args:
-        report: Of the run.
-        target: Path of a file, or `-` for standard output.
-        history: Where the past runs are from; None for no strip.
-
-    Raises:
-        UsageError: The file can't be written, or the history can't be read.
-        LockHeldError: Another process did not end writing the history.
-    """
-    write_atomically(target, render_html(report, history=history))
-
-
-def render_html(report: RunReport, *, history: History | None = None) -> str:
-    """The page's text; see `write_html`."""
+def render(report: RunReport, past: Past) -> str:
+    """A drift check's page, with past runs from the history where there is one."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters |= {"time": _time, "code": _code}
     source = files("podroutes.report").joinpath("templates", _TEMPLATE).read_text(encoding="utf-8")
-    runs = history.runs(_MOST_RUNS) if history is not None else ()
-    past = history.open_findings() if history is not None else ()
-    # What is wrong first, then what is unknown; a mere notice last.
-    hosts = sorted(
-        (_host_view(report, host, past) for host in report.hosts), key=lambda view: _ORDER[view.host.outcome]
-    )
-    cut = [direction for direction in report.directions if direction.state == "cut"]
+    runs = past.history.runs(_MOST_RUNS) if past.history is not None else ()
+    hosts = sorted(report.hosts, key=lambda host: _ORDER[host.outcome])
+    drift = drift_by_host(report)
     text = environment.from_string(source).render(
-        title="Drift check of the pod network" if is_drift_check(report) else f"Pod network: {report.runbook}",
         report=report,
         verdict=_verdict(report),
         summary=_summary(report),
         coverage=coverage(report),
         unknown=len(report.hosts) - report.checked,
-        drifted=sum(1 for host in report.hosts if open_drift(report, host)),
-        drift=sum(len(open_drift(report, host)) for host in report.hosts),
+        drifted=len(drift),
+        drift=sum(map(len, drift.values())),
         changes=sum(len(host.changes) for host in report.hosts),
-        is_drift_check=is_drift_check(report),
-        hosts=[view for view in hosts if not view.is_quiet],
-        quiet=[view.host.host for view in hosts if view.is_quiet],
-        cut=cut[:_MOST_CUT],
+        hosts=[host for host in hosts if not _is_quiet(host)],
+        quiet=[host.host for host in hosts if _is_quiet(host)],
+        last_known=_last_known(report, past.history),
+        status_of=functools.partial(_status, report),
+        fix_for=fix_for,
+        unknown_reason=unknown_reason,
+        cut=[direction for direction in report.directions if direction.state == "cut"][:_MOST_CUT],
         cut_count=report.cut_count,
-        matrix=draw_matrix(report.directions),
+        matrix=matrix_of(report.directions),
         pinged=any(direction.ping for direction in report.directions),
-        strip=draw_strip(runs),
-        runs=len(runs),
+        strip=strip_of(runs),
         oldest=runs[-1].started if runs else None,
     )
     # A lone surrogate, from an odd file name say, can't be encoded.
@@ -108,7 +69,7 @@ def render_html(report: RunReport, *, history: History | None = None) -> str:
 
 def _verdict(report: RunReport) -> tuple[str, str]:
     """A style's name, and the words."""
-    drift = any(open_drift(report, host) for host in report.hosts)
+    drift = drift_by_host(report)
     if not report.hosts:
         return "incomplete", "No host was checked"
     if not is_complete(report):
@@ -116,26 +77,21 @@ def _verdict(report: RunReport) -> tuple[str, str]:
     if drift:
         return "drift", "Drift was found"
     if any(host.outcome == Outcome.CHANGED for host in report.hosts):
-        return "ok", "Changes are needed" if report.dry_run else "As wanted, after changes"
-    return "ok", "All is as wanted"
+        return "ok", "Up to date, after changes"
+    return "ok", "Everything is up to date"
 
 
 def _summary(report: RunReport) -> str:
     """One line to quote: coverage, drift, what it cuts off."""
+    drift = drift_by_host(report)
+    findings = sum(map(len, drift.values()))
     parts = [coverage(report)]
-    if is_drift_check(report):
-        drift = sum(len(open_drift(report, host)) for host in report.hosts)
-        drifted = sum(1 for host in report.hosts if open_drift(report, host))
-        parts.append(f"{_count(drift, 'finding')} on {_count(drifted, 'host')}" if drift != 0 else "no drift found")
-        if cut := report.cut_count:
-            parts.append(f"{_count(cut, 'direction')} cut")
+    parts.append(f"{count(findings, 'finding')} on {count(len(drift), 'host')}" if drift else "no drift found")
+    if cut := report.cut_count:
+        parts.append(f"{count(cut, 'direction')} cut")
     if changes := sum(len(host.changes) for host in report.hosts):
-        parts.append(f"{_count(changes, 'change')}{' to make' if report.dry_run else ''}")
+        parts.append(count(changes, "change"))
     return "; ".join(parts)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _code(text: str) -> Markup:
@@ -147,26 +103,27 @@ def _code(text: str) -> Markup:
     )
 
 
-def _host_view(report: RunReport, host: HostOutcome, past: Sequence[PastFinding]) -> _HostView:
-    unknown = host.outcome in FAILURES
-    return _HostView(
-        host=host,
-        findings=tuple(_finding_view(report, host, finding) for finding in host.findings),
-        unknown=unknown_reason(host),
-        last_known=tuple(one for one in past if unknown and one.host == host.host and one.code not in COVERAGE_CODES),
-    )
+def _is_quiet(host: HostOutcome) -> bool:
+    """Whether there is nothing to say of a host but that it is up to date."""
+    return host.outcome == Outcome.OK and not (host.findings or host.changes or host.notes)
 
 
-def _finding_view(report: RunReport, host: HostOutcome, finding: Finding) -> _FindingView:
-    drift_class = finding.drift_class
+def _last_known(report: RunReport, history: History | None) -> dict[str, list[PastFinding]]:
+    """What earlier checks found on the hosts that this one could not check."""
+    found: dict[str, list[PastFinding]] = {host.host: [] for host in report.hosts}
+    unknown = {host.host for host in report.hosts if host.outcome in FAILURES}
+    for one in history.open_findings() if history is not None else ():
+        if one.host in unknown and one.code not in COVERAGE_CODES:
+            found[one.host].append(one)
+    return found
+
+
+def _status(report: RunReport, host: HostOutcome, finding: Finding) -> str:
     if not finding.is_drift:
-        status = "notice"
-    elif finding.code in COVERAGE_CODES:
-        status = "unknown"
-    else:
-        status = "repaired" if is_repaired(report, host) else "drift"
-    fix = fix_for(drift_class, host.host)
-    return _FindingView(finding, status, drift_class.breaks, fix, is_command=fix.startswith("python "))
+        return "notice"
+    if finding.code in COVERAGE_CODES:
+        return "unknown"
+    return "fixed" if is_fixed(report, host) else "drift"
 
 
 def _time(when: datetime) -> str:

@@ -1,4 +1,4 @@
-"""JUnit XML: a suite for each host, a case for each check. Drift is a failure, what is not known an error."""
+"""JUnit XML: a suite for each host, a case for each check. Drift is a failure, an unknown state an error."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -8,44 +8,29 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from podroutes.drift.findings import Finding
 from podroutes.outcomes import HostOutcome, Outcome, RunReport
-from podroutes.report.diff import diff_of
-from podroutes.report.json_report import write_atomically
 from podroutes.report.summary import (
     checks_of,
     coverage,
     fix_for,
     is_complete,
-    is_drift_check,
-    is_repaired,
+    is_fixed,
     open_drift,
     unknown_reason,
 )
+from podroutes.report.write import Past
 
 # XML 1.0, production 2 (Char): everything else can't be written, not even escaped.
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_TOLD: Final = "\ufffd"
+_REPLACEMENT: Final = "\ufffd"
 
 
-def write_junit(report: RunReport, target: str) -> None:
-    """Write a report as JUnit XML, whole or not at all.
-
-    Args:
-        report: Of the run.
-        target: Path of a file, or `-` for standard output.
-
-    Raises:
-        UsageError: The file can't be written.
-    """
-    write_atomically(target, render_junit(report))
-
-
-def render_junit(report: RunReport) -> str:
-    """The report as JUnit XML."""
-    xml = JUnitXml(name=_clean(report.runbook))
+def render(report: RunReport, _: Past) -> str:
+    """A drift check's report as JUnit XML."""
+    xml = JUnitXml(name=report.runbook)
     for host in report.hosts:
         xml.add_testsuite(_suite(report, host))
     xml.update_statistics()  # type: ignore[no-untyped-call]  # junitparser leaves it so
-    # The sum over hosts that ran at the same time is not how long it took.
+    # Hosts are checked at the same time: the sum of their times is not how long it took.
     xml.time = report.seconds
     content = xml.tostring()  # type: ignore[no-untyped-call]  # likewise
     text = content.decode() if isinstance(content, bytes) else content
@@ -56,25 +41,16 @@ def _suite(report: RunReport, host: HostOutcome) -> TestSuite:
     suite = TestSuite(_clean(host.host))
     suite.timestamp = report.started.isoformat()
     suite.hostname = _clean(host.host)
-    suite.add_property("runbook", _clean(report.runbook))
+    suite.add_property("runbook", report.runbook)
     suite.add_property("outcome", str(host.outcome))
     suite.add_property("coverage", coverage(report))
     suite.add_property("complete", str(is_complete(report)).lower())
     suite.add_property("dry_run", str(report.dry_run).lower())
-    suite.add_testcases(list(_cases(report, host)))
+    suite.add_testcases([_reachable(report, host), _result_known(report, host)])
+    for drift_class in checks_of(report, host):
+        findings = [finding for finding in host.findings if finding.code == drift_class.code]
+        suite.add_testcase(_check(report, host, drift_class.code, findings))
     return suite
-
-
-def _cases(report: RunReport, host: HostOutcome) -> Iterator[TestCase]:
-    yield _reachable(report, host)
-    if is_drift_check(report):
-        yield _result_known(report, host)
-        for drift_class in checks_of(report, host):
-            findings = [finding for finding in host.findings if finding.code == drift_class.code]
-            yield _check(report, host, drift_class.code, findings)
-    else:
-        yield _as_wanted(report, host)
-        yield from _changes(report, host)
 
 
 def _reachable(report: RunReport, host: HostOutcome) -> TestCase:
@@ -82,7 +58,7 @@ def _reachable(report: RunReport, host: HostOutcome) -> TestCase:
     if host.outcome == Outcome.UNREACHABLE:
         case.result = [_error(host)]
     elif host.outcome == Outcome.SKIPPED or (host.outcome == Outcome.FAILED and not host.error):
-        # It was not tried, or the run ended before it had answered.
+        # It was not tried, or the run ended before it answered.
         case.result = [Skipped(_clean(unknown_reason(host)))]
     return case
 
@@ -91,8 +67,8 @@ def _result_known(report: RunReport, host: HostOutcome) -> TestCase:
     case = _case(report, host, "result-known")
     if host.outcome == Outcome.FAILED:
         case.result = [_error(host)]
-    elif reason := unknown_reason(host):
-        case.result = [Skipped(_clean(f"not checked: {reason}"))]
+    else:
+        _skip_unknown(case, host)
     return case
 
 
@@ -101,11 +77,16 @@ def _check(report: RunReport, host: HostOutcome, code: str, findings: list[Findi
     if drift := [finding for finding in findings if finding in open_drift(report, host)]:
         case.result = [_failure(host, drift)]
     elif findings:
-        word = "repaired" if is_repaired(report, host) and findings[0].is_drift else "notice"
+        word = "fixed" if is_fixed(report, host) and findings[0].is_drift else "notice"
         case.system_out = _clean("\n".join(f"{word}: {line}" for line in _lines(findings)))
-    elif reason := unknown_reason(host):
-        case.result = [Skipped(_clean(f"not checked: {reason}"))]
+    else:
+        _skip_unknown(case, host)
     return case
+
+
+def _skip_unknown(case: TestCase, host: HostOutcome) -> None:
+    if reason := unknown_reason(host):
+        case.result = [Skipped(_clean(f"not checked: {reason}"))]
 
 
 def _failure(host: HostOutcome, findings: list[Finding]) -> Failure:
@@ -127,28 +108,8 @@ def _lines(findings: Iterable[Finding]) -> Iterator[str]:
             yield f"  {finding.state}, since {finding.since.isoformat()}"
 
 
-def _as_wanted(report: RunReport, host: HostOutcome) -> TestCase:
-    case = _case(report, host, "as-wanted")
-    if host.outcome == Outcome.FAILED:
-        case.result = [_error(host)]
-    elif reason := unknown_reason(host):
-        case.result = [Skipped(_clean(reason))]
-    elif host.notes:
-        case.system_out = _clean("\n".join(f"note: {note}" for note in host.notes))
-    return case
-
-
-def _changes(report: RunReport, host: HostOutcome) -> Iterator[TestCase]:
-    for change in host.changes:
-        case = _case(report, host, f"{change.layer}: {change.action} {change.subject}")
-        if host.outcome == Outcome.FAILED:
-            case.result = [Skipped(_clean(f"attempted, and not verified: {host.reason}"))]
-        case.system_out = _clean(("would be made\n" if report.dry_run else "") + diff_of([change]))
-        yield case
-
-
 def _case(report: RunReport, host: HostOutcome, name: str, *, seconds: float = 0.0) -> TestCase:
-    return TestCase(_clean(name), classname=_clean(f"{report.runbook}.{host.host}"), time=seconds)
+    return TestCase(name, classname=_clean(f"{report.runbook}.{host.host}"), time=seconds)
 
 
 def _error(host: HostOutcome) -> Error:
@@ -158,4 +119,4 @@ def _error(host: HostOutcome) -> Error:
 
 
 def _clean(text: str) -> str:
-    return _NOT_XML.sub(_TOLD, text)
+    return _NOT_XML.sub(_REPLACEMENT, text)

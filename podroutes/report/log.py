@@ -1,14 +1,14 @@
-"""The history on a terminal: a row for each run, oldest first, with what it was the first to see, or not to see."""
+"""The history on a terminal: a row for each run, oldest first, with the findings that began or ended with it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from podroutes import exit_codes
-from podroutes.drift.history import History, PastFinding, PastRun
+from podroutes.drift.history import History, PastRun
 from podroutes.report.styled import Console, Piece, Styled
 from podroutes.report.table import Cell, print_table
 
-MOST_RUNS: Final = 50
+_MOST_RUNS: Final = 50
 _RESULTS: Final = {
     exit_codes.OK: ("ok", "green"),
     exit_codes.DRIFT: ("drift", "magenta"),
@@ -16,35 +16,30 @@ _RESULTS: Final = {
 }
 
 
-def print_log(console: Console, history: History, *, limit: int = MOST_RUNS) -> None:
-    """Print the last runs, and what is open after them.
-
-    Args:
-        console: Where to; times are in its own time zone.
-        history: What to read.
-        limit: How many runs at most.
+def print_log(console: Console, history: History) -> None:
+    """Print the last runs, in local time, and the findings that are still open.
 
     Raises:
         UsageError: There is no history, or it can't be read.
-        LockHeldError: Another process did not end writing.
+        LockHeldError: Another process did not finish writing.
     """
-    runs = history.runs(limit)
+    runs = history.runs(_MOST_RUNS)
     print_table(
         console,
-        ("STARTED", "RESULT", "CHECKED", "DRIFTED", "FINDINGS", "CUT", "NEW AND HEALED"),
+        ("STARTED", "RESULT", "CHECKED", "DRIFTED", "FINDINGS", "CUT", "NEW AND RESOLVED"),
         [_row(run) for run in reversed(runs)],
     )
     still_open = history.open_findings()
     console.print()
     console.print(Styled(f"open: {len(still_open)}", "bold"))
     for finding in still_open:
-        console.print(f"  {finding.host}: {finding.code}: {finding.subject}, since {_time(finding)}")
+        console.print(f"  {finding.host}: {finding.code}: {finding.subject}, since {_time(finding.since)}")
 
 
 def _row(run: PastRun) -> tuple[Cell, ...]:
     name, style = _RESULTS.get(run.exit_code, (str(run.exit_code), ""))
     return (
-        f"{run.started.astimezone():%Y-%m-%d %H:%M:%S}",
+        _time(run.started),
         Styled("interrupted" if run.interrupted else name, style),
         f"{run.checked} of {run.asked}",
         str(run.drifted),
@@ -64,8 +59,8 @@ def _events(run: PastRun) -> tuple[Piece, ...]:
     return tuple(pieces) or ("-",)
 
 
-def _time(finding: PastFinding) -> str:
-    return f"{finding.since.astimezone():%Y-%m-%d %H:%M:%S}"
+def _time(when: datetime) -> str:
+    return f"{when.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def duration(span: timedelta) -> str:

@@ -7,13 +7,20 @@
 | UNKNOWN (3) | a host could not be checked, the run was interrupted, or there was no host |
 | OK (0) | every host was checked, and none has drifted |
 
-The first that holds is told, in this order: a host that is not known hides no drift that is.
+The first row that applies counts: a host in an unknown state hides no drift on others.
 """
 
 from typing import Final
 
 from podroutes.outcomes import RunReport
-from podroutes.report.summary import coverage, is_complete, is_repaired, open_drift
+from podroutes.report.summary import (
+    count,
+    coverage,
+    drift_by_host,
+    is_complete,
+    is_fixed,
+)
+from podroutes.report.write import Past
 from podroutes.text import one_line
 
 _STATES: Final = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
@@ -21,40 +28,31 @@ _OK, _WARNING, _CRITICAL, _UNKNOWN = range(4)
 _MOST_NAMED: Final = 3
 
 
-def nagios_line(report: RunReport) -> tuple[int, str]:
-    """The plugin's exit code and its line.
-
-    Args:
-        report: Of a drift check.
-
-    Returns:
-        0 to 3, and one line without its newline.
-    """
-    state = _state(report)
-    text = _plain(f"POD ROUTES {_STATES[state]} - {'; '.join(_parts(report))}")
-    return state, f"{text} | {_performance(report)}"
+def render(report: RunReport, _: Past) -> str:
+    """The line, with its newline."""
+    text = _plain(f"POD ROUTES {_STATES[exit_code(report)]} - {'; '.join(_parts(report))}")
+    return f"{text} | {_performance(report)}\n"
 
 
-def error_line(message: str) -> tuple[int, str]:
-    """The plugin's exit code and its line where no check could be made at all.
-
-    Args:
-        message: What prevented it.
-    """
-    return _UNKNOWN, _plain(f"POD ROUTES {_STATES[_UNKNOWN]} - {message}")
-
-
-def _state(report: RunReport) -> int:
+def exit_code(report: RunReport) -> int:
+    """The plugin's exit code, 0 to 3."""
     if report.cut_count != 0:
         return _CRITICAL
-    if _drift(report):
+    if drift_by_host(report):
         return _WARNING
     return _OK if is_complete(report) else _UNKNOWN
 
 
+def render_error(message: str) -> tuple[int, str]:
+    """The exit code and the line where an error prevented the check."""
+    return _UNKNOWN, _plain(f"POD ROUTES {_STATES[_UNKNOWN]} - {message}") + "\n"
+
+
 def _drift(report: RunReport) -> list[str]:
     return [
-        f"{host.host} {finding.code} {finding.subject}" for host in report.hosts for finding in open_drift(report, host)
+        f"{host} {finding.code} {finding.subject}"
+        for host, findings in drift_by_host(report).items()
+        for finding in findings
     ]
 
 
@@ -63,31 +61,26 @@ def _parts(report: RunReport) -> list[str]:
     if report.interrupted:
         parts.append("interrupted")
     if cut := report.cut_count:
-        parts.append(f"{cut} {'direction' if cut == 1 else 'directions'} cut")
-    drift = _drift(report)
-    if drift:
+        parts.append(f"{count(cut, 'direction')} cut")
+    if drift := _drift(report):
         more = f" and {len(drift) - _MOST_NAMED} more" if len(drift) > _MOST_NAMED else ""
-        parts.append(
-            f"{len(drift)} {'finding' if len(drift) == 1 else 'findings'}: {', '.join(drift[:_MOST_NAMED])}{more}"
-        )
+        parts.append(f"{count(len(drift), 'finding')}: {', '.join(drift[:_MOST_NAMED])}{more}")
     else:
         parts.append("no drift" if is_complete(report) else "no drift on the others")
-    if repaired := sum(1 for host in report.hosts if is_repaired(report, host)):
-        parts.append(f"{repaired} {'host' if repaired == 1 else 'hosts'} repaired")
+    if fixed := sum(is_fixed(report, host) for host in report.hosts):
+        parts.append(f"{count(fixed, 'host')} fixed")
     return parts
 
 
 def _performance(report: RunReport) -> str:
     asked = len(report.hosts)
     # label=value[unit];warning;critical;minimum;maximum; a threshold of 0 means: alarm above 0.
-    return " ".join(
-        (
-            f"checked={report.checked};;;0;{asked}",
-            f"unknown={asked - report.checked};;;0;{asked}",
-            f"findings={len(_drift(report))};0;;0",
-            f"cut={report.cut_count};;0;0;{len(report.directions)}",
-            f"time={report.seconds:.3f}s;;;0",
-        )
+    return (
+        f"checked={report.checked};;;0;{asked} "
+        f"unknown={asked - report.checked};;;0;{asked} "
+        f"findings={len(_drift(report))};0;;0 "
+        f"cut={report.cut_count};;0;0;{len(report.directions)} "
+        f"time={report.seconds:.3f}s;;;0"
     )
 
 

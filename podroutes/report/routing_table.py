@@ -1,9 +1,9 @@
 """The routing table in the forms that people and programs read."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from typing import Final
 
-from podroutes.addresses import IPNetwork
 from podroutes.host.routes import KERNEL, Route
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan
@@ -84,27 +84,19 @@ def print_as_gcloud(console: Console, plan: NetworkPlan, states: Mapping[str, Ho
 
     PRIORITY is the route's metric: the kernel's, which prefers the lowest as Google's network does.
     """
-    rows = sorted({row for state in states.values() for row in _gcloud_rows(plan, state)})
-    print_table(console, ("NAME", "NETWORK", "DEST_RANGE", "NEXT_HOP", "PRIORITY"), [list(row) for row in rows])
-
-
-def _gcloud_rows(plan: NetworkPlan, state: HostState) -> Iterable[tuple[str, str, str, str, str]]:
-    for routes in state.routes.values():
-        for route in routes:
-            row = _gcloud_route(plan, route)
-            if row is not None:
-                name, next_hop = row
-                yield (
-                    f"{name}-{_slug(route.destination)}",
-                    plan.network,
-                    str(route.destination),
-                    next_hop,
-                    str(route.metric),
-                )
+    rows = set()
+    for route in (route for state in states.values() for routes in state.routes.values() for route in routes):
+        found = _gcloud_route(plan, route)
+        if found is not None:
+            name, next_hop = found
+            destination = str(route.destination)
+            slug = re.sub("[./:]", "-", destination)
+            rows.add((f"{name}-{slug}", plan.network, destination, next_hop, str(route.metric)))
+    print_table(console, ("NAME", "NETWORK", "DEST_RANGE", "NEXT_HOP", "PRIORITY"), sorted(rows))
 
 
 def _gcloud_route(plan: NetworkPlan, route: Route) -> tuple[str, str] | None:
-    """Name and next hop; None for a route that is no concern of the cluster's."""
+    """Name and next hop; None for a route that does not concern the cluster."""
     if route.destination in plan.node_networks and route.via is None:
         return "default-route", plan.network
     if route.via is None:
@@ -112,7 +104,3 @@ def _gcloud_route(plan: NetworkPlan, route: Route) -> tuple[str, str] | None:
     if route.destination.prefixlen == 0:
         return "default-route", str(route.via)
     return ("kubernetes-route", str(route.via)) if plan.owns(route.destination) else None
-
-
-def _slug(network: IPNetwork) -> str:
-    return str(network).replace(".", "-").replace("/", "-").replace(":", "-")

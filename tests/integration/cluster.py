@@ -83,7 +83,7 @@ class Run:
         return [(change["layer"], change["action"], change["subject"]) for change in self.hosts[host]["changes"]]
 
     def reason(self, host: str) -> str:
-        """Why a host is not as wanted: always one line that a person can read."""
+        """Why a host has failed: always one line that a person can read."""
         reason: str = self.hosts[host]["reason"]
         assert reason != "", f"{host} {self.outcomes[host]} without a reason"
         assert "\n" not in reason

@@ -43,7 +43,7 @@ def test_findings_are_new_then_persist_and_then_heal(provisioned: Cluster, tmp_p
     assert second.exit_code == 1
     assert [one["code"] for one in second.hosts["worker-0"]["findings"]] == ["host-unreachable"]
     assert healed(second) == [("worker-1", *missing), ("worker-1", "unit-without-routes", "routes.service")]
-    assert "healed: worker-1: route-missing: 10.200.0.0/24 (first seen " in second.stdout
+    assert "resolved: worker-1: route-missing: 10.200.0.0/24 (first seen " in second.stdout
     assert seen(second, "worker-2") == {("forwarding-off", "net.ipv4.ip_forward"): ("new", second.report["started"])}
 
     # It is neither healed nor forgotten: it has been there all the time.

@@ -20,7 +20,7 @@ import pytest
 from podroutes.drift.findings import Direction, DirectionState
 from podroutes.drift.history import History
 from podroutes.outcomes import HostOutcome
-from podroutes.report.html import write_html
+from podroutes.report.write import write_reports
 from tests.unit.podroutes.report.reports import FOREIGN, MISSING, STARTED, check, drifted, ok, unreachable
 
 _FLAGS = [
@@ -152,7 +152,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     hosts = {name: ok(name) for name in NODES}
     hosts |= {"worker-0": drifted("worker-0", MISSING, FOREIGN), "worker-2": unreachable("worker-2")}
     report = history.record(check(*hosts.values(), between=directions()))
-    write_html(report, str(folder / "page.html"), history=history)
+    write_reports(report, {"html": str(folder / "page.html")}, history)
     return look_at(folder / "page.html", folder)
 
 

@@ -106,7 +106,7 @@ def test_the_timer_finds_a_fault_at_its_next_tick(operator: Cluster) -> None:
 def test_installing_twice_changes_nothing_and_others_units_are_left_alone(operator: Cluster) -> None:
     drift_check(operator, "--install-timer")
     said = drift_check(operator, "--install-timer")
-    assert said.startswith(f"nothing to do: {TIMER} is installed as asked for, enabled and active\n")
+    assert said.startswith(f"nothing to do: {TIMER} is up to date, enabled and active\n")
     operator.on(OPERATOR, "systemctl", "stop", TIMER)
     assert f"started {TIMER}" in drift_check(operator, "--install-timer")
     said = drift_check(operator, "--install-timer", "--every", "1h")

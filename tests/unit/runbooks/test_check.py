@@ -17,10 +17,10 @@ from podroutes.host.change_script import apply_script
 from podroutes.host.changes import Change
 from podroutes.host.state import HostState
 from podroutes.plugins.runners.interruptible_threads import InterruptibleResult
+from podroutes.report.formats import ReportFormat, exit_styles
 from podroutes.script_runner import ScriptResult
 from runbooks._check import check_hosts
 from runbooks._cli import Options
-from runbooks._reports import Reports
 from runbooks._session import Session
 from tests.unit.podroutes.builders import ipv4_cluster, route
 from tests.unit.podroutes.healthy import FILES, healthy, minus_routes, plus_routes, with_sysctls
@@ -62,7 +62,7 @@ def answering(word: str) -> Callable[[str, int], ScriptResult]:
 
 
 class Hosts:
-    """All hosts of the cluster, healthy unless told otherwise, and the checks of them."""
+    """All hosts of the cluster, healthy unless set otherwise, and the checks of them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self.fakes: dict[str, PingingHost] = {}
@@ -88,10 +88,19 @@ class Hosts:
             fake.pending = changes
         return apply_script(nonce, changes, facts)
 
-    def check(self, *, fix: bool = False, ping: bool = False, **reports: Any) -> tuple[int, dict[str, Any]]:  # noqa: ANN401
+    def check(
+        self,
+        *,
+        fix: bool = False,
+        ping: bool = False,
+        history: Path | None = None,
+        html: str = "",
+        exit_style: ReportFormat | None = None,
+    ) -> tuple[int, dict[str, Any]]:
         path = self.folder / "report.json"
-        options = Options(config=self.folder / "config.yaml", json=str(path))
-        code = check_hosts(self._session(), options, Reports(**reports), fix=fix, ping=ping)
+        reports = {"json": str(path), "html": html}
+        options = Options(config=self.folder / "config.yaml", reports=reports, exit_style=exit_style)
+        code = check_hosts(self._session(), options, fix=fix, ping=ping, history=history)
         return code, json.loads(path.read_text())
 
     def kinds(self, name: str) -> list[str]:
@@ -164,7 +173,7 @@ def test_what_is_not_ours_to_fix_is_a_failure_and_nothing_is_tried(hosts: Hosts)
     assert hosts.kinds(W0) == ["read"]
 
 
-def test_a_change_that_fails_is_told_and_the_findings_stay(hosts: Hosts) -> None:
+def test_a_change_that_fails_is_reported_and_the_findings_stay(hosts: Hosts) -> None:
     hosts.set(W0, MISSING)
     hosts.fakes[W0].status, hosts.fakes[W0].said = 1, "> add 10.200.1.0/24\nRTNETLINK answers: No"
     code, report = hosts.check(fix=True)
@@ -306,7 +315,7 @@ def test_a_history_that_can_not_be_used_hides_nothing(hosts: Hosts, capsys: pyte
     assert "route-missing" in (hosts.folder / "page.html").read_text()
 
 
-def test_a_history_tells_since_when(hosts: Hosts) -> None:
+def test_a_history_says_since_when(hosts: Hosts) -> None:
     hosts.set(W0, MISSING)
     history = hosts.folder / "history.sqlite3"
     _, first = hosts.check(history=history)
@@ -323,11 +332,12 @@ def test_a_history_tells_since_when(hosts: Hosts) -> None:
 
 
 def test_monitoring_gets_a_line_and_its_own_codes(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
-    assert hosts.check(nagios=True)[0] == 0
+    nagios = exit_styles("drift_check")["nagios"]
+    assert hosts.check(exit_style=nagios)[0] == 0
     assert capsys.readouterr().out.startswith("POD ROUTES OK - checked 4 of 4; no drift | ")
     hosts.set(W0, MISSING)
-    assert hosts.check(nagios=True)[0] == 2
+    assert hosts.check(exit_style=nagios)[0] == 2
     assert capsys.readouterr().out.startswith("POD ROUTES CRITICAL - ")
     # What was fixed cuts nothing off any more.
-    assert hosts.check(nagios=True, fix=True)[0] == 0
-    assert capsys.readouterr().out.startswith("POD ROUTES OK - checked 4 of 4; no drift; 1 host repaired | ")
+    assert hosts.check(exit_style=nagios, fix=True)[0] == 0
+    assert capsys.readouterr().out.startswith("POD ROUTES OK - checked 4 of 4; no drift; 1 host fixed | ")

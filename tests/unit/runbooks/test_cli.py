@@ -11,7 +11,7 @@ from runbooks._cli import DEFAULT_CONFIG, Options, add_change_options, new_parse
 
 
 def end(body: Callable[[Options], int], *arguments: str) -> int:
-    parser = new_parser("provision.py", "Does it.")
+    parser = new_parser("provision", "Does it.")
     add_change_options(parser)
     return run_main(body, parser, arguments)
 
@@ -84,9 +84,9 @@ def test_wrong_usage_is_64_and_one_line(arguments: list[str], said: str, capsys:
 
 
 def test_options(tmp_path: Path) -> None:
-    parser = new_parser("provision.py", "Does it.")
+    parser = new_parser("provision", "Does it.")
     add_change_options(parser)
-    assert parse_options(parser, []) == Options(config=DEFAULT_CONFIG)
+    assert parse_options(parser, []) == Options(config=DEFAULT_CONFIG, own=parser.parse_args([]))
     report = str(tmp_path / "report.json")
     arguments = [
         "--limit",
@@ -104,7 +104,7 @@ def test_options(tmp_path: Path) -> None:
     ]
     options = parse_options(parser, arguments)
     assert (options.limit, options.dry_run, options.diff, options.yes) == (("a", "b*"), True, True, True)
-    assert (options.json, options.verbose, options.config) == (report, True, Path("c"))
+    assert (options.reports, options.verbose, options.config) == ({"json": report}, True, Path("c"))
 
 
 def test_help_names_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,5 +112,5 @@ def test_help_names_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
         end(lambda _: 0, "--help")
     assert raised.value.code == 0
     text = capsys.readouterr().out
-    for words in ("0 all is as wanted", "1 a host failed", "64 wrong usage", "75 another run holds the lock"):
+    for words in ("0 everything is up to date", "1 a host failed", "64 wrong usage", "75 another run holds the lock"):
         assert words in text

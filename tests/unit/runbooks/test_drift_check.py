@@ -91,9 +91,7 @@ def test_monitoring_gets_a_line_whatever_is_wrong(
     assert "|" not in out
 
 
-def test_monitoring_is_told_the_first_problem_of_an_inventory(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_monitoring_gets_the_first_problem_of_an_inventory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--config", inventory(tmp_path, pod_index=0), "--exit-style", "nagios"]) == 3
     out = capsys.readouterr().out
     assert out.startswith("POD ROUTES UNKNOWN - ")

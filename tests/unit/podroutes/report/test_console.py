@@ -55,7 +55,7 @@ def printed(run: RunReport, *unmanaged: str) -> list[str]:
 def test_a_recap_of_every_outcome() -> None:
     assert printed(report(*HOSTS), "worker-9") == [
         "HOST          OUTCOME      TIME    WHAT",
-        "controller-0  ok           0.3 s   as wanted",
+        "controller-0  ok           0.3 s   up to date",
         "controller-1  changed      1.2 s   forwarding 1, routes 2, service 1",
         "worker-0      changed      1.0 s   routes 1",
         "worker-1      drift        2.0 s   routes 2",
@@ -72,7 +72,7 @@ def test_a_recap_of_every_outcome() -> None:
 def test_a_recap_of_a_dry_run() -> None:
     assert printed(report(*HOSTS[:2], dry_run=True)) == [
         "HOST          OUTCOME       TIME   WHAT",
-        "controller-0  ok            0.3 s  as wanted",
+        "controller-0  ok            0.3 s  up to date",
         "controller-1  would change  1.2 s  forwarding 1, routes 2, service 1",
         "note: controller-1: look at this",
         "2 hosts: 1 ok, 1 would change, 4 changes to make, 12.3 s, dry run, nothing was changed",
@@ -95,15 +95,15 @@ def test_the_line_that_sums_up(run: RunReport, line: str) -> None:
     assert summary(run) == line
 
 
-def test_a_failure_without_a_reason_is_never_called_as_wanted() -> None:
+def test_a_failure_without_a_reason_is_never_called_up_to_date() -> None:
     lines = printed(report(HostOutcome(host="a", outcome=Outcome.FAILED), HostOutcome(host="b", outcome=Outcome.OK)))
-    assert lines[1:3] == ["a     failed   -     no reason is known", "b     ok       -     as wanted"]
+    assert lines[1:3] == ["a     failed   -     for an unknown reason", "b     ok       -     up to date"]
 
 
 def test_who_failed_is_one_line_and_only_if_somebody_did() -> None:
     file = io.StringIO()
     print_failures(new_console(file), report(*HOSTS))
-    assert file.getvalue() == "FAILED: not as wanted: worker-2, worker-10, worker-11\n"
+    assert file.getvalue() == "FAILED: worker-2, worker-10, worker-11\n"
     file = io.StringIO()
     print_failures(new_console(file), report(*HOSTS[:4]))
     assert file.getvalue() == ""

@@ -62,7 +62,7 @@ def test_healed() -> None:
     file = io.StringIO()
     gone = HealedFinding(host="a", code="route-missing", subject="10.200.1.0/24", since=SINCE)
     print_healed(new_console(file), check(ok("a"), healed=(gone,)))
-    assert file.getvalue() == "healed: a: route-missing: 10.200.1.0/24 (first seen 2026-03-01 12:00)\n"
+    assert file.getvalue() == "resolved: a: route-missing: 10.200.1.0/24 (first seen 2026-03-01 12:00)\n"
 
 
 def cluster(count: int, *cut: tuple[int, int], ping: PingAnswer = "") -> list[Direction]:

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from podroutes.drift.findings import HealedFinding, new_finding
 from podroutes.drift.history import History
-from podroutes.errors import UsageError
 from podroutes.outcomes import RunReport
-from podroutes.report.html import render_html, write_html
+from podroutes.report.html import render
+from podroutes.report.write import Past
 from tests.unit.podroutes.report.reports import (
     FOREIGN,
     MISSING,
@@ -22,7 +22,6 @@ from tests.unit.podroutes.report.reports import (
     failed,
     fixed,
     ok,
-    provisioning,
     skipped,
     unreachable,
 )
@@ -72,7 +71,7 @@ class Page(HTMLParser):
 
 
 def page(report: RunReport, history: History | None = None) -> Page:
-    return Page(render_html(report, history=history))
+    return Page(render(report, Past(history)))
 
 
 def test_it_says_what_differs_where_since_when_and_what_fixes_it() -> None:
@@ -92,8 +91,8 @@ def test_it_says_what_differs_where_since_when_and_what_fixes_it() -> None:
         "python runbooks/provision.py --limit worker-0",
         "unreachable no answer from",
         "worker-0 → worker-1 : worker-0 has no way to worker-1",
-        "As wanted worker-1",
-        "Healed since the last check worker-1 : unit-disabled routes.service",
+        "Up to date worker-1",
+        "Resolved since the last check worker-1 : unit-disabled routes.service",
     ):
         assert text in found.text
     assert sorted(found.states) == ["cut", "ok", "self", "self", "unknown", "unknown"]
@@ -102,36 +101,32 @@ def test_it_says_what_differs_where_since_when_and_what_fixes_it() -> None:
 @pytest.mark.parametrize(
     ("report", "verdict"),
     [
-        (check(ok("a"), ok("b", FOREIGN)), "All is as wanted"),
+        (check(ok("a"), ok("b", FOREIGN)), "Everything is up to date"),
         (check(ok("a"), drifted("b")), "Drift was found"),
         (check(ok("a"), skipped("b")), "Incomplete"),
         (check(failed("a"), drifted("b")), "Incomplete, and drift was found"),
         (check(ok("a"), interrupted=True), "Incomplete"),
         (check(), "No host was checked"),
-        (fixed(changed("a", MISSING)), "As wanted, after changes"),
-        (provisioning(changed("a"), dry_run=True), "Changes are needed"),
-        (provisioning(ok("a")), "All is as wanted"),
-        (provisioning(failed("a")), "Incomplete"),
+        (fixed(changed("a", MISSING)), "Up to date, after changes"),
     ],
 )
 def test_the_verdict(report: RunReport, verdict: str) -> None:
-    assert re.search(r'<span class="badge \w+">(.*?)</span>\n</header>', render_html(report)).group(1) == verdict  # type: ignore[union-attr]  # None fails the test
+    assert re.search(r'<span class="badge \w+">(.*?)</span>\n</header>', render(report, Past())).group(1) == verdict  # type: ignore[union-attr]  # None fails the test
     assert page(report).text.startswith(verdict)
 
 
 def test_it_says_whether_pings_have_proven_it() -> None:
     proven = [replace(one, ping="answered") for one in directions()]
     found = page(check(ok("worker-0"), between=tuple(proven)))
-    assert "By what the hosts have, and by pings between pod gateways." in found.text
+    assert "Judged by the hosts' routes and settings, and by pings between pod gateways." in found.text
     assert "worker-0 → worker-1: ok; ping: answered" in found.text
-    assert "By what the hosts have. From" in page(check(ok("worker-0"), between=directions())).text
+    assert "Judged by the hosts' routes and settings. From" in page(check(ok("worker-0"), between=directions())).text
 
 
-def test_provisioning_shows_changes_and_no_matrix() -> None:
-    found = page(provisioning(changed("a"), ok("b"), dry_run=True))
-    assert "to make add 10.200.1.0/24 (routes: missing)" in found.text
-    assert "dry run, nothing was changed" in found.text
-    assert "Which pods reach which" not in found.text
+def test_a_check_that_fixed_shows_its_changes() -> None:
+    found = page(fixed(changed("a", MISSING), ok("b")))
+    assert "changed add 10.200.1.0/24 (routes: missing)" in found.text
+    assert "route-missing fixed layer: kernel" in found.text
 
 
 def test_past_runs_and_what_an_unknown_host_had_come_from_the_history(tmp_path: Path) -> None:
@@ -139,7 +134,7 @@ def test_past_runs_and_what_an_unknown_host_had_come_from_the_history(tmp_path: 
     history.record(check(drifted("a"), ok("b"), started=STARTED - timedelta(minutes=10)))
     history.record(check(ok("b"), started=STARTED - timedelta(minutes=5)))
     report = history.record(check(unreachable("a"), ok("b")))
-    text = render_html(report, history=history)
+    text = render(report, Past(history))
     assert re.findall(
         r'<rect class="bar-(\w+)" x="[\d.]+" y="[\d.]+" width="[\d.]+" height="([\d.]+)" rx="1.5"><t', text
     ) == [
@@ -171,13 +166,6 @@ def test_it_loads_nothing() -> None:
     links = [value for name, value in found.attributes if name in ("src", "href", "srcset", "data", "action")]
     assert links == ["data:,"]
     assert not any("url(" in value or "://" in value for _, value in found.attributes)
-    style = render_html(check()).partition("<style>")[2].partition("</style>")[0]
+    style = render(check(), Past()).partition("<style>")[2].partition("</style>")[0]
     assert "url(" not in style
     assert "@import" not in style
-
-
-def test_a_page_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    write_html(check(ok("a")), str(tmp_path / "page.html"))
-    assert Page((tmp_path / "page.html").read_text()).text.startswith("All is as wanted")
-    with pytest.raises(UsageError, match="can't be written"):
-        write_html(check(ok("a")), str(tmp_path / "missing" / "page.html"))

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,9 +6,9 @@ from msgspec.structs import replace
 
 from podroutes.drift.classes import DRIFT_CLASSES
 from podroutes.drift.findings import new_finding
-from podroutes.errors import UsageError
 from podroutes.outcomes import HostOutcome, Outcome, RunReport
-from podroutes.report.junit import render_junit, write_junit
+from podroutes.report.junit import render
+from podroutes.report.write import Past
 from tests.unit.podroutes.report.reports import (
     FOREIGN,
     MISSING,
@@ -22,7 +20,6 @@ from tests.unit.podroutes.report.reports import (
     failed,
     fixed,
     ok,
-    provisioning,
     skipped,
     unreachable,
 )
@@ -31,7 +28,7 @@ KINDS = {Error: "error", Failure: "failure", Skipped: "skipped"}
 
 
 def suites(report: RunReport) -> dict[str, TestSuite]:
-    return {str(suite.name): suite for suite in JUnitXml.fromstring(render_junit(report).encode())}
+    return {str(suite.name): suite for suite in JUnitXml.fromstring(render(report, Past()).encode())}
 
 
 def results(suite: TestSuite) -> dict[str, str]:
@@ -88,31 +85,18 @@ def test_no_check_passes_on_a_host_that_was_not_checked(host: HostOutcome, reach
     assert set(found.values()) == {"skipped"}
 
 
-def test_what_a_run_has_repaired_is_told_and_no_failure() -> None:
+def test_what_a_run_fixed_is_noted_and_no_failure() -> None:
     suite = suites(fixed(changed("a", MISSING)))["a"]
     assert set(results(suite).values()) == {"passed"}
-    assert f"repaired: {MISSING.message}" in str(case_of(suite, "route-missing").system_out)
+    assert f"fixed: {MISSING.message}" in str(case_of(suite, "route-missing").system_out)
 
 
 def test_counts_and_times_are_those_of_the_run() -> None:
-    xml = JUnitXml.fromstring(render_junit(check(ok("a"), drifted("b"), unreachable("c"), drifted("d", PAIR))).encode())
+    report = check(ok("a"), drifted("b"), unreachable("c"), drifted("d", PAIR))
+    xml = JUnitXml.fromstring(render(report, Past()).encode())
     assert (xml.failures, xml.errors, xml.time) == (2, 1, 1.5)
     assert xml.tests == sum(len(list(suite)) for suite in xml)
     assert [suite.time for suite in xml] == [0.25, 0.5, 0.0, 0.5]
-
-
-def test_provisioning_has_a_case_for_each_change() -> None:
-    found = suites(
-        provisioning(ok("a"), changed("b"), unreachable("c"), replace(failed("d"), changes=changed("d").changes))
-    )
-    change = "routes: add 10.200.1.0/24"
-    assert {host: results(suite) for host, suite in found.items()} == {
-        "a": {"reachable": "passed", "as-wanted": "passed"},
-        "b": {"reachable": "passed", "as-wanted": "passed", change: "passed"},
-        "c": {"reachable": "error", "as-wanted": "skipped"},
-        "d": {"reachable": "passed", "as-wanted": "error", change: "skipped"},
-    }
-    assert "would be made" in str(case_of(suites(provisioning(changed("b"), dry_run=True))["b"], change).system_out)
 
 
 @given(st.text(st.characters(codec=None), min_size=1), st.text(st.characters(codec=None)))
@@ -120,10 +104,3 @@ def test_any_text_gives_xml_that_can_be_read(subject: str, message: str) -> None
     finding = new_finding("route-missing", subject, message, expected=subject, found=message)
     report = check(drifted("a", finding), replace(unreachable("b"), reason=message, error=subject))
     assert list(suites(report)) == ["a", "b"]
-
-
-def test_it_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    write_junit(check(ok("a")), str(tmp_path / "report.xml"))
-    assert [suite.name for suite in JUnitXml.fromfile(str(tmp_path / "report.xml"))] == ["a"]
-    with pytest.raises(UsageError, match="can't be written"):
-        write_junit(check(ok("a")), str(tmp_path / "missing" / "report.xml"))

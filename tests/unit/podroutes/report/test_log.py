@@ -26,7 +26,7 @@ def test_durations(seconds: int, text: str) -> None:
     assert duration(timedelta(seconds=seconds)) == text
 
 
-def test_the_log_tells_each_run_and_what_is_open(tmp_path: Path) -> None:
+def test_the_log_shows_each_run_and_what_is_open(tmp_path: Path) -> None:
     history = History(tmp_path / "h")
     report = check(drifted("a"), ok("b"))
     history.record(report)
@@ -34,7 +34,7 @@ def test_the_log_tells_each_run_and_what_is_open(tmp_path: Path) -> None:
     out = io.StringIO()
     print_log(Console(out), history)
     lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
-    assert lines[0] == "STARTED RESULT CHECKED DRIFTED FINDINGS CUT NEW AND HEALED"
+    assert lines[0] == "STARTED RESULT CHECKED DRIFTED FINDINGS CUT NEW AND RESOLVED"
     assert lines[1].endswith("drift 2 of 2 1 1 0 + a route-missing 10.200.1.0/24")
     assert lines[2].endswith(
         "incomplete 1 of 2 0 1 0 + b host-unreachable host, - a route-missing 10.200.1.0/24 after 2 h 5 min"

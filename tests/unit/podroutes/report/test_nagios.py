@@ -4,7 +4,8 @@ import pytest
 
 from podroutes.drift.findings import new_finding
 from podroutes.outcomes import RunReport
-from podroutes.report.nagios import nagios_line
+from podroutes.report.nagios import exit_code, render
+from podroutes.report.write import Past
 from tests.unit.podroutes.report.reports import (
     FOREIGN,
     MISSING,
@@ -52,16 +53,21 @@ PERFORMANCE = re.compile(r"[a-z]+=[0-9.]+s?(;[0-9]*){3,4}")
         (check(), 3, "POD ROUTES UNKNOWN - checked 0 of 0"),
         (check(drifted("a"), unreachable("b")), 1, "POD ROUTES WARNING - checked 1 of 2; 1 unknown; 1 finding"),
         (check(ok("a"), unreachable("b"), between=CUT), 2, "POD ROUTES CRITICAL - checked 1 of 2; 1 unknown"),
-        (fixed(ok("a"), changed("b", MISSING)), 0, "POD ROUTES OK - checked 2 of 2; no drift; 1 host repaired |"),
+        (fixed(ok("a"), changed("b", MISSING)), 0, "POD ROUTES OK - checked 2 of 2; no drift; 1 host fixed |"),
     ],
 )
 def test_states(report: RunReport, code: int, start: str) -> None:
-    found, line = nagios_line(report)
-    assert (found, line[: len(start)]) == (code, start)
+    assert (exit_code(report), render(report, Past())[: len(start)]) == (code, start)
+
+
+def line_of(report: RunReport) -> str:
+    line, newline, rest = render(report, Past()).partition("\n")
+    assert (newline, rest) == ("\n", "")
+    return line
 
 
 def test_performance_data() -> None:
-    _, line = nagios_line(check(ok("a"), drifted("b"), unreachable("c"), between=CUT))
+    line = line_of(check(ok("a"), drifted("b"), unreachable("c"), between=CUT))
     text, _, data = line.partition(" | ")
     assert "|" not in text
     assert all(PERFORMANCE.fullmatch(word) for word in data.split(" "))
@@ -70,7 +76,7 @@ def test_performance_data() -> None:
 
 def test_odd_text_stays_on_the_line_and_out_of_the_performance_data() -> None:
     finding = new_finding("route-missing", "odd|one\nCRITICAL\x1b[31m", "message")
-    _, line = nagios_line(check(drifted("a", finding)))
+    line = line_of(check(drifted("a", finding)))
     assert line.count("|") == 1
     assert line.isprintable()
     assert "odd/one CRITICAL [31m" in line
@@ -78,6 +84,6 @@ def test_odd_text_stays_on_the_line_and_out_of_the_performance_data() -> None:
 
 def test_many_findings_are_counted_and_some_named() -> None:
     findings = [new_finding("route-missing", f"10.200.{index}.0/24", "message") for index in range(5)]
-    _, line = nagios_line(check(drifted("a", *findings)))
+    line = line_of(check(drifted("a", *findings)))
     assert "5 findings: a route-missing 10.200.0.0/24" in line
     assert "10.200.2.0/24 and 2 more |" in line

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from podroutes.drift.findings import new_finding
-from podroutes.errors import UsageError
 from podroutes.outcomes import RunReport
-from podroutes.report.prometheus import render_prometheus, write_prometheus
+from podroutes.report.prometheus import render
+from podroutes.report.write import Past, write_reports
 from tests.unit.podroutes.report.reports import (
     FOREIGN,
     MISSING,
@@ -38,7 +38,7 @@ def samples(text: str) -> dict[str, float]:
 
 
 def rendered(report: RunReport) -> dict[str, float]:
-    return samples(render_prometheus(report, last_success=0.0))
+    return samples(render(report, Past()))
 
 
 def test_a_drift_check() -> None:
@@ -68,7 +68,7 @@ def test_a_drift_check() -> None:
     assert {name: found.get(name) for name in expected} == expected
 
 
-def test_what_was_repaired_is_no_finding() -> None:
+def test_what_was_fixed_is_no_finding() -> None:
     found = rendered(fixed(changed("a", MISSING, FOREIGN)))
     assert [name for name in found if name.startswith("findings")] == [
         "findings{code=foreign-route,host=a,layer=kernel,severity=notice}"
@@ -81,11 +81,11 @@ def test_provisioning_counts_its_changes() -> None:
 
 
 def test_the_last_success_moves_only_when_every_host_was_checked(tmp_path: Path) -> None:
-    target = tmp_path / "pod_routes.prom"
+    file = tmp_path / "pod_routes.prom"
 
     def success(report: RunReport) -> float:
-        write_prometheus(report, str(target))
-        return samples(target.read_text())["last_success_timestamp_seconds"]
+        file.write_text(render(report, Past(previous=file)))
+        return samples(file.read_text())["last_success_timestamp_seconds"]
 
     def later(minutes: int, report: RunReport) -> RunReport:
         return replace(report, started=STARTED + timedelta(minutes=minutes))
@@ -102,10 +102,10 @@ def test_the_last_success_moves_only_when_every_host_was_checked(tmp_path: Path)
 
 @pytest.mark.parametrize("before", ["", "pod_routes_last_success_timestamp_seconds{runbook=", "\x00\x01", "é"])
 def test_a_damaged_file_is_replaced_and_no_success_is_made_up(tmp_path: Path, before: str) -> None:
-    target = tmp_path / "pod_routes.prom"
-    target.write_bytes(before.encode("latin-1"))
-    write_prometheus(check(unreachable("a")), str(target))
-    assert samples(target.read_text())["last_success_timestamp_seconds"] == 0
+    file = tmp_path / "pod_routes.prom"
+    file.write_bytes(before.encode("latin-1"))
+    text = render(check(unreachable("a")), Past(previous=file))
+    assert samples(text)["last_success_timestamp_seconds"] == 0
 
 
 def test_odd_labels_are_escaped() -> None:
@@ -116,10 +116,6 @@ def test_odd_labels_are_escaped() -> None:
 
 def test_the_exporter_may_read_it_and_nothing_else_is_left(tmp_path: Path) -> None:
     target = tmp_path / "pod_routes.prom"
-    write_prometheus(check(ok("a")), str(target))
+    write_reports(check(ok("a")), {"prometheus": str(target)})
     assert target.stat().st_mode & 0o777 == 0o644
     assert list(tmp_path.iterdir()) == [target]
-    with pytest.raises(UsageError, match="can't be written"):
-        write_prometheus(check(ok("a")), str(tmp_path / "missing" / "pod_routes.prom"))
-    with pytest.raises(UsageError, match="can't be written"):
-        write_prometheus(check(ok("a")), str(tmp_path))

@@ -33,7 +33,7 @@ def test_coverage(report: RunReport, coverage: str, complete: bool) -> None:
     assert reading.is_complete(report) is complete
 
 
-def test_notices_unknown_hosts_and_what_was_repaired_are_no_open_drift() -> None:
+def test_notices_unknown_hosts_and_what_was_fixed_are_no_open_drift() -> None:
     report = check(drifted("a", MISSING, FOREIGN), unreachable("b"))
     assert [reading.open_drift(report, host) for host in report.hosts] == [(MISSING,), ()]
     after = fixed(changed("a", MISSING))

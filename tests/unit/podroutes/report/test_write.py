@@ -10,7 +10,7 @@ import pytest
 
 from podroutes.errors import UsageError
 from podroutes.outcomes import HostOutcome, Outcome, RunReport
-from podroutes.report.json_report import write_atomically, write_json
+from podroutes.report.write import write_reports, write_text
 
 REPORT = RunReport(
     runbook="provision",
@@ -21,12 +21,12 @@ REPORT = RunReport(
 )
 
 
-def test_a_report_is_whole_readable_and_ends_in_a_newline(tmp_path: Path) -> None:
+def test_a_json_report_is_whole_readable_and_ends_in_a_newline(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text("old " * 1000)
     umask = os.umask(0o027)
     try:
-        write_json(REPORT, str(path))
+        write_reports(REPORT, {"json": str(path)})
     finally:
         os.umask(umask)
     text = path.read_text(encoding="utf-8")
@@ -38,7 +38,7 @@ def test_a_report_is_whole_readable_and_ends_in_a_newline(tmp_path: Path) -> Non
 
 
 def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    write_json(REPORT, "-")
+    write_reports(REPORT, {"json": "-"})
     assert msgspec.json.decode(capsys.readouterr().out, type=RunReport) == REPORT
 
 
@@ -52,13 +52,13 @@ def test_what_can_not_be_written_is_an_error_of_usage_and_leaves_nothing(
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=f"^{tmp_path / target} can't be written: {reason}$"):
-        write_atomically(str(tmp_path / target), "text")
+        write_text(str(tmp_path / target), "text")
     assert sorted(entry.name for entry in tmp_path.rglob("*")) == ["file", "folder"]
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "latest.json").symlink_to("report.json")
-    write_atomically(str(tmp_path / "latest.json"), "new\n")
+    write_text(str(tmp_path / "latest.json"), "new\n")
     assert (tmp_path / "latest.json").is_symlink()
     assert (tmp_path / "report.json").read_text() == "new\n"
 
@@ -69,7 +69,7 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     read: list[str] = []
     reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
     reader.start()
-    write_atomically(str(pipe), "new\n")
+    write_text(str(pipe), "new\n")
     reader.join(10)
     assert read == ["new\n"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
@@ -80,5 +80,5 @@ def test_a_device_is_written_to_and_stays_a_device() -> None:
     assert stat.S_ISCHR(before.st_mode)
     # Were a rename tried here, it would be in the way of everything on this computer: look before.
     assert not Path("/dev/null").is_file()
-    write_atomically("/dev/null", "text")
+    write_text("/dev/null", "text")
     assert Path("/dev/null").stat().st_ino == before.st_ino
