@@ -122,12 +122,12 @@ def open_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Sessio
     if not managed:
         message = f"none of the chosen hosts is managed (manage_routes: false): {', '.join(chosen) or 'no host at all'}"
         raise UsageError(message)
-    wanted = set(managed)
+    names = set(managed)
     return Session(
-        nornir=nornir.filter(filter_func=lambda host: host.name in wanted),
+        nornir=nornir.filter(filter_func=lambda host: host.name in names),
         plan=plan,
         hosts=managed,
-        unmanaged=tuple(name for name in chosen if name not in wanted),
+        unmanaged=tuple(name for name in chosen if name not in names),
         notes=getattr(nornir.inventory, "notes", ()),
     )
 

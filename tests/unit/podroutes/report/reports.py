@@ -107,7 +107,7 @@ def check(
 
 
 def fixed(*hosts: HostOutcome) -> RunReport:
-    """The report of a drift check that was told to fix."""
+    """The report of a drift check with --fix."""
     return replace(check(*hosts), dry_run=False)
 
 

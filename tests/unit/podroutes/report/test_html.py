@@ -115,9 +115,9 @@ def test_the_verdict(report: RunReport, verdict: str) -> None:
     assert page(report).text.startswith(verdict)
 
 
-def test_it_says_whether_pings_have_proven_it() -> None:
-    proven = [replace(one, ping="answered") for one in directions()]
-    found = page(check(ok("worker-0"), between=tuple(proven)))
+def test_it_says_whether_pings_verified_it() -> None:
+    pinged = [replace(one, ping="answered") for one in directions()]
+    found = page(check(ok("worker-0"), between=tuple(pinged)))
     assert "Judged by the hosts' routes and settings, and by pings between pod gateways." in found.text
     assert "worker-0 → worker-1: ok; ping: answered" in found.text
     assert "Judged by the hosts' routes and settings. From" in page(check(ok("worker-0"), between=directions())).text
