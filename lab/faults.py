@@ -164,7 +164,8 @@ def _sudo_refused(lab: Lab, host: Host) -> str:
 
 def _host_key_changed(lab: Lab, host: Host) -> str:
     key = f"/etc/ssh/{template.HOST_KEY}"
-    script = f'rm -f {key} {key}.pub && ssh-keygen -q -t ed25519 -N "" -f {key} && systemctl reload ssh.service'
+    # Not a reload, which ends while nobody listens; sessions go on.
+    script = f'rm -f {key} {key}.pub && ssh-keygen -q -t ed25519 -N "" -f {key} && systemctl restart ssh.service'
     _run(lab, host, ["sh", "-c", script])
     return "it has another SSH host key than known_hosts says"
 
@@ -217,9 +218,7 @@ def _mend_host_key(lab: Lab, host: Host) -> str | None:
     path = f"/etc/ssh/{template.HOST_KEY}"
     if lab.exec(host.name, ["cat", path]).stdout == own:
         return None
-    script = (
-        f"umask 077 && cat >{path} && ssh-keygen -y -f {path} >{path}.pub && systemctl reload-or-restart ssh.service"
-    )
+    script = f"umask 077 && cat >{path} && ssh-keygen -y -f {path} >{path}.pub && systemctl restart ssh.service"
     _run(lab, host, ["sh", "-c", script], stdin=own)
     return "gave the SSH server its host key back"
 

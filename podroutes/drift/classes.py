@@ -239,8 +239,8 @@ _CLASSES: Final = (
         "persisted",
         "a network manager will take our routes away with the addresses of their device",
         "Nothing now; all pod routes of this host go when the manager sets their device up anew.",
-        "systemd-networkd keeps them with `persist: networkd` in the inventory. "
-        "With another manager, `systemctl reload routes.service` brings them back.",
+        "Write `persist: networkd`, `persist: networkmanager` or `persist: ifupdown` in the inventory, as the finding "
+        "says; until then, `systemctl reload routes.service` brings them back.",
         "The kernel drops routes with the address that they use. systemd-networkd's own ManageForeignRoutes=no and "
         "KeepConfiguration=yes do not help where it takes the address away.",
         "notice",
@@ -248,11 +248,12 @@ _CLASSES: Final = (
     DriftClass(
         "manager-lacks-routes",
         "persisted",
-        "the network manager's list of our routes is not what the inventory wants",
-        "Nothing now; when systemd-networkd sets the device up anew, routes are missing or wrong.",
+        "our file for the network manager is not what the inventory wants",
+        "Nothing now; when the network manager sets the device up anew, routes are missing or wrong.",
         PROVISION,
-        "With `persist: networkd` the routes stand in a drop-in beside the device's .network file. It is missing, "
-        "edited, not read yet or beside another file, or the inventory no longer wants it.",
+        "With `persist: networkd` the routes stand in a drop-in beside the device's .network file, with another "
+        "manager a hook has routes.service set them again. It is missing, edited, not read yet or beside another file, "
+        "or the inventory no longer wants it.",
     ),
     DriftClass(
         "packets-dropped",

@@ -10,6 +10,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from podroutes.inventory.network_plan import Persist
+
 Manager = Literal["systemd-networkd", "NetworkManager", "ifupdown"]
 
 # Ours beside a .network file of systemd-networkd's; in /etc, so that it goes before any other of that name.
@@ -30,6 +32,48 @@ _STATE_LINE: Final = re.compile(
     re.MULTILINE,
 )
 _IFUPDOWN: Final = "ifupdown "
+
+
+class KnownManager(Struct, frozen=True):
+    """What is to be known of a network manager.
+
+    Attributes:
+        setting: What has it see to our routes.
+        unit: Its own unit.
+        takes_away: When it takes them away, with `{}` for the device; seen.
+        keeps: What the setting does.
+        hook: A script of ours that it runs when it has given an interface its addresses; empty where it needs none.
+    """
+
+    setting: Persist
+    unit: str
+    takes_away: str
+    keeps: str = "they are set again at once"
+    hook: str = ""
+
+
+MANAGERS: Final[Mapping[Manager, KnownManager]] = {
+    "systemd-networkd": KnownManager(
+        "networkd",
+        "systemd-networkd.service",
+        "when {} is reconfigured or loses its carrier, and at some restarts of systemd-networkd",
+        "it keeps them",
+    ),
+    "NetworkManager": KnownManager(
+        "networkmanager",
+        "NetworkManager.service",
+        "when a connection is activated on {} or its carrier is away for some seconds",
+        hook="/etc/NetworkManager/dispatcher.d/90-kubernetes-pod-routes",
+    ),
+    "ifupdown": KnownManager(
+        "ifupdown",
+        "networking.service",
+        "at `ifdown {}` and when networking.service restarts",
+        hook="/etc/network/if-up.d/kubernetes-pod-routes",  # run-parts takes no dots in names
+    ),
+}
+BY_SETTING: Final[Mapping[Persist, Manager]] = {known.setting: manager for manager, known in MANAGERS.items()}
+HOOK_PATHS: Final[Mapping[Manager, str]] = {name: known.hook for name, known in MANAGERS.items() if known.hook != ""}
 
 
 class ManagedLink(Struct, frozen=True):

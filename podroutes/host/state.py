@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from podroutes.addresses import Family, IPAddress, IPNetwork
-from podroutes.host.network_managers import ManagedLink
+from podroutes.host.network_managers import HOOK_PATHS, ManagedLink
 from podroutes.host.routes import Lookup, Route
 
 # What is installed on hosts (the seed's names, and what it lacked).
@@ -20,6 +20,12 @@ BEFORE_PATH: Final = f"{DATA_DIRECTORY}/forwarding.before"
 REPLACED_DIRECTORY: Final = f"{DATA_DIRECTORY}/replaced"
 REPLACED_SCRIPT_PATH: Final = f"{REPLACED_DIRECTORY}/basic-kubernetes-routes.sh"
 REPLACED_UNIT_PATH: Final = f"{REPLACED_DIRECTORY}/{UNIT_NAME}"
+# Where what somebody else had in a place of ours is kept, to put it back.
+KEPT_PATHS: Final[Mapping[str, str]] = {
+    SCRIPT_PATH: REPLACED_SCRIPT_PATH,
+    UNIT_PATH: REPLACED_UNIT_PATH,
+    **{path: f"{REPLACED_DIRECTORY}/{path.rpartition('/')[2]}" for path in HOOK_PATHS.values()},
+}
 # What the script keeps until the next boot.
 SCRIPT_STATE_DIRECTORY: Final = "/run/kubernetes-routes"
 SCRIPT_STATE_PATHS: Final = (f"{SCRIPT_STATE_DIRECTORY}/applied", f"{SCRIPT_STATE_DIRECTORY}/lock")
@@ -30,8 +36,8 @@ FILE_PATHS: Final = (
     DATA_PATH,
     BEFORE_PATH,
     SYSCTL_PATH,
-    REPLACED_SCRIPT_PATH,
-    REPLACED_UNIT_PATH,
+    *HOOK_PATHS.values(),
+    *KEPT_PATHS.values(),
 )
 # What `systemctl enable` leaves, whatever target or unit it is for.
 ENABLING_LINKS: Final = (f"/etc/systemd/system/*.wants/{UNIT_NAME}", f"/etc/systemd/system/*.requires/{UNIT_NAME}")

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from podroutes.errors import Problem
 from podroutes.inventory.key_types import Addresses, InterfaceName, NetworkName, Networks, ResourceName, SubnetNames
+from podroutes.inventory.network_plan import Persist
 from podroutes.inventory.typed_keys import read_keys
 
 CONTROLLERS: Final = "controllers"
@@ -86,10 +87,10 @@ class HostData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="false: no routes.service on this machine, so its routes are gone after a reboot."),
     ] = True
     persist: Annotated[
-        Literal["unit", "networkd"],
+        Persist,
         Meta(
-            description="What keeps the routes: unit (routes.service, at boot), or networkd (systemd-networkd as well, "
-            "whenever it gives the device its addresses anew)."
+            description="What keeps the routes: unit (routes.service, at boot), or networkd, networkmanager or "
+            "ifupdown (that network manager as well, whenever it gives the device its addresses anew)."
         ),
     ] = "unit"
 

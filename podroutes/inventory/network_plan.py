@@ -20,7 +20,7 @@ from podroutes.addresses import (
 from podroutes.host.routes import DEFAULT_METRIC, PROTOCOL, Lookup, Route
 
 Role = Literal["controller", "worker"]
-Persist = Literal["unit", "networkd"]
+Persist = Literal["unit", "networkd", "networkmanager", "ifupdown"]
 _Of = TypeVar("_Of")
 
 
@@ -76,7 +76,7 @@ class Node(Struct, frozen=True):
         interface: The device that routes use, if the inventory overrides it.
         manage_routes: Whether this machine is connected to at all.
         routes_service: Whether it gets `routes.service`.
-        persist: What keeps its routes besides: nothing, or systemd-networkd.
+        persist: What keeps its routes besides: nothing, or a network manager.
     """
 
     name: str

@@ -19,6 +19,7 @@ from podroutes.addresses import (
     sort_key,
 )
 from podroutes.errors import InventoryError, Problem
+from podroutes.host.network_managers import BY_SETTING, HOOK_PATHS
 from podroutes.inventory.model import (
     CONTROLLERS,
     OPENSTACK,
@@ -166,6 +167,11 @@ class _Builder:
                     self.report(entry.holder, f"data.{key}", f"is for workers, and this host is only in {CONTROLLERS}")
         internal_ips = tuple(self._internal_ips(entry, data, address, role))
         pod_cidrs = tuple(self._pod_cidrs(entry, data)) if role == "worker" else ()
+        if BY_SETTING.get(data.persist) in HOOK_PATHS and not data.routes_service:
+            holder = entry.holders.get("persist", entry.holder)
+            of = "" if holder == entry.holder else f" for {entry.name}"
+            needs = f"{data.persist}{of} needs routes.service, and routes_service is false"
+            self.report(holder, "data.persist", f"{needs}; leave one of the two out")
         return Node(
             entry.name,
             role,

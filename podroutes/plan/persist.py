@@ -1,8 +1,8 @@
-"""Network managers and our routes: what takes them away, and `persist: networkd`, which has systemd-networkd keep them.
+"""Network managers and our routes: what takes them away, and `persist:`, which has the manager see to them.
 
 Whoever gives an interface its addresses takes them away again now and then, and the kernel drops every route that used
-them. Only the manager itself can put the routes back at once: systemd-networkd does with `[Route]` sections of ours in
-a drop-in beside its .network file (docs/decisions/0017-network-managers.md has what was measured).
+them. systemd-networkd puts them back itself, with `[Route]` sections of ours in a drop-in beside its .network file;
+others run a hook of ours (docs/decisions/0017-network-managers.md has what was measured).
 """
 
 import re
@@ -13,40 +13,25 @@ from msgspec import Struct
 
 from podroutes.addresses import contains
 from podroutes.host.changes import Change, HostPlan, NetworkdFile
-from podroutes.host.network_managers import DROP_IN_NAME, ManagedLink, Manager, is_drop_in
+from podroutes.host.network_managers import (
+    BY_SETTING,
+    DROP_IN_NAME,
+    MANAGERS,
+    ManagedLink,
+    Manager,
+    is_drop_in,
+)
 from podroutes.host.routes import Route
 from podroutes.host.state import MARKER, HostState, Link
 from podroutes.inventory.network_plan import NetworkPlan, Node
-from podroutes.plan.managed_files import is_up_to_date
+from podroutes.plan.hooks import plan_hooks
+from podroutes.plan.managed_files import OURS, is_up_to_date
 from podroutes.plan.routes import DesiredRoutes, desired_routes
 
 _LAYER: Final = "persist"
 _DIRECTORY: Final = "/etc/systemd/network"
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9@:._+-]+\.network")
-_OURS: Final = "this software put it there"
 _INSTEAD: Final = "write persist: unit in the inventory"
-# Seen: what takes the routes away, and what helps.
-_TAKES_AWAY: Final[Mapping[Manager, str]] = {
-    "systemd-networkd": (
-        "they go with its addresses, when {} is reconfigured or loses its carrier, and at some restarts of "
-        "systemd-networkd; write persist: networkd in the inventory, and it keeps them"
-    ),
-    "NetworkManager": (
-        "they go with its addresses, when a connection is activated on {} or its carrier is away for some seconds; "
-        "`systemctl reload routes.service` brings them back"
-    ),
-    "ifupdown": (
-        "they go with its addresses, at `ifdown {}` and when networking.service restarts; "
-        "`systemctl reload routes.service` brings them back"
-    ),
-}
-
-
-_UNITS: Final[Mapping[Manager, str]] = {
-    "systemd-networkd": "systemd-networkd.service",
-    "NetworkManager": "NetworkManager.service",
-    "ifupdown": "networking.service",
-}
 
 
 class RemovingManager(Struct, frozen=True):
@@ -72,8 +57,8 @@ def removing_managers(
         state: What was read.
         wanted: The routes that it should have, where they are computed already.
     """
-    if node.persist == "networkd":
-        return  # they are kept, or the host's plan says why not
+    if node.persist != "unit":
+        return  # it is set to, or the host's plan says why not
     if wanted is None:
         wanted = desired_routes(plan, node, state)
     devices: dict[Manager, list[str]] = {}
@@ -83,12 +68,18 @@ def removing_managers(
             devices.setdefault(managed.manager, []).append(device)
     for manager, names in devices.items():
         both = " and ".join(names)
-        when = _TAKES_AWAY[manager].format(both)
-        yield RemovingManager(_UNITS[manager], f"{manager} sets up {both}, which the pod routes use: {when}")
+        about = MANAGERS[manager]
+        unit = "" if about.hook == "" or node.routes_service else " and routes_service: true"
+        yield RemovingManager(
+            about.unit,
+            f"{manager} sets up {both}, which the pod routes use: they go with its addresses, "
+            f"{about.takes_away.format(both)}; write persist: {about.setting}{unit} in the inventory, "
+            f"and {about.keeps}",
+        )
 
 
 def plan_persist(plan: NetworkPlan, node: Node, state: HostState, wanted: DesiredRoutes | None = None) -> HostPlan:
-    """Plan what a host's network manager is to know of the routes.
+    """Plan what a host's network manager is to know of the routes, or to do for them.
 
     Args:
         plan: The cluster's network.
@@ -101,14 +92,18 @@ def plan_persist(plan: NetworkPlan, node: Node, state: HostState, wanted: Desire
     if wanted.problems:
         return HostPlan()  # the routes' own plan reports them
     files: dict[str, tuple[str, str]] = {}
-    if node.persist == "networkd":
-        by_device = _by_device(wanted)
-        problems = [problem for device, routes in by_device.items() if (problem := _problem(device, routes, state))]
+    by_device = _by_device(wanted)
+    manager = BY_SETTING.get(node.persist) if by_device else None
+    if manager is not None:
+        problems = [
+            found for device, routes in by_device.items() if (found := _problem(manager, device, routes, state))
+        ]
         if problems:
-            return HostPlan(conflicts=tuple(problems))
+            return HostPlan(conflicts=tuple(f"persist: {node.persist}: {problem}" for problem in problems))
+    if manager == "systemd-networkd":
         for device, routes in by_device.items():
             files[_drop_in_of(state.managers[device])] = (device, render_drop_in(routes))
-    changes = [*_removals(state, files), *_writes(state, files)]
+    changes = [*_removals(state, files), *plan_hooks(state, manager), *_writes(state, files)]
     notes = tuple(one.message for one in removing_managers(plan, node, state, wanted))
     return HostPlan(tuple(changes), notes=notes)
 
@@ -121,7 +116,7 @@ def releases_routes(plan: HostPlan) -> bool:
 
 def plan_persist_removal(state: HostState) -> HostPlan:
     """Plan to take back from a host's network manager what this software made it know."""
-    return HostPlan(tuple(_removals(state, {})))
+    return HostPlan((*_removals(state, {}), *plan_hooks(state)))
 
 
 def render_drop_in(routes: list[Route]) -> str:
@@ -151,20 +146,22 @@ def _drop_in_of(managed: ManagedLink) -> str:
     return f"{_DIRECTORY}/{managed.network_file.rpartition('/')[2]}.d/{DROP_IN_NAME}"
 
 
-def _problem(device: str, routes: list[Route], state: HostState) -> str:
-    """Why systemd-networkd can't be given the routes of a device; empty if it can."""
+def _problem(manager: Manager, device: str, routes: list[Route], state: HostState) -> str:
+    """Why a network manager can't see to the routes of a device; empty if it can."""
     managed = state.managers.get(device)
-    if managed is None or managed.manager != "systemd-networkd":
+    if managed is None or managed.manager != manager:
         who = "no network manager does" if managed is None else f"{managed.manager} does"
-        return f"persist: networkd: systemd-networkd does not set up {device}, {who}; {_INSTEAD}"
+        return f"{manager} does not set up {device}, {who}; {_INSTEAD}"
+    if manager != "systemd-networkd":
+        return ""
     file = managed.network_file
     if _FILE_NAME.fullmatch(file.rpartition("/")[2]) is None:
-        return f"persist: networkd: {device} has no .network file whose name can be used ({file!r}); {_INSTEAD}"
+        return f"{device} has no .network file whose name can be used ({file!r}); {_INSTEAD}"
     others = [name for name, other in state.managers.items() if other.network_file == file and name != device]
     if others:
         return (
-            f"persist: networkd: {file} is that of {device} and of {', '.join(sorted(others))}, where the routes can't "
-            f"be: give {device} a file of its own, or {_INSTEAD}"
+            f"{file} is that of {device} and of {', '.join(sorted(others))}, where the routes can't be: "
+            f"give {device} a file of its own, or {_INSTEAD}"
         )
     return _problem_of_old(device, routes, managed, state) if managed.drop_ins is None else ""
 
@@ -175,10 +172,10 @@ def _problem_of_old(device: str, routes: list[Route], managed: ManagedLink, stat
     That of 252 sets routes before the lease is there again once the link was down, and gives the interface up then.
     """
     if not managed.settled:
-        return f"persist: networkd: systemd-networkd has not done with {device}: look at networkctl status {device}"
+        return f"systemd-networkd has not done with {device}: look at networkctl status {device}"
     if _is_dynamic(managed, state.links[device], routes):
         return (
-            f"persist: networkd: {device} has its address from DHCP or router advertisements, and the systemd-networkd "
+            f"{device} has its address from DHCP or router advertisements, and the systemd-networkd "
             f"of this host could lose it for good with routes of ours: it takes systemd 254 or newer; {_INSTEAD}"
         )
     return ""
@@ -219,4 +216,4 @@ def _removals(state: HostState, wanted: Mapping[str, object]) -> Iterator[Change
         file = state.files.get(path)
         before = "" if file is None else file.content
         step = NetworkdFile(path, "", users.get(path, ""))
-        yield Change(_LAYER, "remove", path, before, "", _OURS, (step,), "manager-lacks-routes")
+        yield Change(_LAYER, "remove", path, before, "", OURS, (step,), "manager-lacks-routes")

@@ -7,14 +7,12 @@ from typing import Final
 from msgspec import Struct
 
 from podroutes.addresses import IPNetwork
-from podroutes.host.changes import Change, HostPlan, KeepCopy, PutBack, RemoveFile, Step, Systemctl, WriteFile
+from podroutes.host.changes import Change, HostPlan, RemoveFile, Step, Systemctl, WriteFile
 from podroutes.host.loaded_unit import loaded_otherwise
 from podroutes.host.routes import Route
 from podroutes.host.state import (
     DATA_PATH,
     MARKER,
-    REPLACED_SCRIPT_PATH,
-    REPLACED_UNIT_PATH,
     SCRIPT_PATH,
     SCRIPT_STATE_PATHS,
     UNIT_NAME,
@@ -22,11 +20,10 @@ from podroutes.host.state import (
     HostState,
 )
 from podroutes.inventory.network_plan import NetworkPlan, Node
-from podroutes.plan.managed_files import difference_of, is_up_to_date
+from podroutes.plan.managed_files import OURS, plan_file, plan_file_removal
 from podroutes.plan.routes import DesiredRoutes, desired_routes
 
 _LAYER: Final = "routes_service"
-_KEPT: Final = {SCRIPT_PATH: REPLACED_SCRIPT_PATH, UNIT_PATH: REPLACED_UNIT_PATH}
 
 
 class ServiceFiles(Struct, frozen=True):
@@ -77,16 +74,15 @@ def plan_routes_service(
     unit = state.unit
     if unit.enabled == "masked-runtime":
         return HostPlan(conflicts=(f"{UNIT_NAME} is masked in /run: systemctl unmask --runtime {UNIT_NAME}",))
-    written = list(
-        _file_changes(
-            state,
-            [
-                (DATA_PATH, 0o644, render_data(plan, wanted.routes, node.pod_cidrs)),
-                (SCRIPT_PATH, 0o755, files.script),
-                (UNIT_PATH, 0o644, files.unit),
-            ],
+    written = [
+        change
+        for file in (
+            WriteFile(DATA_PATH, 0o644, render_data(plan, wanted.routes, node.pod_cidrs)),
+            WriteFile(SCRIPT_PATH, 0o755, files.script),
+            WriteFile(UNIT_PATH, 0o644, files.unit),
         )
-    )
+        for change in plan_file(_LAYER, state, file, _drift_of(file.path, state))
+    ]
     changes = [*written, *_unit_changes(state, files.unit, {change.subject for change in written})]
     notes: tuple[str, ...] = ()
     if unit.drop_ins:
@@ -94,20 +90,11 @@ def plan_routes_service(
     return HostPlan(tuple(changes), notes=notes)
 
 
-def _file_changes(state: HostState, wanted: list[tuple[str, int, str]]) -> Iterator[Change]:
-    for path, mode, content in wanted:
-        file = state.files.get(path)
-        if is_up_to_date(file, mode, content):
-            continue
-        steps: list[Step] = [WriteFile(path, mode, content)]
-        reason = finding = difference_of(file, content)
-        if file is not None and not file.ours and path in _KEPT:
-            reason = f"taken over; what was there is kept as {_KEPT[path]}"
-            steps.insert(0, KeepCopy(path, _KEPT[path]))
-        before = file.content if file is not None else ""
-        edited = "script-edited" if path == SCRIPT_PATH else "unit-edited"
-        drift = "unit-missing" if file is None else edited
-        yield Change(_LAYER, "write", path, before, content, reason, tuple(steps), drift, finding)
+def _drift_of(path: str, state: HostState) -> str:
+    """What a drift check calls it where a file is not as it should be."""
+    if path not in state.files:
+        return "unit-missing"
+    return "script-edited" if path == SCRIPT_PATH else "unit-edited"
 
 
 def _unit_changes(state: HostState, text: str, written: set[str]) -> Iterator[Change]:
@@ -170,22 +157,14 @@ def plan_routes_service_removal(state: HostState) -> HostPlan:
             # Else `systemctl --failed` would name it until a reboot; and what fails from here on has failed to stop.
             off.insert(0, Systemctl(("reset-failed", UNIT_NAME)))
         before = f"{unit.enabled or 'absent'}, {unit.active}"
-        reason = "its file is gone" if is_gone else _OURS
+        reason = "its file is gone" if is_gone else OURS
         changes.append(Change(_LAYER, "disable", UNIT_NAME, before, "disabled, inactive", reason, tuple(off)))
     for path in own:
-        kept = _KEPT.get(path)
-        if kept is not None and kept in state.files:
-            step: Step = PutBack(kept, path)
-            after = state.files[kept].content
-            changes.append(
-                Change(_LAYER, "restore", path, state.files[path].content, after, "it was there before", (step,))
+        changes.append(plan_file_removal(_LAYER, state, path))
+        if path == UNIT_PATH and changes[-1].action == "restore":
+            notes.append(
+                f"the {UNIT_NAME} that was there before is back, and disabled: systemctl enable --now {UNIT_NAME}"
             )
-            if path == UNIT_PATH:
-                notes.append(
-                    f"the {UNIT_NAME} that was there before is back, and disabled: systemctl enable --now {UNIT_NAME}"
-                )
-        else:
-            changes.append(Change(_LAYER, "remove", path, state.files[path].content, "", _OURS, (RemoveFile(path),)))
     if UNIT_PATH in own:
         last = changes[-1]
         forget: list[Step] = [Systemctl(("daemon-reload",)), *(RemoveFile(path) for path in SCRIPT_STATE_PATHS)]
@@ -193,6 +172,3 @@ def plan_routes_service_removal(state: HostState) -> HostPlan:
             last.layer, last.action, last.subject, last.before, last.after, last.reason, (*last.steps, *forget)
         )
     return HostPlan(tuple(changes), notes=tuple(notes))
-
-
-_OURS: Final = "this software put it there"

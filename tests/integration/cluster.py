@@ -226,7 +226,7 @@ class Cluster:
     def log_every_session(self) -> None:
         """Have sshd write down every session, also one that does not use sudo, so that `commands` can count them."""
         self.everywhere(
-            lambda host: self.shell(host, "echo LogLevel VERBOSE >>/etc/ssh/sshd_config; systemctl reload ssh.service")
+            lambda host: self.shell(host, "echo LogLevel VERBOSE >>/etc/ssh/sshd_config; systemctl restart ssh.service")
         )
 
     def commands(self) -> dict[str, tuple[int, int]]:

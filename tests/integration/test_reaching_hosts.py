@@ -96,7 +96,7 @@ printf '\n@facts links\n[]\n'
     fresh.on("worker-0", "tee", "/home/ubuntu/.bashrc", "/home/ubuntu/.profile", "/root/.bashrc", stdin=noise)
     for host in ("worker-0", "worker-1"):
         fresh.on(host, "tee", "/etc/motd", "/etc/issue.net", stdin=greeting)
-        fresh.shell(host, "echo Banner /etc/issue.net >>/etc/ssh/sshd_config; systemctl reload ssh.service")
+        fresh.shell(host, "echo Banner /etc/issue.net >>/etc/ssh/sshd_config; systemctl restart ssh.service")
     fresh.shell("worker-1", "sed -i '/^ubuntu:/s,/bin/bash,/bin/dash,' /etc/passwd")
 
     run = fresh.provision()

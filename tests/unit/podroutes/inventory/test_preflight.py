@@ -497,6 +497,19 @@ def test_a_controller_needs_no_internal_ip_and_passes_its_settings_on() -> None:
     assert (node.interface, node.routes_service, node.pod_cidrs) == ("eth1", False, ())
 
 
+@pytest.mark.parametrize("setting", ["networkmanager", "ifupdown"])
+def test_a_manager_that_only_starts_the_unit_needs_the_unit(setting: str) -> None:
+    needs = "needs routes.service, and routes_service is false; leave one of the two out"
+    one = worker(0, persist=setting, routes_service=False)
+    assert problems_of(IPV4, one) == [f"hosts.yaml: worker-0: data.persist: {setting} {needs}"]
+    defaults = {"persist": setting}
+    others = [worker(0, routes_service=False, defaults=defaults), worker(1, defaults=defaults)]
+    assert problems_of(IPV4, *others) == [f"defaults.yaml: defaults: data.persist: {setting} for worker-0 {needs}"]
+    assert plan_of(IPV4, worker(0, persist=setting)).nodes["worker-0"].persist == setting
+    networkd = plan_of(IPV4, worker(0, persist="networkd", routes_service=False))
+    assert networkd.nodes["worker-0"].persist == "networkd"
+
+
 def test_a_controller_that_is_a_worker_too_is_a_worker() -> None:
     plan = plan_of(IPV4, host("both", "10.240.0.20", ["controllers", "workers"], pod_index=0))
     assert plan.nodes["both"].role == "worker"

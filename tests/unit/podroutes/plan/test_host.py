@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from podroutes.addresses import FAMILIES
 from podroutes.host.facts import parse_facts
+from podroutes.host.network_managers import BY_SETTING, HOOK_PATHS, ManagedLink
 from podroutes.host.routes import PROTOCOL
 from podroutes.host.state import (
     BEFORE_PATH,
@@ -19,7 +20,8 @@ from podroutes.host.state import (
     HostState,
     UnitState,
 )
-from podroutes.inventory.network_plan import NetworkPlan
+from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.plan.hooks import HOOKS
 from podroutes.plan.host import Deprovisioning, Provisioning
 from podroutes.plan.routes_service import ServiceFiles
 from tests.unit.podroutes.builders import DUAL, IPV4, dual_stack_cluster, ipv4_cluster, link, plan_of, state, worker
@@ -85,6 +87,12 @@ files_in_our_places = st.fixed_dictionaries(
         SYSCTL_PATH: st.sampled_from(
             [FileState("# Managed by pod-routes\n", 0o644, 0, 0), FileState("net.ipv4.ip_forward = 0\n", 0o644, 0, 0)]
         ),
+        **{
+            HOOK_PATHS[manager]: st.sampled_from(
+                [FileState(HOOKS[manager], 0o755, 0, 0), FileState("#!/bin/sh\n", 0o700, 3, 4)]
+            )
+            for manager in HOOK_PATHS
+        },
     },
 )
 
@@ -115,10 +123,20 @@ def clusters(**data: object) -> list[NetworkPlan]:
     ]
 
 
-@given(host_states(), st.sampled_from([*clusters(), *clusters(routes_service=False)]))
+def managed(host_state: HostState, node: Node) -> HostState:
+    """The host with the network manager that its inventory names."""
+    manager = BY_SETTING.get(node.persist)
+    return replace(host_state, managers={} if manager is None else {"eth0": ManagedLink(manager)})
+
+
+HOOKED = [plan for setting in ("networkmanager", "ifupdown") for plan in clusters(persist=setting)]
+
+
+@given(host_states(), st.sampled_from([*clusters(), *clusters(routes_service=False), *HOOKED]))
 def test_any_host_becomes_right_and_a_second_run_changes_nothing(host_state: HostState, plan: NetworkPlan) -> None:
     work = Provisioning(plan, FILES)
     node = plan.nodes["worker-0"]
+    host_state = managed(host_state, node)
     host = SimulatedHost(host_state)
     host_plan = work.plan_host(node, host_state)
     assert host_plan.conflicts == ()
@@ -127,8 +145,8 @@ def test_any_host_becomes_right_and_a_second_run_changes_nothing(host_state: Hos
     assert host.sysctls["net.ipv4.ip_forward"] == "1"
 
 
-@given(host_states())
-def test_what_was_there_before_comes_back(host_state: HostState) -> None:
+@given(host_states(), st.sampled_from([dual_stack_cluster(), *HOOKED]))
+def test_what_was_there_before_comes_back(host_state: HostState, plan: NetworkPlan) -> None:
     """On a host that never had anything of ours; what provisioning replaces in the kernel's table is the exception."""
     foreign = {
         family: tuple(route for route in host_state.routes[family] if route.protocol != PROTOCOL) for family in FAMILIES
@@ -136,8 +154,8 @@ def test_what_was_there_before_comes_back(host_state: HostState) -> None:
     files = {path: file for path, file in host_state.files.items() if not file.ours and path != SYSCTL_PATH}
     unit = host_state.unit if UNIT_PATH in files else UnitState("not-found", "inactive", "")
     host_state = replace(host_state, routes=foreign, files=files, unit=unit)
-    plan = dual_stack_cluster()
     node = plan.nodes["worker-0"]
+    host_state = managed(host_state, node)
     host = SimulatedHost(host_state)
     host.apply(Provisioning(plan, FILES).plan_host(node, host_state).changes)
     work = Deprovisioning(plan)

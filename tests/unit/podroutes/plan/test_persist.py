@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from podroutes.drift.detection import find_drift
 from podroutes.host.changes import NetworkdFile
-from podroutes.host.network_managers import ManagedLink
+from podroutes.host.network_managers import MANAGERS, ManagedLink, Manager
 from podroutes.host.state import FileState, HostState
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.plan.host import Deprovisioning
@@ -142,18 +142,30 @@ def test_an_address_that_runs_out_counts_where_next_hops_are(dynamic: str, refus
     assert (planned.conflicts != ()) == refused
 
 
-@pytest.mark.parametrize("manager", ["systemd-networkd", "NetworkManager", "ifupdown"])
-def test_a_manager_that_was_told_nothing_is_named_in_all_reports_alike(manager: str) -> None:
+@pytest.mark.parametrize("manager", MANAGERS)
+def test_a_manager_that_was_told_nothing_is_named_in_all_reports_alike(manager: Manager) -> None:
     plan = cluster("unit")
     node = plan.nodes["worker-0"]
-    found = a_host(ManagedLink(manager))  # type: ignore[arg-type]  # one of them
+    found = a_host(ManagedLink(manager))
     (told,) = removing_managers(plan, node, found)
     assert told.message.startswith(f"{manager} sets up eth0, which the pod routes use: they go with its addresses, ")
-    assert ("write persist: networkd in the inventory" in told.message) == (manager == "systemd-networkd")
+    assert f"; write persist: {MANAGERS[manager].setting} in the inventory, and " in told.message
     assert work_of(plan).plan_host(node, found).notes == (told.message,)
     (finding,) = find_drift(work_of(plan), node, found)
     assert (finding.code, finding.subject, finding.message) == ("manager-removes-routes", told.unit, told.message)
     assert not finding.is_drift
+
+
+def test_a_setting_that_needs_the_unit_is_not_advised_without_it() -> None:
+    plan = plan_of(IPV4, *(worker(index, routes_service=False) for index in range(3)))
+    messages = {
+        manager: [one.message for one in removing_managers(plan, plan.nodes["worker-0"], a_host(ManagedLink(manager)))]
+        for manager in MANAGERS
+    }
+    assert {manager for manager, (message,) in messages.items() if "and routes_service: true in" in message} == {
+        "NetworkManager",
+        "ifupdown",
+    }
 
 
 def test_a_manager_of_another_device_is_not_named() -> None:
