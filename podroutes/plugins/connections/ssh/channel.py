@@ -104,17 +104,17 @@ async def execute(
         RemoteCommandError: The host refused the command, or there was no exit status, or more than 64 MiB of output.
     """
     channel: asyncssh.SSHClientChannel[bytes] | None = None
-    session = _Session(request, password)
     try:
         async with asyncio.timeout(timeout):
-            channel, _ = await connection.create_session(
-                lambda: session,
-                request.command,
-                encoding=None,
-                env=None,
-                send_env=None,
-                request_pty=False,
-            )
+            try:
+                channel, session = await _start(connection, request, password)
+            except (asyncssh.ChannelOpenError, OSError):
+                # A connection that dies refuses channels before it says that it is dead; and a server that allows one
+                # session at a time may not have counted down the one before.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_SETTLE_SECONDS):
+                        await connection.wait_closed()
+                channel, session = await _start(connection, request, password)
             await session.ended
     except TimeoutError as error:
         # Nobody will ever use a channel that opens after all.
@@ -122,10 +122,6 @@ async def execute(
         message = f"{host}: the command did not end within {timeout:.1f} s"
         raise RemoteTimeoutError(message) from error
     except (asyncssh.ChannelOpenError, OSError) as error:
-        # A connection that dies refuses channels before it says that it is dead.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE_SECONDS):
-                await connection.wait_closed()
         if connection.is_closed():
             raise UnreachableError(f"{host}: {_BROKEN}") from error
         message = f"{host}: user {connection.get_extra_info('username')} is not allowed to run commands over SSH"
@@ -140,3 +136,13 @@ async def execute(
         raise UnreachableError(f"{host}: {_BROKEN}")
     message = f"{host}: the command was ended by a signal; it has no exit status"
     raise RemoteCommandError(message)
+
+
+async def _start(
+    connection: asyncssh.SSHClientConnection, request: Request, password: Secret | None
+) -> tuple[asyncssh.SSHClientChannel[bytes], _Session]:
+    session = _Session(request, password)
+    channel, _ = await connection.create_session(
+        lambda: session, request.command, encoding=None, env=None, send_env=None, request_pty=False
+    )
+    return channel, session

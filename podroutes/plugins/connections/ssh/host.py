@@ -8,7 +8,7 @@ from podroutes.errors import PrivilegeError, RemoteCommandError, UnreachableErro
 from podroutes.plugins.connections import wrapping
 from podroutes.plugins.connections.ssh import loop
 from podroutes.plugins.connections.ssh.channel import execute
-from podroutes.plugins.connections.ssh.connect import LOGGER, Connection, connect
+from podroutes.plugins.connections.ssh.connect import Connection, connect
 from podroutes.plugins.connections.ssh.parameters import SshParameters
 from podroutes.plugins.connections.ssh.sudo_password import sudo_password
 from podroutes.plugins.connections.ssh.target import resolve_target
@@ -37,7 +37,7 @@ class SshHost:
     """
 
     def __init__(self, parameters: SshParameters) -> None:
-        library = logging.getLogger(LOGGER)
+        library = logging.getLogger("asyncssh")
         if library.level == logging.NOTSET:
             # It logs each command and each failure, which are ours to tell.
             library.setLevel(logging.CRITICAL)
@@ -45,7 +45,7 @@ class SshHost:
         self.target = resolve_target(parameters)
         self._sudo = parameters.settings.sudo and self.target.username != "root"
         self._password = sudo_password(parameters.settings) if self._sudo else None
-        self._connection: Connection | None = loop.run(connect(self.target, parameters.settings, parameters.password))
+        self._connection: Connection | None = loop.run(connect(self.target))
         # Others have limits of their own, down to 1 KB.
         self._takes_long_commands = "OpenSSH" in self._connection.ssh.get_extra_info("server_version", "")
 
