@@ -25,7 +25,7 @@ test: test-setup check ## ruff, mypy, unit and integration tests
 check: venv
 	@ruff format --check --quiet . && ruff check --quiet . && mypy
 	@command -v shellcheck >/dev/null || { echo 'check: shellcheck is missing: install it, or let `make test` do it' >&2; exit 64; }
-	@shellcheck tasks/templates/*.sh scripts/*.sh
+	@shellcheck podroutes/host/scripts/*.sh tasks/templates/*.sh scripts/*.sh
 
 bench: setup ## measure it against Ansible, pyinfra and others; writes docs/benchmarks
 	@python -m benchmarks

@@ -1,15 +1,7 @@
 """Typed values: text from an inventory, a host or an API goes through one of these before it is used."""
 
 import re
-from functools import lru_cache
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Literal
 
 IPAddress = IPv4Address | IPv6Address
@@ -17,8 +9,6 @@ IPNetwork = IPv4Network | IPv6Network
 Family = Literal[4, 6]
 
 FAMILIES: Final[tuple[Family, ...]] = (4, 6)
-# Every machine tells of the same pod CIDRs and next hops, and parsing is what costs most of reading a large cluster.
-_REMEMBERED: Final = 1 << 14
 
 # The kernel's own rule (dev_valid_name) allows more; this is what people and programs use, and is safe in a shell.
 INTERFACE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:+-]{0,14}")
@@ -31,43 +21,6 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
 # ipaddress takes netmasks, host masks and leading zeros as well.
 _MASK_SIZE = re.compile(r"0|[1-9][0-9]{0,2}")
 _LEADING_ZERO = re.compile(r"(^|\.)0\d")
-
-
-class _Remembering:
-    """Works out its text and its hash once: of what all hosts have in their routes they are asked for many times."""
-
-    __slots__ = ()
-    _name: str
-    _text: str
-    _hash: int
-
-    def __str__(self) -> str:
-        return self._text
-
-    def __format__(self, spec: str) -> str:
-        return format(self._text, spec)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __repr__(self) -> str:
-        return f"{self._name}({self._text!r})"
-
-
-class _RememberedAddress4(_Remembering, IPv4Address):
-    _name = "IPv4Address"
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._text, self._hash = IPv4Address.__str__(self), IPv4Address.__hash__(self)
-
-
-class _RememberedNetwork4(_Remembering, IPv4Network):
-    _name = "IPv4Network"
-
-    def __init__(self, network: object, strict: bool = True) -> None:
-        super().__init__(network, strict)
-        self._text, self._hash = IPv4Network.__str__(self), IPv4Network.__hash__(self)
 
 
 def family_of(value: IPAddress | IPNetwork) -> Family:
@@ -85,20 +38,15 @@ def parse_address(text: object) -> IPAddress:
     if not isinstance(text, str):
         message = f"{text!r} is not an address; write it as text, such as 10.240.0.20"
         raise ValueError(message)
-    return _address(text)
-
-
-@lru_cache(_REMEMBERED)
-def _address(text: str) -> IPAddress:
     if "%" in text:
         message = f"{text!r} is not an address: {_zone_hint(text)}"
         raise ValueError(message)
     try:
-        address = ip_address(text)
+        return ip_address(text)
     except ValueError as error:
-        message = f"{text!r} is not an address{_hint(text) or _mask_hint(text)}"
+        hint = _hint(text) or (": write it without the mask" if "/" in text else "")
+        message = f"{text!r} is not an address{hint}"
         raise ValueError(message) from error
-    return _RememberedAddress4(text) if isinstance(address, IPv4Address) else address
 
 
 def parse_network(text: object) -> IPNetwork:
@@ -110,11 +58,6 @@ def parse_network(text: object) -> IPNetwork:
     if not isinstance(text, str):
         message = f"{text!r} is not a network; write it as text, such as 10.200.0.0/16"
         raise ValueError(message)
-    return _network(text)
-
-
-@lru_cache(_REMEMBERED)
-def _network(text: str) -> IPNetwork:
     if "/" not in text:
         message = f"{text!r} has no mask; write a network such as 10.200.0.0/16"
         raise ValueError(message)
@@ -125,11 +68,10 @@ def _network(text: str) -> IPNetwork:
         message = f"{text!r} is not a network: write the mask as a number of bits"
         raise ValueError(message)
     try:
-        network = ip_network(text)
+        return ip_network(text)
     except ValueError as error:
         message = f"{text!r} is not a network{_hint(text) or _host_bits_hint(text)}"
         raise ValueError(message) from error
-    return _RememberedNetwork4(text) if isinstance(network, IPv4Network) else network
 
 
 def _hint(text: str) -> str:
@@ -143,10 +85,6 @@ def _hint(text: str) -> str:
 def _zone_hint(text: str) -> str:
     zone = text.partition("%")[2].partition("/")[0]
     return f"it has a zone; write it without %{zone}"
-
-
-def _mask_hint(text: str) -> str:
-    return ": write it without the mask" if "/" in text else ""
 
 
 def _host_bits_hint(text: str) -> str:

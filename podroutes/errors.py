@@ -13,7 +13,7 @@ PodRoutesError
 │   ├── RemoteCommandError    the host: a command failed
 │   ├── FactsError            the host's answer could not be understood
 │   ├── HostConflictError     the host's administrator: something there contradicts the plan
-│   └── VerificationError     applied, and a later read does not show what was wanted
+│   └── VerificationError     applied, and a later read does not show what was expected
 └── CloudError                the cloud's API
     └── CloudBusyError        it asks to be tried again: a conflict with somebody else, or no server behind it
 
@@ -49,7 +49,7 @@ class Problem(Struct, frozen=True, order=True):
     message: str
 
     def __str__(self) -> str:
-        """`FILE: HOST: KEY: MESSAGE`, without the parts that are not known."""
+        """The parts that are known, as `FILE: HOST: KEY: MESSAGE`."""
         return ": ".join(part for part in (self.file, self.host, self.key, self.message) if part)
 
 
@@ -66,7 +66,7 @@ class InventoryError(PodRoutesError):
         super().__init__(f"{count} problem{'s' if count != 1 else ''} in the inventory")
 
     def __reduce__(self) -> tuple[type["InventoryError"], tuple[tuple[Problem, ...]]]:
-        """Pickle the problems rather than the sentence that counts them."""
+        # Pickle the problems rather than the sentence that counts them.
         return (type(self), (self.problems,))
 
 
@@ -111,7 +111,7 @@ class HostConflictError(HostError):
 
 
 class VerificationError(HostError):
-    """After a change, the host does not have what was wanted."""
+    """After a change, the host does not have what it should have."""
 
 
 class CloudError(PodRoutesError):

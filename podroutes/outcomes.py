@@ -3,11 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
-from msgspec.structs import replace
 
 from podroutes import exit_codes
 from podroutes.drift.findings import Direction, Finding, HealedFinding, Moment
@@ -31,7 +29,7 @@ FAILURES: Final = frozenset({Outcome.FAILED, Outcome.UNREACHABLE, Outcome.SKIPPE
 
 
 class ChangeRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A change, as a report tells it."""
+    """A change in a report."""
 
     layer: str
     action: str
@@ -42,24 +40,8 @@ class ChangeRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @classmethod
     def of(cls, change: Change) -> "ChangeRecord":
-        """The record of a planned or made change; of routes, one for all hosts that have the same change."""
-        return _remembered_record(change) if change.layer == "routes" else cls._of(change)
-
-    @classmethod
-    def _of(cls, change: Change) -> "ChangeRecord":
-        return cls(
-            layer=change.layer,
-            action=change.action,
-            subject=change.subject,
-            before=change.before,
-            after=change.after,
-            reason=change.reason,
-        )
-
-
-@lru_cache(1 << 14)
-def _remembered_record(change: Change) -> ChangeRecord:
-    return ChangeRecord._of(change)
+        """The record of a planned or made change."""
+        return cls(**{name: getattr(change, name) for name in cls.__struct_fields__})
 
 
 class HostOutcome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +61,7 @@ class HostOutcome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class RunReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole run. Reports of parts of a cluster merge into one of the whole."""
+    """A whole run."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     runbook: str
@@ -107,36 +89,17 @@ class RunReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return sum(1 for host in self.hosts if host.outcome not in FAILURES)
 
     @property
+    def cut_count(self) -> int:
+        """Number of directions in which packets do not arrive."""
+        return sum(1 for direction in self.directions if direction.state == "cut")
+
+    @property
     def exit_code(self) -> int:
         """The process's exit code: a failure outranks drift, and no hosts at all are a failure."""
         outcomes = {host.outcome for host in self.hosts}
         if self.interrupted or not outcomes or outcomes & FAILURES:
             return exit_codes.FAILED
         return exit_codes.DRIFT if Outcome.DRIFT in outcomes else exit_codes.OK
-
-    def merge(self, other: "RunReport") -> "RunReport":
-        """One report of both runs' hosts, of the same runbook.
-
-        Raises:
-            ValueError: A host is in both, or they are of different kinds.
-        """
-        if (self.runbook, self.dry_run) != (other.runbook, other.dry_run):
-            message = "only reports of the same runbook and mode merge"
-            raise ValueError(message)
-        if twice := {host.host for host in self.hosts} & {host.host for host in other.hosts}:
-            message = f"in both reports: {', '.join(sorted(twice))}"
-            raise ValueError(message)
-        ends = (self.started.timestamp() + self.seconds, other.started.timestamp() + other.seconds)
-        started = min(self.started, other.started)
-        return replace(
-            self,
-            started=started,
-            seconds=max(ends) - started.timestamp(),
-            interrupted=self.interrupted or other.interrupted,
-            hosts=self.hosts + other.hosts,
-            healed=self.healed + other.healed,
-            directions=self.directions + other.directions,
-        )
 
 
 def complete(asked: Sequence[str], outcomes: Iterable[HostOutcome], *, reason: str) -> tuple[HostOutcome, ...]:

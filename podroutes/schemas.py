@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from podroutes.inventory import schemas as inventory_schemas
+from podroutes.plugins.connections.ssh.settings import SshExtras
+from podroutes.plugins.lxd.settings import LxdSettings
 from podroutes.report import json_report
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "schemas"
@@ -13,7 +15,10 @@ FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "schemas"
 
 def render_schemas() -> Mapping[str, str]:
     """The text of every schema's file, by the file's name."""
-    schemas = {**inventory_schemas.schemas(), "report": json_report.schema()}
+    schemas = {
+        **inventory_schemas.schemas({"linux_exec": SshExtras, "lxd": LxdSettings}),
+        "report": json_report.schema(),
+    }
     return {f"{name}.schema.json": json_report.render_schema(schema) for name, schema in schemas.items()}
 
 

@@ -16,29 +16,22 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The secret itself; to be asked for only where it is used."""
+        """The secret itself, for where it is used."""
         return self._text
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        """Take a text for a secret.
-
-        Raises:
-            ValueError: It is none.
-        """
-        if isinstance(value, str):
-            return cls(value)
-        message = "must be text; put it in quotes"
-        raise ValueError(message)
+        """A text as a secret; ValueError if it is none."""
+        if not isinstance(value, str):
+            message = "must be text; put it in quotes"
+            raise ValueError(message)
+        return cls(value)
 
     def __eq__(self, other: object) -> bool:
-        """Whether both are the same secret."""
         return isinstance(other, Secret) and self._text == other._text
 
     def __hash__(self) -> int:
-        """As a text's."""
         return hash(self._text)
 
     def __repr__(self) -> str:
-        """Not the secret."""
         return "Secret(***)"

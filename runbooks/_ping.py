@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from podroutes.drift.detection import finding_of_outcome
 from podroutes.drift.findings import Direction, Finding
-from podroutes.drift.ping import ping_findings, prove
+from podroutes.drift.ping import ping_findings, with_pings
 from podroutes.host.state import HostState
 from podroutes.outcomes import FAILURES, HostOutcome, Outcome, RunReport
 from runbooks._run import Run
@@ -72,7 +72,7 @@ def check_with_pings(run: Run, directions: tuple[Direction, ...], states: Mappin
     )
     pinged = {host.host: host for host in report.hosts}
     answers = {name: host[0].result for name, host in result.items() if pinged[name].outcome not in FAILURES}
-    proven = prove(directions, answers)
+    proven = with_pings(directions, answers)
     # Without another worker that was read, none had anything to send.
     pinged = {name: replace(host, commands=int(answers.get(name) != ())) for name, host in pinged.items()}
     return PingCheck(proven, ping_findings(proven), pinged, report.seconds, report.interrupted)

@@ -11,6 +11,7 @@ from podroutes import exit_codes
 from podroutes.atomic_write import replace_file
 from podroutes.drift.schedule import SERVICE, TIMER, TimerOptions, is_ours, render_units, uses_state_directory
 from podroutes.errors import PodRoutesError, UsageError
+from podroutes.text import first_line
 from runbooks._schedule_options import SYSTEMD_LOOKS
 
 
@@ -194,8 +195,6 @@ def _systemctl(*arguments: str) -> str:
     except OSError as error:
         raise PodRoutesError(f"systemctl can't be run: {error.strerror}") from error
     if done.returncode != 0:
-        lines = done.stderr.strip().splitlines()
-        raise PodRoutesError(
-            f"systemctl {' '.join(arguments)}: {lines[0] if lines else f'exit code {done.returncode}'}"
-        )
+        reason = first_line(done.stderr) or f"exit code {done.returncode}"
+        raise PodRoutesError(f"systemctl {' '.join(arguments)}: {reason}")
     return done.stdout.strip()

@@ -1,7 +1,7 @@
 """From a configuration file to everything that a run needs: Nornir, the checked network plan, the chosen hosts."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
@@ -25,11 +25,13 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from podroutes.errors import InventoryError, Problem, UsageError
 from podroutes.inventory.files import check_defaults, check_groups, check_hosts
+from podroutes.inventory.key_types import CONTROLLERS, OPENSTACK, WORKERS
 from podroutes.inventory.model import DEFAULTS, Holder, HostEntry
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.inventory.preflight import build_network_plan
 from podroutes.inventory.typed_keys import read_keys
-from podroutes.plugins.inventory.merged import Files, Found, MergedInventory
+from podroutes.plugins.inventory.merged import DiscoveredHosts, Files, MergedInventory
+from podroutes.text import first_line
 from runbooks._connecting import check_connections, resolve_paths
 from runbooks._connection_plugins import InstalledPlugins
 from runbooks._lock import run_lock
@@ -116,7 +118,7 @@ def open_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Sessio
     hosts, groups, defaults = (Path(files[name] or config).resolve().parent for name in _FILE_OPTIONS)
     resolve_paths(nornir.inventory, hosts=hosts, groups=groups, defaults=defaults)
     plan = _check_plan(nornir.inventory, files, problems)
-    chosen = choose_hosts(nornir.inventory, limit)
+    chosen = choose_hosts(nornir.inventory, limit, plan.nodes.keys() | plan.clouds.keys())
     managed = tuple(name for name in chosen if name in plan.managed)
     if not managed:
         message = f"none of the chosen hosts is managed (manage_routes: false): {', '.join(chosen) or 'no host at all'}"
@@ -203,7 +205,7 @@ def _yaml_message(error: Exception) -> str:
             (error.problem or "").replace("found duplicate key", "this key stands here twice:").split(" with value")[0]
         )
         return f"line {error.problem_mark.line + 1}: {problem}"
-    return f"can't be read: {str(error).splitlines()[0]}"
+    return f"can't be read: {first_line(error)}"
 
 
 def _init_nornir(
@@ -247,7 +249,7 @@ def _new_nornir(config: Config, contents: Files | None, *, dry_run: bool) -> Nor
         and config.inventory.options.keys() <= _FILE_OPTIONS.keys()
     ):
         # The plugin would read the files once more: what was checked is what is used.
-        loaded: Inventory = MergedInventory(Found("", {}), contents, {})
+        loaded: Inventory = MergedInventory(DiscoveredHosts("", {}), contents, {})
     else:
         loaded = inventory(**config.inventory.options).load()
     if name := config.inventory.transform_function:
@@ -321,20 +323,19 @@ def _entry(host: Host, where: Mapping[str, str], defaults: Holder, inventory: In
     )
 
 
-def choose_hosts(inventory: Inventory, limit: Iterable[str]) -> tuple[str, ...]:
-    """Names of the hosts that patterns choose, in the inventory's order.
+def choose_hosts(inventory: Inventory, limit: Iterable[str], cluster: Set[str]) -> tuple[str, ...]:
+    """Names of the cluster's hosts that patterns choose, in the inventory's order.
 
     Args:
-        inventory: Nornir's.
+        inventory: Nornir's; hosts that are not part of the cluster are never chosen.
         limit: Patterns of names or groups; none for all.
+        cluster: Names of the cluster's machines and clouds.
 
     Raises:
-        UsageError: A pattern matches nothing.
+        UsageError: A pattern matches nothing, or nothing of the cluster.
     """
     patterns = tuple(limit)
-    if not patterns:
-        return tuple(inventory.hosts)
-    chosen: set[str] = set()
+    chosen = set() if patterns else set(cluster)
     for pattern in patterns:
         matching = {
             host.name
@@ -349,7 +350,13 @@ def choose_hosts(inventory: Inventory, limit: Iterable[str]) -> tuple[str, ...]:
                 f"hosts: {_some(inventory.hosts)}; groups: {_some(inventory.groups)}"
             )
             raise UsageError(message)
-        chosen |= matching
+        if matching.isdisjoint(cluster):
+            message = (
+                f"--limit {pattern}: not part of the cluster: {_some(sorted(matching))}; "
+                f"its hosts are in the groups {CONTROLLERS}, {WORKERS} and {OPENSTACK}"
+            )
+            raise UsageError(message)
+        chosen |= matching & cluster
     return tuple(name for name in inventory.hosts if name in chosen)
 
 

@@ -4,9 +4,9 @@ import sys
 
 from podroutes.host.cloud import CloudState
 from podroutes.host.state import HostState
-from podroutes.plan.routing_table import build_routing_table
 from podroutes.report.console import new_console, print_failures, print_notes
 from podroutes.report.json_report import render
+from podroutes.report.routing_records import build_routing_table
 from podroutes.report.routing_table import print_as_gcloud, print_as_table, print_as_text, print_clouds
 from runbooks._cli import Options
 from runbooks._run import Run

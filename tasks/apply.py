@@ -1,4 +1,4 @@
-"""Applying a plan: all changes of a host in one remote command, which reads the host anew at its end."""
+"""Applying a plan: all changes of a host in one remote command, which reads the host again at its end."""
 
 import secrets
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from nornir.core.task import Result, Task
 
 from podroutes.errors import HostConflictError, RemoteCommandError
 from podroutes.host.change_script import LOCKED_STATUS, NOTE, apply_script
-from podroutes.host.changes import Change, WriteFile
-from podroutes.host.facts import digest
+from podroutes.host.changes import Change
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan
-from tasks.facts import Reading, known_contents, last_line
+from podroutes.text import last_line
+from tasks.facts import Reading
 from tasks.remote import run_script
 
 
@@ -43,13 +43,12 @@ def apply_changes(task: Task, plan: NetworkPlan, changes: Sequence[Change]) -> R
         HostError: The host can't be reached, or a change failed; the message says which.
     """
     nonce = f"apply{secrets.token_hex(8)}"
-    written = (step.content for change in changes for step in change.steps if isinstance(step, WriteFile))
-    known = dict(known_contents(plan)) | {digest(content): content for content in written}
-    reading = Reading(nonce, plan, plan.nodes[task.host.name], known)
+    reading = Reading(nonce, plan, plan.nodes[task.host.name])
     answer = run_script(task, apply_script(nonce, changes, reading.script), public=True)
     said, status = _what_was_said(answer.stdout, nonce)
     if status is None:
-        message = f"the changes did not end (exit status {answer.status}): {last_line(answer.stderr)}"
+        reason = last_line(answer.stderr) or "it said nothing"
+        message = f"the changes did not end (exit status {answer.status}): {reason}"
         raise RemoteCommandError(message)
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     if status == LOCKED_STATUS and not lines:
@@ -77,6 +76,6 @@ def _what_failed(lines: list[str]) -> str:
     """The step that was under way, and what its command said."""
     steps = [number for number, line in enumerate(lines) if line.startswith("> ")]
     if not steps:
-        return last_line("\n".join(lines))
+        return last_line("\n".join(lines)) or "it said nothing"
     words = "; ".join(lines[steps[-1] + 1 :]) or "it said nothing"
     return f"{lines[steps[-1]][2:]}: {words}"

@@ -14,6 +14,7 @@ from podroutes.addresses import Family
 from podroutes.errors import AuthenticationError, CloudBusyError, CloudError, PodRoutesError, UnreachableError
 from podroutes.host.cloud import CloudState, SubnetState, parse_ports, parse_routers, parse_subnets
 from podroutes.inventory.network_plan import Cloud
+from podroutes.text import first_line
 
 _Result = TypeVar("_Result")
 _CONNECTION: Final = "openstack"
@@ -128,7 +129,7 @@ def _neutrons_name(error: Exception) -> str:
 def _first_line(error: Exception) -> str:
     details = getattr(error, "details", None)
     text = str(details) if isinstance(details, str) and details else str(error)
-    return text.strip().splitlines()[0].rstrip(". ") if text.strip() else type(error).__name__
+    return first_line(text).rstrip(". ") or type(error).__name__
 
 
 def collect_cloud(connection: Connection, cloud: Cloud) -> CloudState:

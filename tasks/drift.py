@@ -6,23 +6,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 from nornir.core.task import MultiResult, Result, Task
 
-from podroutes.addresses import IPAddress
 from podroutes.drift.detection import find_drift, finding_of_error, findings_of
 from podroutes.drift.findings import Finding
 from podroutes.host.changes import Change
-from podroutes.host.routes import Lookup
-from podroutes.host.shared import Sharing
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import Node
 from podroutes.outcomes import HostOutcome, Outcome
 from podroutes.plan.host import Provisioning
-from podroutes.plan.routes import desired_routes
 from tasks.facts import collect_facts, take_state
 from tasks.outcome import failure_of, outcome_of, reason_of
 from tasks.record import fill
-
-# All hosts but a few send packets for a pod CIDR the same way.
-_LOOKUPS: Sharing[IPAddress, Lookup] = Sharing()
 
 
 class CheckResult(Struct):
@@ -32,7 +25,7 @@ class CheckResult(Struct):
         findings: What differs.
         changes: What provisioning would do about it.
         state: What was read; None of a cloud, and if nothing could be read. Where nothing is to be changed, it is
-            without its files, which have been compared, and shares its lookups: most of it.
+            without its files, which have been compared.
         commands: Remote commands that were run.
         seconds: Time from the start to the end, in seconds.
         error: What went wrong; None if nothing did.
@@ -82,12 +75,10 @@ def _check_machine(task: Task, work: Provisioning, node: Node, checked: CheckRes
     checked.commands = 1
     state = take_state(task.run(collect_facts, plan=work.plan))
     checked.state = state
-    wanted = desired_routes(work.plan, node, state)
-    planned = work.plan_host(node, state, wanted)
-    checked.findings = find_drift(work, node, state, planned, wanted)
-    checked.changes = planned.changes
-    if not planned.changes:
-        checked.state = replace(state, files={}, lookups=_LOOKUPS.share(state.lookups))
+    checked.findings = find_drift(work, node, state)
+    checked.changes = work.plan_host(node, state).changes
+    if not checked.changes:
+        checked.state = replace(state, files={})
 
 
 def _check_cloud(task: Task, work: Provisioning, checked: CheckResult) -> None:

@@ -27,8 +27,8 @@ class Work(Protocol):
         """What one host needs."""
         ...
 
-    def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
-        """What one host still lacks; `planned` is its plan for that very state, where that is made already."""
+    def remaining(self, node: Node, state: HostState) -> HostPlan:
+        """What one host still lacks."""
         ...
 
 
@@ -141,15 +141,15 @@ def _ensure(task: Task, work: Work, approved: dict[str, tuple[Change, ...]] | No
         ensured.state = state
         ensured.notes += applied.notes
     if not host_plan.changes:
-        _verify(work.remaining(node, state, host_plan))
+        _verify(work.remaining(node, state))
     elif will_change:
         _verify(work.remaining(node, state), applied.notes)
-    elif host_plan.unmet:
-        raise HostConflictError("; ".join(host_plan.unmet))
+    elif host_plan.unresolved:
+        raise HostConflictError("; ".join(host_plan.unresolved))
 
 
 def _verify(left: HostPlan, notes: tuple[str, ...] = ()) -> None:
     still = [f"{change.subject}: still {change.finding or change.reason}" for change in left.changes]
-    lines = [*left.conflicts, *still, *left.unmet]
+    lines = [*left.conflicts, *still, *left.unresolved]
     if lines:
         raise VerificationError("; ".join([*lines, *notes]))

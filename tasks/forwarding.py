@@ -19,9 +19,9 @@ class Forwarding(Struct, frozen=True):
         """What one host needs."""
         return plan_forwarding(self.plan, state)
 
-    def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
+    def remaining(self, node: Node, state: HostState) -> HostPlan:
         """What one host still lacks."""
-        return self.plan_host(node, state) if planned is None else planned
+        return self.plan_host(node, state)
 
 
 def ensure_forwarding(task: Task, plan: NetworkPlan) -> Result:

@@ -9,7 +9,7 @@ from podroutes.drift.ping import parse_pings, ping_script, plan_pings
 from podroutes.errors import RemoteCommandError
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan
-from tasks.facts import last_line
+from podroutes.text import last_line
 from tasks.remote import run_script
 
 
@@ -33,6 +33,7 @@ def ping_pods(task: Task, plan: NetworkPlan, states: Mapping[str, HostState]) ->
     nonce = f"ping{secrets.token_hex(8)}"
     answer = run_script(task, ping_script(nonce, pings), public=True)
     if answer.status != 0:
-        message = f"pinging failed with exit status {answer.status}: {last_line(answer.stderr)}"
+        reason = last_line(answer.stderr) or "it said nothing"
+        message = f"pinging failed with exit status {answer.status}: {reason}"
         raise RemoteCommandError(message)
     return Result(host=task.host, result=parse_pings(answer.stdout, nonce, pings))

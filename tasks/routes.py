@@ -7,7 +7,9 @@ from nornir.core.task import Result, Task
 from podroutes.host.changes import HostPlan
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
-from podroutes.plan.routes import desired_routes, plan_routes, unmet_lookups
+from podroutes.plan.desired_routes import desired_routes
+from podroutes.plan.routes import plan_routes
+from podroutes.plan.unresolved_routes import unresolved_lookups
 from tasks.ensure import ensure
 
 
@@ -18,14 +20,14 @@ class Routes(Struct, frozen=True):
 
     def plan_host(self, node: Node, state: HostState) -> HostPlan:
         """What one host needs."""
-        return plan_routes(self.plan, node, state)
+        return plan_routes(self.plan, node, state, desired_routes(self.plan, node, state))
 
-    def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
+    def remaining(self, node: Node, state: HostState) -> HostPlan:
         """What one host still lacks, the ways that the kernel really chooses included."""
-        wanted = desired_routes(self.plan, node, state)
-        left = plan_routes(self.plan, node, state, wanted) if planned is None else planned
-        lookups = tuple(one.message for one in unmet_lookups(self.plan, node, state, wanted))
-        return replace(left, unmet=left.unmet + lookups)
+        desired = desired_routes(self.plan, node, state)
+        left = plan_routes(self.plan, node, state, desired)
+        lookups = tuple(one.message for one in unresolved_lookups(self.plan, node, state, desired))
+        return replace(left, unresolved=left.unresolved + lookups)
 
 
 def ensure_routes(task: Task, plan: NetworkPlan) -> Result:

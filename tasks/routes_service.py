@@ -6,6 +6,7 @@ from nornir.core.task import Result, Task
 from podroutes.host.changes import HostPlan
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.plan.desired_routes import desired_routes
 from podroutes.plan.routes_service import ServiceFiles, plan_routes_service
 from tasks.ensure import ensure
 from tasks.service_files import load_service_files
@@ -19,11 +20,12 @@ class RoutesService(Struct, frozen=True):
 
     def plan_host(self, node: Node, state: HostState) -> HostPlan:
         """What one host needs."""
-        return plan_routes_service(self.plan, node, state, self.files)
+        desired = desired_routes(self.plan, node, state)
+        return plan_routes_service(self.plan, node, state, self.files, desired)
 
-    def remaining(self, node: Node, state: HostState, planned: HostPlan | None = None) -> HostPlan:
+    def remaining(self, node: Node, state: HostState) -> HostPlan:
         """What one host still lacks."""
-        return self.plan_host(node, state) if planned is None else planned
+        return self.plan_host(node, state)
 
 
 def ensure_routes_service(task: Task, plan: NetworkPlan) -> Result:

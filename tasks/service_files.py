@@ -9,14 +9,14 @@ from podroutes.plan.routes_service import ServiceFiles
 
 @lru_cache(1)
 def load_service_files() -> ServiceFiles:
-    """Read the files that are installed on every host, and fill in what the planner knows."""
+    """The files as they are installed."""
     folder = files("tasks") / "templates"
     script = (folder / "basic-kubernetes-routes.sh").read_text(encoding="utf-8")
     return ServiceFiles(script=fill(script), unit=(folder / "routes.service").read_text(encoding="utf-8"))
 
 
 def fill(script: str) -> str:
-    """Fill in what the script has to know as the planner knows it, which is in `podroutes.host.routes` alone."""
+    """Put what `podroutes.host.routes` says of routes into the script."""
     known = {
         "PROTOCOL": str(PROTOCOL),
         "METRIC_IPV4": str(DEFAULT_METRIC[4]),

@@ -18,10 +18,11 @@ from msgspec import Struct, convert
 from msgspec.structs import replace
 
 from podroutes.addresses import FAMILIES, Family
-from podroutes.host.routes import Route, parse_routes
+from podroutes.host.parse_routes import parse_routes
+from podroutes.host.routes import Lookup, Route
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
-from podroutes.plan.routes import desired_routes
+from podroutes.plan.desired_routes import desired_routes
 from tests.unit.podroutes.builders import dual_stack_cluster, link, state
 from tests.unit.podroutes.rendering import render_route
 
@@ -76,5 +77,6 @@ def ours_of(plan: NetworkPlan = PLAN) -> tuple[Route, ...]:
 def state_of(lines: dict[Family, list[str]]) -> HostState:
     """The host with such tables, where the kernel sends packets as the tables of ours say."""
     routes = [route for family in FAMILIES for route in parse_routes("\n".join(lines[family]), family)]
-    lookups = desired_routes(PLAN, NODE, state(*LINKS)).lookups
+    devices = {route.destination: route.dev for route in ours_of()}
+    lookups = [Lookup(one.probe, one.next_hop, devices[one.destination]) for one in PLAN.routes_for(NODE)]
     return replace(state(*LINKS, routes=routes), lookups={lookup.address: lookup for lookup in lookups})

@@ -3,7 +3,6 @@
 `python -m podroutes.drift.explain docs/drift` writes the Markdown pages.
 """
 
-import difflib
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -11,60 +10,39 @@ from pathlib import Path
 from typing import Final
 
 from podroutes import exit_codes
-from podroutes.drift.classes import DRIFT_CLASSES, PROVISION, DriftClass, DriftLayer, Severity
+from podroutes.drift.classes import COVERAGE_CODES, DRIFT_CLASSES, PROVISION, DriftClass, DriftLayer
 from podroutes.errors import UsageError
-from podroutes.report.summary import COVERAGE_CODES
+from podroutes.text import did_you_mean
 
 _WIDTH: Final = 80
-_INDEX: Final = "README.md"
 _LAYERS: Final[Mapping[DriftLayer, str]] = {
     "kernel": "what the kernel does now",
     "persisted": "what is kept on the host for its next boot",
     "cloud": "what the cloud's API has",
     "host": "the host as a whole",
 }
-_SEVERITIES: Final[Mapping[Severity, str]] = {
-    "drift": "the check ends with 2",
-    "notice": "it is told, and the host is ok",
-}
 
 
 def explain(code: str) -> str:
-    """The page of a code, for a terminal.
-
-    Args:
-        code: Of a drift class.
-
-    Returns:
-        Lines of at most 80 characters, without a newline at the end.
+    """The page of a code, for a terminal: lines of at most 80 characters.
 
     Raises:
         UsageError: There is no such code.
     """
     drift_class = DRIFT_CLASSES.get(code)
     if drift_class is None:
-        close = difflib.get_close_matches(code, DRIFT_CLASSES, n=3) or sorted(DRIFT_CLASSES)
-        message = f"there is no code {code!r}; there are: {', '.join(close)}"
-        raise UsageError(message)
-    rows = [
+        raise UsageError(f"there is no code {code!r}; {did_you_mean(code, DRIFT_CLASSES, 'there are')}")
+    lines = [*textwrap.wrap(f"{code}: {drift_class.title}", _WIDTH), ""]
+    for name, text in (
         ("layer", _layer(drift_class)),
         ("severity", _severity(drift_class)),
         ("breaks", drift_class.breaks),
         ("fix", drift_class.fix),
         ("detail", drift_class.detail),
-    ]
-    return "\n".join(
-        [
-            *textwrap.wrap(f"{code}: {drift_class.title}", _WIDTH),
-            "",
-            *(line for name, text in rows for line in _wrapped(name, text)),
-        ]
-    )
-
-
-def _wrapped(name: str, text: str) -> list[str]:
-    head = f"{name:<10}"
-    return textwrap.wrap(text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False)
+    ):
+        indent = " " * 10
+        lines += textwrap.wrap(f"{name:<10}{text}", _WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+    return "\n".join(lines)
 
 
 def _layer(drift_class: DriftClass) -> str:
@@ -74,27 +52,38 @@ def _layer(drift_class: DriftClass) -> str:
 def _severity(drift_class: DriftClass) -> str:
     if drift_class.code in COVERAGE_CODES:
         return "unknown: the check ends with 1"
-    return f"{drift_class.severity}: {_SEVERITIES[drift_class.severity]}"
+    return "drift: the check ends with 2" if drift_class.severity == "drift" else "notice: reported; the host is ok"
 
 
 def render_pages() -> Mapping[str, str]:
     """All Markdown pages by file name, the index among them."""
-    return {f"{code}.md": _page(one) for code, one in DRIFT_CLASSES.items()} | {_INDEX: _index()}
+    return {f"{code}.md": _page(one) for code, one in DRIFT_CLASSES.items()} | {"README.md": _index()}
 
 
 def _page(drift_class: DriftClass) -> str:
-    fix = drift_class.fix
-    typed = f"    {fix}" if fix == PROVISION else fix
-    return "\n\n".join(
-        (
-            f"# {drift_class.code}",
-            _sentence(drift_class.title),
-            "| layer | severity |\n|---|---|\n" + f"| {_layer(drift_class)} | {_severity(drift_class)} |",
-            f"## What it breaks\n\n{drift_class.breaks}",
-            f"## What fixes it\n\n{typed}",
-            f"## How it comes about\n\n{drift_class.detail}\n",
-        )
-    )
+    title, fix = drift_class.title, drift_class.fix
+    # The name of a unit begins as it does.
+    sentence = title if "." in title.partition(" ")[0] else f"{title[0].upper()}{title[1:]}"
+    return f"""# {drift_class.code}
+
+{sentence}.
+
+| layer | severity |
+|---|---|
+| {_layer(drift_class)} | {_severity(drift_class)} |
+
+## What it breaks
+
+{drift_class.breaks}
+
+## What fixes it
+
+{f"    {fix}" if fix == PROVISION else fix}
+
+## How it comes about
+
+{drift_class.detail}
+"""
 
 
 def _index() -> str:
@@ -106,38 +95,25 @@ def _index() -> str:
         ),
     ]
     for layer, meaning in _LAYERS.items():
-        rows = [
-            f"| [{one.code}]({one.code}.md){' (notice)' if one.severity == 'notice' else ''} | {_cell(one.title)} |"
-            for one in DRIFT_CLASSES.values()
-            if one.layer == layer
-        ]
-        parts.append("\n".join([f"## {layer}: {meaning}", "", "| code | what it is |", "|---|---|", *rows]))
+        lines = [f"## {layer}: {meaning}", "", "| code | what it is |", "|---|---|"]
+        for one in DRIFT_CLASSES.values():
+            if one.layer == layer:
+                notice = " (notice)" if one.severity == "notice" else ""
+                lines.append(f"| [{one.code}]({one.code}.md){notice} | {one.title} |")
+        parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
-def _sentence(text: str) -> str:
-    # The name of a unit begins as it does.
-    return f"{text}." if "." in text.partition(" ")[0] else f"{text[0].upper()}{text[1:]}."
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Write the Markdown pages into a folder, and remove pages of codes that are no more.
-
-    Args:
-        arguments: The folder; None for the process's own arguments.
 
     Returns:
         The exit code.
     """
-    given = sys.argv[1:] if arguments is None else arguments
-    if len(given) != 1:
+    if len(arguments) != 1:
         print("usage: python -m podroutes.drift.explain FOLDER", file=sys.stderr)
         return exit_codes.USAGE
-    folder = Path(given[0])
+    folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
     pages = render_pages()
     for page in folder.glob("*.md"):
@@ -149,4 +125,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

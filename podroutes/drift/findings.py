@@ -1,4 +1,4 @@
-"""What a drift check found on a host, as reports tell it."""
+"""What a drift check found on a host, as reports show it."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -33,7 +33,7 @@ class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def is_drift(self) -> bool:
-        """Whether the host has drifted; a notice is told and leaves it ok."""
+        """Whether the host has drifted; a notice is reported and leaves it ok."""
         return self.drift_class.severity == "drift"
 
     @property
@@ -61,19 +61,14 @@ class HealedFinding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     since: Moment
 
 
-# Garbage collection need not follow what holds nothing but texts.
-class Direction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+class Direction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether packets from one node's pods, or from the node, get to another's pods, by what the hosts have."""
 
     source: str
     target: str
     state: DirectionState
     reason: Annotated[str, Meta(description="Why it is cut or not known; empty where it is ok.")] = ""
-    cause: Annotated[
-        Cause,
-        Meta(description="What cuts it; empty where it is not cut."),
-    ] = ""
+    cause: Annotated[Cause, Meta(description="What cuts it; empty where it is not cut.")] = ""
     ping: Annotated[
-        PingAnswer,
-        Meta(description="What a ping between the pod gateways showed; empty where none was sent."),
+        PingAnswer, Meta(description="What a ping between the pod gateways showed; empty if none was sent.")
     ] = ""

@@ -1,4 +1,4 @@
-"""Proof on the data plane: pings between the workers' pod gateways, small and as large as a pod may send.
+"""The ping check: pings between the workers' pod gateways, small and as large as a pod may send.
 
 A ping that is answered shows that packets get there and back. It does not show that the right machine forwarded them,
 so the routing tables are judged first; and an address of the machine itself answers also where forwarding is off.
@@ -20,7 +20,7 @@ from podroutes.inventory.network_plan import NetworkPlan, Node
 # Bytes of IP and ICMP headers in front of a ping's payload.
 _HEADERS: Final[Mapping[Family, int]] = {4: 28, 6: 48}
 _CODES: Final = {"too large": "packets-too-large", "dropped on the way": "packets-dropped"}
-# Without it, or with one that knows no -M, every ping would look like a packet that was dropped.
+# Without ping, or with one that knows no -M, every ping would look like a dropped packet.
 _NEED_PING: Final = (
     'case "$(ping -V 2>&1)" in *iputils*) ;; *) echo "the ping of iputils is not installed" >&2; exit 1 ;; esac'
 )
@@ -30,24 +30,17 @@ _COUNT: Final = 2
 
 
 class Gateway(Struct, frozen=True):
-    """A worker's own address in its pod CIDR.
-
-    Attributes:
-        address: The address.
-        mtu: Of the interface that has it, in bytes.
-    """
+    """A worker's own address in its pod CIDR, and the MTU of the interface that has it, in bytes."""
 
     address: IPAddress
     mtu: int
 
 
 class Ping(Struct, frozen=True):
-    """A pair of gateways to ping between.
+    """A ping to another worker's gateway.
 
     Attributes:
         target: Name of the other worker.
-        source_address: Where the ping comes from.
-        target_address: Where it goes.
         payload: Bytes of payload that fill a packet of the source's MTU.
     """
 
@@ -131,8 +124,8 @@ def parse_pings(text: str, nonce: str, pings: Sequence[Ping]) -> tuple[Answer, .
     )
 
 
-def prove(directions: Iterable[Direction], answers: Mapping[str, Sequence[Answer]]) -> tuple[Direction, ...]:
-    """Put what the pings showed beside what the routing tables say.
+def with_pings(directions: Sequence[Direction], answers: Mapping[str, Sequence[Answer]]) -> tuple[Direction, ...]:
+    """Add what the pings showed to what the routing tables say.
 
     Args:
         directions: By the tables.
@@ -140,33 +133,30 @@ def prove(directions: Iterable[Direction], answers: Mapping[str, Sequence[Answer
 
     Returns:
         The directions; one that should be open and is not has the reason. A ping needs both directions: where the
-        tables say that answers do not come back, one without an answer proves nothing.
+        tables say that answers do not come back, one without an answer shows nothing.
     """
-    directions = tuple(directions)
     open_ways = {(one.source, one.target) for one in directions if one.state == "ok"}
-    proven = []
+    checked = []
     for direction in directions:
-        matching = [answer for answer in answers.get(direction.source, ()) if answer.target == direction.target]
-        if not matching:
-            proven.append(direction)
-            continue
-        small = all(answer.small for answer in matching)
-        full = all(answer.full for answer in matching)
-        ping: PingAnswer = "answered" if small and full else "small packets only" if small else "no answer"
-        both_ways = {(direction.source, direction.target), (direction.target, direction.source)} <= open_ways
-        if both_ways and ping != "answered":
-            cause: Cause = "too large" if small else "dropped on the way"
-            reason = _dropped(direction, small=small)
-            proven.append(replace(direction, ping=ping, state="cut", cause=cause, reason=reason))
-        else:
-            proven.append(replace(direction, ping=ping))
-    return tuple(proven)
+        source, target = direction.source, direction.target
+        both_open = {(source, target), (target, source)} <= open_ways
+        matching = [answer for answer in answers.get(source, ()) if answer.target == target]
+        checked.append(_with_answers(direction, matching, both_open=both_open) if matching else direction)
+    return tuple(checked)
 
 
-def _dropped(direction: Direction, *, small: bool) -> str:
+def _with_answers(direction: Direction, answers: Sequence[Answer], *, both_open: bool) -> Direction:
+    small = all(answer.small for answer in answers)
+    if small and all(answer.full for answer in answers):
+        return replace(direction, ping="answered")
+    ping: PingAnswer = "small packets only" if small else "no answer"
+    if not both_open:
+        return replace(direction, ping=ping)
+    cause: Cause = "too large" if small else "dropped on the way"
+    reason = "packets are dropped on the way, or the answers are, although both ends route and forward"
     if small:
-        return f"packets as large as {direction.source}'s pods may send are dropped on the way: compare the MTUs"
-    return "packets are dropped on the way, or the answers are, although both ends route and forward"
+        reason = f"packets as large as {direction.source}'s pods may send are dropped on the way: compare the MTUs"
+    return replace(direction, ping=ping, state="cut", cause=cause, reason=reason)
 
 
 def ping_findings(directions: Iterable[Direction]) -> dict[str, tuple[Finding, ...]]:

@@ -1,7 +1,9 @@
-"""The systemd units that check for drift on a schedule, as text; and the checks of all that comes to stand in them."""
+"""The systemd units that check for drift on a schedule, as text; and the checks of everything written into them."""
 
 import re
-from pathlib import Path, PurePosixPath
+from importlib.resources import files
+from pathlib import Path
+from string import Template
 from typing import Final
 
 from msgspec import Struct
@@ -21,7 +23,6 @@ _REPORTS: Final = (
     ("--html", "report.html"),
     ("--junit", "report.xml"),
 )
-_STATE_ROOT: Final = PurePosixPath("/var/lib")
 _DAY: Final = 86_400
 _SHORTEST: Final = 10
 _LONGEST_JITTER: Final = 300
@@ -32,7 +33,7 @@ _UNITS: Final = {
     **dict.fromkeys(("h", "hr", "hour", "hours"), 3600),
     **dict.fromkeys(("d", "day", "days"), _DAY),
 }
-_SPAN: Final = re.compile(r"\s*([0-9]{1,6})(?![0-9])\s*([a-z]*)")
+_SPAN: Final = re.compile(r"([0-9]{1,6})(?![0-9])\s*([a-z]*)")
 # Nothing that systemd reads in its own way: no blanks, quotes, %, $, backslashes.
 _PATH: Final = re.compile(r"/[A-Za-z0-9._@+/-]*")
 # As useradd on Debian accepts them.
@@ -64,27 +65,25 @@ class TimerOptions(Struct, frozen=True):
     limit: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Check everything that comes to stand in a unit.
+        """Check everything that is written into a unit.
 
         Raises:
-            UsageError: Something may not stand there, with what may.
+            UsageError: Something may not be written there; the message says what may.
         """
         for name in ("python", "runbook", "config", "state_dir", "systemd_dir"):
-            _check_path(name.replace("_", "-"), getattr(self, name))
+            path: Path = getattr(self, name)
+            if _PATH.fullmatch(str(path)) is None or ".." in path.parts:
+                option = name.replace("_", "-")
+                message = f"--{option} {path}: a path in a unit is absolute and of letters, digits and . - _ @ + / only"
+                raise UsageError(message)
         if _USER.fullmatch(self.user) is None:
-            message = f"--user {self.user!r}: no name of a user; one is of a-z, 0-9, - and _, at most 31 characters"
+            message = f"--user {self.user!r}: no user name; write a-z, 0-9, - and _, at most 31 characters"
             raise UsageError(message)
         for pattern in self.limit:
             if _PATTERN.fullmatch(pattern) is None:
                 message = f"--limit {pattern!r}: a pattern in a timer is of letters, digits and . - _ * ? [ ] !"
                 raise UsageError(message)
         on_calendar(parse_span(self.every))
-
-
-def _check_path(name: str, path: Path) -> None:
-    if _PATH.fullmatch(str(path)) is None or ".." in path.parts:
-        message = f"--{name} {path}: a path in a unit is absolute and of letters, digits and . - _ @ + / alone"
-        raise UsageError(message)
 
 
 def parse_span(text: str) -> int:
@@ -96,18 +95,12 @@ def parse_span(text: str) -> int:
     Raises:
         UsageError: It is none.
     """
-    position, seconds = 0, 0
-    stripped = text.rstrip()
-    while position < len(stripped):
-        match = _SPAN.match(stripped, position)
-        if match is None or match.group(2) not in _UNITS:
-            break
-        seconds += int(match.group(1)) * _UNITS[match.group(2)]
-        position = match.end()
-    if position == 0 or position != len(stripped):
+    parts = _SPAN.findall(text)
+    rest = _SPAN.sub("", text).strip()
+    if not parts or rest != "" or any(unit not in _UNITS for _, unit in parts):
         message = f"--every {text!r}: no time span; write 30s, 5min, 1h or 1d"
         raise UsageError(message)
-    return seconds
+    return sum(int(number) * _UNITS[unit] for number, unit in parts)
 
 
 def on_calendar(seconds: int) -> str:
@@ -121,18 +114,17 @@ def on_calendar(seconds: int) -> str:
     Raises:
         UsageError: There is none for it.
     """
-    if _SHORTEST <= seconds < 60 and 60 % seconds == 0:
-        return f"*-*-* *:*:00/{seconds}"
-    minutes, rest = divmod(seconds, 60)
-    if rest == 0 and 1 <= minutes < 60 and 60 % minutes == 0:
-        return f"*-*-* *:00/{minutes}:00"
-    hours, rest = divmod(seconds, 3600)
-    if rest == 0 and 1 <= hours < 24 and 24 % hours == 0:
-        return f"*-*-* 00/{hours}:00:00"
+    for unit, period, expression in (
+        (1, 60, "*-*-* *:*:00/{}"),
+        (60, 3600, "*-*-* *:00/{}:00"),
+        (3600, _DAY, "*-*-* 00/{}:00:00"),
+    ):
+        if max(unit, _SHORTEST) <= seconds < period and seconds % unit == 0 and period % seconds == 0:
+            return expression.format(seconds // unit)
     if seconds == _DAY:
         return "*-*-* 00:00:00"
     message = (
-        f"--every: {seconds} s can't be kept to by the clock; "
+        f"--every: the clock has no times that are {seconds} s apart; "
         "choose 10s to 1d that divides a minute, an hour or a day, such as 30s, 5min, 15min, 1h or 6h"
     )
     raise UsageError(message)
@@ -141,14 +133,30 @@ def on_calendar(seconds: int) -> str:
 def render_units(options: TimerOptions) -> dict[str, str]:
     """The units' texts by name.
 
-    Args:
-        options: What was asked for.
-
     Raises:
-        UsageError: Something may not stand in a unit.
+        UsageError: Something may not be written into a unit.
     """
     options.check()
-    return {SERVICE: _service(options), TIMER: _timer(options)}
+    seconds = parse_span(options.every)
+    places = (options.python, options.runbook, options.config, options.state_dir)
+    in_tmp = any(place.is_relative_to(folder) for place in places for folder in ("/tmp", "/var/tmp"))  # noqa: S108  # asked, not used
+    values = {
+        "mark": MARK,
+        "command": _command(options),
+        "directory": options.runbook.parent.parent,
+        "user": options.user,
+        "state": f"ReadWritePaths={options.state_dir}",
+        "private_tmp": "no" if in_tmp else "yes",
+        "capabilities": "CAP_DAC_READ_SEARCH" if options.user == "root" else "",
+        "every": " ".join(options.every.split()),
+        "calendar": on_calendar(seconds),
+        "jitter": min(seconds // 10, _LONGEST_JITTER),
+    }
+    if uses_state_directory(options):
+        values["state"] = f"StateDirectory={options.state_dir.name}\nStateDirectoryMode=0755"
+    folder = files("podroutes.drift") / "templates"
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name in (SERVICE, TIMER)}
+    return {name: Template(text).substitute(values) for name, text in texts.items()}
 
 
 def is_ours(text: str) -> bool:
@@ -158,7 +166,7 @@ def is_ours(text: str) -> bool:
 
 def uses_state_directory(options: TimerOptions) -> bool:
     """Whether systemd makes the state directory: it does so right below /var/lib alone."""
-    return options.state_dir.parent == Path(_STATE_ROOT)
+    return options.state_dir.parent == Path("/var/lib")
 
 
 def _command(options: TimerOptions) -> str:
@@ -168,76 +176,3 @@ def _command(options: TimerOptions) -> str:
     for option, name in _REPORTS:
         words += [option, str(options.state_dir / name)]
     return " ".join(words)
-
-
-def _service(options: TimerOptions) -> str:
-    root = options.user == "root"
-    places = (options.python, options.runbook, options.config, options.state_dir)
-    in_tmp = any(place.is_relative_to(folder) for place in places for folder in ("/tmp", "/var/tmp"))  # noqa: S108  # asked, not used
-    state = (
-        f"StateDirectory={options.state_dir.name}\nStateDirectoryMode=0755"
-        if uses_state_directory(options)
-        else f"ReadWritePaths={options.state_dir}"
-    )
-    return f"""{MARK}
-[Unit]
-Description=Check the pod routes of the Kubernetes cluster for drift
-Wants=network-online.target
-After=network-online.target nss-lookup.target
-
-[Service]
-Type=oneshot
-ExecStart={_command(options)}
-# 2: the check did its work, and something has drifted. 1 is a host that could not be checked.
-SuccessExitStatus=2
-TimeoutStartSec=30min
-WorkingDirectory={options.runbook.parent.parent}
-User={options.user}
-Environment=PYTHONDONTWRITEBYTECODE=1
-{state}
-# The lock against a second run.
-ReadWritePaths=-/run/lock
-UMask=0022
-# It reads its own files, the user's SSH keys, and the network.
-ProtectSystem=strict
-ProtectHome=read-only
-PrivateTmp={"no" if in_tmp else "yes"}
-PrivateDevices=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectProc=invisible
-NoNewPrivileges=yes
-CapabilityBoundingSet={"CAP_DAC_READ_SEARCH" if root else ""}
-AmbientCapabilities=
-LockPersonality=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallErrorNumber=EPERM
-"""
-
-
-def _timer(options: TimerOptions) -> str:
-    seconds = parse_span(options.every)
-    return f"""{MARK}
-[Unit]
-Description=Check the pod routes of the Kubernetes cluster for drift, every {" ".join(options.every.split())}
-
-[Timer]
-OnCalendar={on_calendar(seconds)}
-# Not all operators' machines at once; a machine keeps its own delay, so its checks stay evenly spaced.
-RandomizedDelaySec={min(seconds // 10, _LONGEST_JITTER)}s
-FixedRandomDelay=yes
-AccuracySec=1s
-Persistent=true
-
-[Install]
-WantedBy=timers.target
-"""

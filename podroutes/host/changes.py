@@ -44,12 +44,7 @@ class RemoveFile(Struct, frozen=True):
 
 
 class SetSysctl(Struct, frozen=True):
-    """Set a kernel parameter now.
-
-    Attributes:
-        key: In `net.ipv4.ip_forward`'s form, or with slashes.
-        value: What to set it to.
-    """
+    """Set a kernel parameter now; its key is one of `podroutes.host.sysctls`."""
 
     key: str
     value: str
@@ -69,7 +64,7 @@ class Systemctl(Struct, frozen=True):
 
 
 class NetworkdFile(Struct, frozen=True):
-    """Write or remove a drop-in of systemd-networkd's and have it set the interface up anew; all of it or nothing.
+    """Write or remove a drop-in of systemd-networkd's and have it set the interface up again; all of it or nothing.
 
     Attributes:
         path: Absolute path of the drop-in.
@@ -85,19 +80,19 @@ class NetworkdFile(Struct, frozen=True):
 Step = WriteFile | KeepCopy | PutBack | RemoveFile | SetSysctl | RouteCommand | Systemctl | NetworkdFile
 
 
-class Change(Struct, frozen=True, cache_hash=True):
+class Change(Struct, frozen=True):
     """One difference between what a host has and what it should have.
 
     Attributes:
-        layer: Which capability it belongs to.
+        layer: The capability that it belongs to.
         action: What is done.
-        subject: What it is done to: a destination, a kernel parameter, a path, a unit.
+        subject: A destination, a kernel parameter, a path or a unit.
         before: What is there now; empty if nothing.
         after: What will be there; empty if nothing.
         reason: Why, in a few words.
         steps: How, in order.
         drift: Code of the drift class that it resolves; empty where it only accompanies another change.
-        finding: What is so now, for a check, which does nothing; empty where `reason` says that.
+        finding: What a check says of the present state; empty where `reason` says that.
     """
 
     layer: Layer
@@ -130,13 +125,13 @@ class HostPlan(Struct, frozen=True):
     Attributes:
         changes: In the order in which they are made.
         conflicts: What on the host contradicts the plan and is not ours to change; nothing is changed then.
-        unmet: What stays wrong although every change is made; the host has failed then, with the changes made.
+        unresolved: What stays wrong although every change is made; the host has failed then, with the changes made.
         notes: What a person should know, and is no failure.
     """
 
     changes: tuple[Change, ...] = ()
     conflicts: tuple[str, ...] = ()
-    unmet: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __add__(self, other: "HostPlan") -> "HostPlan":
@@ -144,6 +139,6 @@ class HostPlan(Struct, frozen=True):
         return HostPlan(
             self.changes + other.changes,
             self.conflicts + other.conflicts,
-            self.unmet + other.unmet,
+            self.unresolved + other.unresolved,
             self.notes + other.notes,
         )

@@ -1,4 +1,4 @@
-"""What a cloud really has of the machines' network, typed; names are Neutron's."""
+"""The machines' network in a cloud as it was read, typed; names are Neutron's."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -36,18 +36,6 @@ class HostRoute:
         return {"destination": destination, "nexthop": nexthop}
 
 
-def _host_route(value: object) -> HostRoute:
-    if not isinstance(value, Mapping):
-        message = "a route that is no mapping"
-        raise ValueError(message)
-    for key in ("destination", "nexthop"):
-        if key not in value:
-            message = f"a route without {key}"
-            raise ValueError(message)
-    destination, nexthop = value["destination"], value["nexthop"]
-    return HostRoute(parse_network(destination), parse_address(nexthop), (destination, nexthop))
-
-
 class AddressPair(Struct, frozen=True, omit_defaults=True):
     """An allowed address pair of a port: a source that port security lets through.
 
@@ -62,6 +50,14 @@ class AddressPair(Struct, frozen=True, omit_defaults=True):
         """As the API takes it."""
         pair: dict[str, str] = to_builtins(self)
         return pair
+
+
+# Answers are as the API gives them, with addresses as text; states have them typed, which msgspec has no types for.
+
+
+class _RouteAnswer(Struct, frozen=True):
+    destination: str
+    nexthop: str
 
 
 class _Item(Struct, frozen=True, kw_only=True):
@@ -155,16 +151,19 @@ class CloudState(Struct, frozen=True, dict=True):
 _State = TypeVar("_State", SubnetState, PortState, RouterState)
 
 
-def _host_routes(routes: tuple[Any, ...]) -> tuple[HostRoute, ...]:
-    return tuple(map(_host_route, routes))
+def _host_routes(answers: Iterable[object]) -> tuple[HostRoute, ...]:
+    routes = convert(answers, tuple[_RouteAnswer, ...])
+    return tuple(
+        HostRoute(parse_network(route.destination), parse_address(route.nexthop), (route.destination, route.nexthop))
+        for route in routes
+    )
 
 
-def _fixed_ips(answers: tuple[_FixedIpAnswer, ...]) -> tuple[FixedIp, ...]:
+def _fixed_ips(answers: Iterable[_FixedIpAnswer]) -> tuple[FixedIp, ...]:
     return tuple(FixedIp(parse_address(answer.ip_address), answer.subnet_id) for answer in answers)
 
 
-# What msgspec has no types for.
-_MAKERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+_TYPED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "cidr": parse_network,
     "host_routes": _host_routes,
     "routes": _host_routes,
@@ -198,7 +197,7 @@ def _typed(
     try:
         for item in items:
             values = asdict(convert(_without_nulls(item), answer))
-            values |= {key: _MAKERS[key](value) for key, value in values.items() if key in _MAKERS}
+            values |= {key: _TYPED[key](value) for key, value in values.items() if key in _TYPED}
             states.append(state(**values))
     except ValueError as error:
         message = f"the API's answer about {what} can't be understood: {str(error).partition(' - at `')[0]}"

@@ -6,66 +6,27 @@ that was touched for another one, and one that was put back with its old time fo
 """
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
-from podroutes.host.state import UNIT_PATH, UnitState
+from podroutes.host.managed_files import UNIT_PATH
+from podroutes.host.state import UnitState
 
 # Of the unit's file, these are not compared: what is only said to people, and what systemd shows as what it stands for.
 NOT_COMPARED: Final = frozenset({"Description", "Documentation", "SystemCallErrorNumber", "SystemCallFilter"})
 # Our unit's settings as systemd 247 to 257 show them. One that a systemd does not know, it does not show.
 COMPARED: Final = (
-    "Wants",
-    "After",
-    "StartLimitIntervalUSec",
-    "Type",
-    "RemainAfterExit",
-    "ExecStart",
-    "ExecReload",
-    "ExecStop",
-    "TimeoutStartUSec",
-    "Restart",
-    "RestartUSec",
-    "RuntimeDirectory",
-    "RuntimeDirectoryPreserve",
-    "UMask",
-    "CapabilityBoundingSet",
-    "NoNewPrivileges",
-    "LockPersonality",
-    "MemoryDenyWriteExecute",
-    "PrivateDevices",
-    "PrivateTmp",
-    "ProtectClock",
-    "ProtectControlGroups",
-    "ProtectHome",
-    "ProtectHostname",
-    "ProtectKernelLogs",
-    "ProtectKernelModules",
-    "ProtectProc",
-    "ProtectSystem",
-    "ReadOnlyPaths",
-    "RestrictAddressFamilies",
-    "RestrictNamespaces",
-    "RestrictRealtime",
-    "RestrictSUIDSGID",
-    "SystemCallArchitectures",
-)
+    "Wants", "After", "StartLimitIntervalUSec", "Type", "RemainAfterExit", "ExecStart", "ExecReload", "ExecStop",
+    "TimeoutStartUSec", "Restart", "RestartUSec", "RuntimeDirectory", "RuntimeDirectoryPreserve", "UMask",
+    "CapabilityBoundingSet", "NoNewPrivileges", "LockPersonality", "MemoryDenyWriteExecute", "PrivateDevices",
+    "PrivateTmp", "ProtectClock", "ProtectControlGroups", "ProtectHome", "ProtectHostname", "ProtectKernelLogs",
+    "ProtectKernelModules", "ProtectProc", "ProtectSystem", "ReadOnlyPaths", "RestrictAddressFamilies",
+    "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID", "SystemCallArchitectures",
+)  # fmt: skip
 # What our unit does not set, and what would make it do something else.
 UNSET: Final = (
-    "ExecCondition",
-    "ExecStartPre",
-    "ExecStartPost",
-    "ExecStopPost",
-    "User",
-    "Group",
-    "WorkingDirectory",
-    "RootDirectory",
-    "RootImage",
-    "Environment",
-    "EnvironmentFiles",
-    "NetworkNamespacePath",
-    "PrivateNetwork",
-)
+    "ExecCondition", "ExecStartPre", "ExecStartPost", "ExecStopPost", "User", "Group", "WorkingDirectory",
+    "RootDirectory", "RootImage", "Environment", "EnvironmentFiles", "NetworkNamespacePath", "PrivateNetwork",
+)  # fmt: skip
 
 # To these, systemd adds units of its own.
 _ADDED_TO: Final = frozenset({"Wants", "After"})
@@ -73,16 +34,16 @@ _COMMAND: Final = re.compile(r"^\{ path=.*? ; argv\[\]=(.*?) ; ignore_errors=(ye
 _SPAN: Final = re.compile(r"(\d+)\s*([a-z]*)")
 _MICROSECONDS: Final = {
     "us": 1,
-    "ms": 1_000,
-    "": 1_000_000,
-    "s": 1_000_000,
-    "min": 60_000_000,
-    "h": 3_600_000_000,
-    "d": 86_400_000_000,
+    "ms": 10**3,
+    "": 10**6,
+    "s": 10**6,
+    "min": 60 * 10**6,
+    "h": 3600 * 10**6,
+    "d": 86400 * 10**6,
 }
 
 
-def loaded_otherwise(text: str, unit: UnitState) -> tuple[str, ...]:
+def differing_settings(text: str, unit: UnitState) -> tuple[str, ...]:
     """Settings of which systemd has loaded something else than the unit's file says.
 
     Args:
@@ -92,24 +53,20 @@ def loaded_otherwise(text: str, unit: UnitState) -> tuple[str, ...]:
     Returns:
         Their names; none if systemd has loaded this file, or has loaded no file at all.
     """
-    return tuple(_differences(text, unit)) if unit.load == "loaded" else ()
-
-
-def _differences(text: str, unit: UnitState) -> Iterator[str]:
+    if unit.load != "loaded":
+        return ()
     shown = unit.properties
-    if shown.get("FragmentPath", (UNIT_PATH,)) != (UNIT_PATH,):
-        yield "FragmentPath"
     settings = parse_unit_file(text)
-    for name, values in settings.items():
-        if name in NOT_COMPARED or name in unit.overridden:
-            continue
-        known = property_name(name)
-        if not _is_same(name, values, shown.get(known)):
-            yield name
-    for name in UNSET:
-        values = shown.get(name, ())
-        if name not in settings and name not in unit.overridden and any(value not in ("", "no") for value in values):
-            yield name
+    compared = settings.keys() - NOT_COMPARED - unit.overridden
+    unset = set(UNSET) - settings.keys() - unit.overridden
+    names = ["FragmentPath"] if shown.get("FragmentPath", (UNIT_PATH,)) != (UNIT_PATH,) else []
+    names += [
+        name
+        for name, values in settings.items()
+        if name in compared and not _is_same(name, values, shown.get(property_name(name)))
+    ]
+    names += [name for name in UNSET if name in unset and not set(shown.get(name, ())) <= {"", "no"}]
+    return tuple(names)
 
 
 def parse_unit_file(text: str) -> dict[str, tuple[str, ...]]:
@@ -138,8 +95,8 @@ def property_name(setting: str) -> str:
 def _is_same(name: str, values: tuple[str, ...], shown: tuple[str, ...] | None) -> bool:
     if name.startswith("Exec"):
         commands = [_COMMAND.match(line) for line in shown or ()]
-        # What this does not understand it does not judge.
-        return None in commands or [(found[1], found[2]) for found in commands if found] == [
+        # What is not understood here is not judged.
+        return None in commands or [command.groups() for command in commands if command] == [
             (value, "no") for value in values
         ]
     if shown is None:
@@ -147,8 +104,8 @@ def _is_same(name: str, values: tuple[str, ...], shown: tuple[str, ...] | None) 
     if name.endswith("Sec"):
         spans = parse_time_span(values[-1]), parse_time_span(shown[-1])
         return None in spans or spans[0] == spans[1]
-    wanted, found = _words(values), _words(shown)
-    return wanted <= found if name in _ADDED_TO else wanted == found
+    desired, loaded = _words(values), _words(shown)
+    return desired <= loaded if name in _ADDED_TO else desired == loaded
 
 
 def _words(values: tuple[str, ...]) -> set[str]:

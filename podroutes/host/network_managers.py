@@ -10,14 +10,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from podroutes.inventory.network_plan import Persist
+from podroutes.host.managed_files import IFUPDOWN_HOOK, NETWORKMANAGER_HOOK
 
 Manager = Literal["systemd-networkd", "NetworkManager", "ifupdown"]
-
-# Ours beside a .network file of systemd-networkd's; in /etc, so that it goes before any other of that name.
-DROP_IN_NAME: Final = "90-kubernetes-pod-routes.conf"
-DROP_IN_GLOB: Final = f"/etc/systemd/network/*.network.d/{DROP_IN_NAME}"
-_DROP_IN: Final = re.compile(DROP_IN_GLOB.replace("*", "[^/]+").replace(".", r"\."))
 
 # What `grep` has to look for in them, and where.
 STATE_FILES: Final = ("/run/systemd/netif/links/*", "/run/NetworkManager/devices/*")
@@ -45,7 +40,7 @@ class KnownManager(Struct, frozen=True):
         hook: A script of ours that it runs when it has given an interface its addresses; empty where it needs none.
     """
 
-    setting: Persist
+    setting: str
     unit: str
     takes_away: str
     keeps: str = "they are set again at once"
@@ -63,16 +58,16 @@ MANAGERS: Final[Mapping[Manager, KnownManager]] = {
         "networkmanager",
         "NetworkManager.service",
         "when a connection is activated on {} or its carrier is away for some seconds",
-        hook="/etc/NetworkManager/dispatcher.d/90-kubernetes-pod-routes",
+        hook=NETWORKMANAGER_HOOK,
     ),
     "ifupdown": KnownManager(
         "ifupdown",
         "networking.service",
         "at `ifdown {}` and when networking.service restarts",
-        hook="/etc/network/if-up.d/kubernetes-pod-routes",  # run-parts takes no dots in names
+        hook=IFUPDOWN_HOOK,
     ),
 }
-BY_SETTING: Final[Mapping[Persist, Manager]] = {known.setting: manager for manager, known in MANAGERS.items()}
+BY_SETTING: Final[Mapping[str, Manager]] = {known.setting: manager for manager, known in MANAGERS.items()}
 HOOK_PATHS: Final[Mapping[Manager, str]] = {name: known.hook for name, known in MANAGERS.items() if known.hook != ""}
 
 
@@ -92,11 +87,6 @@ class ManagedLink(Struct, frozen=True):
     drop_ins: tuple[str, ...] | None = None
     leased: bool = False
     settled: bool = True
-
-
-def is_drop_in(path: str) -> bool:
-    """Whether a path is that of a drop-in of ours for systemd-networkd."""
-    return _DROP_IN.fullmatch(path) is not None
 
 
 def parse_managers(said: str, lines: str, names: Mapping[int, str]) -> dict[str, ManagedLink]:

@@ -1,60 +1,14 @@
-"""What one host really has, typed: everything that planning looks at."""
+"""The state of one host as it was read, typed: everything that planning looks at."""
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Final
 
 from msgspec import Struct
 
 from podroutes.addresses import Family, IPAddress, IPNetwork
-from podroutes.host.network_managers import HOOK_PATHS, ManagedLink
+from podroutes.host.managed_files import MARKER
+from podroutes.host.network_managers import ManagedLink
 from podroutes.host.routes import Lookup, Route
-
-# What is installed on hosts (the seed's names, and what it lacked).
-SCRIPT_PATH: Final = "/usr/local/sbin/basic-kubernetes-routes.sh"
-UNIT_NAME: Final = "routes.service"
-UNIT_PATH: Final = f"/etc/systemd/system/{UNIT_NAME}"
-DATA_DIRECTORY: Final = "/etc/kubernetes-routes"
-DATA_PATH: Final = f"{DATA_DIRECTORY}/routes"
-BEFORE_PATH: Final = f"{DATA_DIRECTORY}/forwarding.before"
-REPLACED_DIRECTORY: Final = f"{DATA_DIRECTORY}/replaced"
-REPLACED_SCRIPT_PATH: Final = f"{REPLACED_DIRECTORY}/basic-kubernetes-routes.sh"
-REPLACED_UNIT_PATH: Final = f"{REPLACED_DIRECTORY}/{UNIT_NAME}"
-# Where what somebody else had in a place of ours is kept, to put it back.
-KEPT_PATHS: Final[Mapping[str, str]] = {
-    SCRIPT_PATH: REPLACED_SCRIPT_PATH,
-    UNIT_PATH: REPLACED_UNIT_PATH,
-    **{path: f"{REPLACED_DIRECTORY}/{path.rpartition('/')[2]}" for path in HOOK_PATHS.values()},
-}
-# What the script keeps until the next boot.
-SCRIPT_STATE_DIRECTORY: Final = "/run/kubernetes-routes"
-SCRIPT_STATE_PATHS: Final = (f"{SCRIPT_STATE_DIRECTORY}/applied", f"{SCRIPT_STATE_DIRECTORY}/lock")
-SYSCTL_PATH: Final = "/etc/sysctl.d/90-kubernetes-pod-routes.conf"
-FILE_PATHS: Final = (
-    SCRIPT_PATH,
-    UNIT_PATH,
-    DATA_PATH,
-    BEFORE_PATH,
-    SYSCTL_PATH,
-    *HOOK_PATHS.values(),
-    *KEPT_PATHS.values(),
-)
-# What `systemctl enable` leaves, whatever target or unit it is for.
-ENABLING_LINKS: Final = (f"/etc/systemd/system/*.wants/{UNIT_NAME}", f"/etc/systemd/system/*.requires/{UNIT_NAME}")
-# Held by the run that changes the host.
-LOCK_PATH: Final = "/run/pod-routes.lock"
-
-
-def temporary_path(path: str) -> str:
-    """Where a file is written before it gets its place; a power cut leaves it there."""
-    folder, _, name = path.rpartition("/")
-    return f"{folder}/.{name}.new"
-
-
-TEMPORARY_PATHS: Final = tuple(map(temporary_path, FILE_PATHS))
-
-# Stands in every file that is ours; a file without it was somebody else's.
-MARKER: Final = "Managed by pod-routes"
 
 
 class InterfaceAddress(Struct, frozen=True):
@@ -122,7 +76,6 @@ class UnitState(Struct, frozen=True):
         active: ActiveState: active, inactive, failed, activating, …
         enabled: As `systemctl is-enabled` says: enabled, disabled, masked, static; empty where there is no file.
         drop_ins: Paths of its own drop-ins, separated by spaces.
-        result: Result of the last run: success, exit-code, …
         properties: What systemd has loaded of it, as `podroutes.host.loaded_unit` compares it; some have several lines.
         overridden: Names of the settings that drop-ins have, its own or those for all services.
     """
@@ -131,7 +84,6 @@ class UnitState(Struct, frozen=True):
     active: str
     enabled: str
     drop_ins: str = ""
-    result: str = ""
     properties: Mapping[str, tuple[str, ...]] = {}
     overridden: frozenset[str] = frozenset()
 
@@ -156,7 +108,7 @@ class HostState(Struct, frozen=True, dict=True):
     """Everything that was read from a host in one remote command.
 
     Attributes:
-        host_name: Its own name for itself.
+        host_name: Its own host name.
         links: Interfaces by name.
         routes: Routes of the main table by family.
         lookups: What the kernel does with a packet to each address that was asked for.
@@ -165,7 +117,7 @@ class HostState(Struct, frozen=True, dict=True):
         boot_sysctls: What sysctl.d files set at boot, in order; the last of a key wins.
         files: The files of ours that are there, by path.
         unit: `routes.service`.
-        leftovers: What writes of ours that were interrupted have left, by path.
+        leftovers: Paths of what interrupted writes of ours have left.
         managers: Who manages which interface, by its name; those that nobody manages are not in it.
     """
 
@@ -189,7 +141,3 @@ class HostState(Struct, frozen=True, dict=True):
     def _owners(self) -> dict[IPAddress, Link]:
         """Whose each address is; of the first, if several have it."""
         return {own.ip: link for link in reversed(list(self.links.values())) for own in link.addresses}
-
-    def boot_value(self, key: str) -> SysctlSetting | None:
-        """What a kernel parameter is set to at boot, and by which file; None where no file sets it."""
-        return next((setting for setting in reversed(self.boot_sysctls) if setting.key == key), None)

@@ -1,16 +1,18 @@
 """What stands below `connection_options` in the inventory's files, which Nornir hands to connection plugins unread."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 from msgspec import Meta, Struct
 
 from podroutes.errors import Problem
 from podroutes.inventory.model import Holder
 from podroutes.inventory.typed_keys import read_keys
+from podroutes.text import closest, did_you_mean
 
-CONNECTION_OPTIONS = "connection_options"
+CONNECTION_OPTIONS: Final = "connection_options"
+# How alike a misspelling is, as difflib measures it.
+_SIMILARITY: Final = 0.8
 
 
 class Reach(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -44,6 +46,8 @@ class ConnectionPlugins(Protocol):
 def check_connections(element: Mapping[Any, Any], holder: Holder, plugins: ConnectionPlugins) -> Iterator[Problem]:
     """Check the connection options of a host, a group or the defaults.
 
+    Those of a plugin that is not installed are for other programs, unless its name is close to one that is.
+
     Args:
         element: What stands below its name. That these options are a mapping of texts is for others to say.
         holder: Who it is.
@@ -58,7 +62,8 @@ def check_connections(element: Mapping[Any, Any], holder: Holder, plugins: Conne
             continue
         key = f"{CONNECTION_OPTIONS}.{name}"
         if name not in plugins.names():
-            yield holder.problem(key, _no_such_plugin(name, plugins.names()))
+            if closest(name, plugins.names(), similarity=_SIMILARITY) is not None:
+                yield holder.problem(key, _no_such_plugin(name, plugins.names()))
         elif options is not None:
             yield from _check(ConnectionElement, options, key, holder)
             extras = options.get("extras") if isinstance(options, Mapping) else None
@@ -73,7 +78,4 @@ def _check(kind: type[Struct], written: object, key: str, holder: Holder) -> Ite
 
 
 def _no_such_plugin(name: str, names: Iterable[str]) -> str:
-    known = sorted(names)
-    close = get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"installed: {', '.join(known)}"
-    return f"there is no such connection plugin; {hint}"
+    return f"there is no such connection plugin; {did_you_mean(name, names, 'installed')}"

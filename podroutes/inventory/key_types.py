@@ -1,76 +1,66 @@
 """Types of the inventory's keys that are more than any text or number."""
 
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar
 
 from msgspec import Meta
 
-from podroutes.addresses import (
-    INTERFACE_NAME,
-    NO_INTERFACE_NAME,
-    IPAddress,
-    IPNetwork,
-    parse_address,
-    parse_network,
-)
+from podroutes.addresses import INTERFACE_NAME, NO_INTERFACE_NAME, IPAddress, IPNetwork, parse_address, parse_network
 from podroutes.inventory.typed_keys import ADVICE, problem_of
+
+# The groups that make a host a machine of the cluster, or a cloud that machines run in.
+CONTROLLERS: Final = "controllers"
+WORKERS: Final = "workers"
+OPENSTACK: Final = "openstack"
+
+Persist = Literal["unit", "networkd", "networkmanager", "ifupdown"]
+# Hooks of these have `routes.service` set the routes again.
+KEPT_BY_HOOKS: Final = frozenset[Persist]({"networkmanager", "ifupdown"})
 
 _Value = TypeVar("_Value", IPAddress, IPNetwork)
 
 
-def _one_or_both(parse: Callable[[object], _Value], value: object) -> Iterable[_Value]:
-    """Parse one value, a comma-separated text or a list: at most one of each family, IPv4 first."""
-    parts: Iterable[object] = value if isinstance(value, list) else [value]
-    if isinstance(value, str):
-        parts = [part.strip() for part in value.split(",")]
-    values = tuple(parse(part) for part in parts)
-    if not values:
-        message = "the list is empty; leave the key out, or write one value for each family"
-        raise ValueError(message)
-    if len({item.version for item in values}) != len(values):
-        message = "there are two values of one family; write one for IPv4, one for IPv6, or one of each"
-        raise ValueError(message)
-    return sorted(values, key=lambda item: item.version)
+class _OneOrBoth(tuple[_Value, ...]):
+    __slots__ = ()
+    parse_one: ClassVar["staticmethod[[object], Any]"]
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """One value, a comma-separated text or a list: at most one of each family.
+
+        Raises:
+            ValueError: It is none of these.
+        """
+        parts: list[object] = value if isinstance(value, list) else [value]
+        if isinstance(value, str):
+            parts = [part.strip() for part in value.split(",")]
+        values = [cls.parse_one(part) for part in parts]
+        if not values:
+            message = "the list is empty; leave the key out, or write one value for each family"
+            raise ValueError(message)
+        for version in (4, 6):
+            if sum(one.version == version for one in values) > 1:
+                message = f"two IPv{version} values; one per family is allowed"
+                raise ValueError(message)
+        return cls(sorted(values, key=lambda one: int(one.version)))
 
 
-class Addresses(tuple[IPAddress, ...]):
+class Addresses(_OneOrBoth[IPAddress]):
     """At most one address of each family, IPv4 first."""
 
     __slots__ = ()
-
-    @classmethod
-    def parse(cls, value: object) -> Self:
-        """One address, a comma-separated text or a list.
-
-        Raises:
-            ValueError: It is none of these.
-        """
-        return cls(_one_or_both(parse_address, value))
+    parse_one = staticmethod(parse_address)
 
 
-class Networks(tuple[IPNetwork, ...]):
+class Networks(_OneOrBoth[IPNetwork]):
     """At most one network of each family, IPv4 first."""
 
     __slots__ = ()
-
-    @classmethod
-    def parse(cls, value: object) -> Self:
-        """One network, a comma-separated text or a list.
-
-        Raises:
-            ValueError: It is none of these.
-        """
-        return cls(_one_or_both(parse_network, value))
+    parse_one = staticmethod(parse_network)
 
 
 # `(?!\n)`: where Python's `$` would let a newline follow.
 InterfaceName = Annotated[
-    str,
-    Meta(
-        pattern=f"^{INTERFACE_NAME.pattern}(?!\\n)$",
-        extra={ADVICE: NO_INTERFACE_NAME},
-        examples=["eth0"],
-    ),
+    str, Meta(pattern=f"^{INTERFACE_NAME.pattern}(?!\\n)$", extra={ADVICE: NO_INTERFACE_NAME}, examples=["eth0"])
 ]
 NetworkName = Annotated[
     str,

@@ -1,30 +1,40 @@
 """What an inventory may say about a cluster: the keys below `data`, their types, and where each belongs.
 
 The names are Kubernetes' own where it has one (`--cluster-cidr`, `--node-cidr-mask-size`,
-`--service-cluster-ip-range`). Keys that start with `x_` belong to the engineer and are never looked at.
+`--service-cluster-ip-range`). All other keys are the engineer's own, but for one that is most likely a misspelling.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from msgspec import Meta, Struct
+from msgspec.structs import fields
 
 from podroutes.errors import Problem
-from podroutes.inventory.key_types import Addresses, InterfaceName, NetworkName, Networks, ResourceName, SubnetNames
-from podroutes.inventory.network_plan import Persist
-from podroutes.inventory.typed_keys import read_keys
+from podroutes.inventory.key_types import (
+    CONTROLLERS,
+    OPENSTACK,
+    WORKERS,
+    Addresses,
+    InterfaceName,
+    NetworkName,
+    Networks,
+    Persist,
+    ResourceName,
+    SubnetNames,
+)
+from podroutes.inventory.typed_keys import KeyProblem, problem_of, read_keys
+from podroutes.text import closest
 
-CONTROLLERS: Final = "controllers"
-WORKERS: Final = "workers"
-OPENSTACK: Final = "openstack"
+# Keys that start with it are never taken for a misspelling.
 OWN_KEY_PREFIX: Final = "x_"
 DEFAULTS: Final = "defaults"
-OWN_KEYS: Final = f"(keys of your own stand below data and start with {OWN_KEY_PREFIX})"
 
 _Kind = TypeVar("_Kind", bound=Struct)
+_Mask = Annotated[int, Meta(ge=1, le=128)]
 
 
-class ClusterData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ClusterData(Struct, frozen=True, kw_only=True):
     """The network plan's keys, once for the whole cluster, below `data` in `defaults.yaml`."""
 
     cluster_cidr: Annotated[
@@ -36,18 +46,18 @@ class ClusterData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = None
     network: Annotated[NetworkName, Meta(description="The network's name, for reports.")] = "kubernetes-the-hard-way"
     node_cidr_mask_size: Annotated[
-        Annotated[int, Meta(ge=1, le=128)] | None,
+        _Mask | None,
         Meta(description="Mask of a worker's pod CIDR, where the cluster has one family."),
     ] = None
     node_cidr_mask_size_ipv4: Annotated[
         Annotated[int, Meta(ge=1, le=32)] | None, Meta(description="Mask of a worker's IPv4 pod CIDR; 24 if left out.")
     ] = None
     node_cidr_mask_size_ipv6: Annotated[
-        Annotated[int, Meta(ge=1, le=128)] | None, Meta(description="Mask of a worker's IPv6 pod CIDR; 64 if left out.")
+        _Mask | None, Meta(description="Mask of a worker's IPv6 pod CIDR; 64 if left out.")
     ] = None
 
 
-class HostData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HostData(Struct, frozen=True, kw_only=True):
     """A machine's keys, below `data` on a host; most may stand on a group or in the defaults as well."""
 
     pod_index: Annotated[
@@ -95,7 +105,7 @@ class HostData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = "unit"
 
 
-class CloudData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CloudData(Struct, frozen=True, kw_only=True):
     """A cloud's keys, below `data` on a host of the group `openstack`."""
 
     cloud: Annotated[ResourceName, Meta(description="The cloud's name in clouds.yaml.")]
@@ -115,7 +125,7 @@ class CloudData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = True
     max_subnet_host_routes: Annotated[
-        int, Meta(ge=1, description="The operator's limit of host routes a subnet; no API tells it.")
+        int, Meta(ge=1, description="The operator's limit of host routes a subnet, which no API has.")
     ] = 20
     manage_routes: Annotated[bool, Meta(description="false: leave this cloud alone.")] = True
 
@@ -123,7 +133,14 @@ class CloudData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 CLUSTER_KEYS: Final = frozenset(ClusterData.__struct_fields__)
 HOST_KEYS: Final = frozenset(HostData.__struct_fields__)
 CLOUD_KEYS: Final = frozenset(CloudData.__struct_fields__)
+OUR_KEYS: Final = CLUSTER_KEYS | HOST_KEYS | CLOUD_KEYS
 _ONLY_ON_HOSTS: Final = frozenset({"pod_index", "internal_ips", "pod_cidrs"})
+_TYPES: Final = {field.name: field.type for kind in (CloudData, ClusterData, HostData) for field in fields(kind)}
+# How alike a misspelling is, as difflib measures it.
+_SIMILARITY: Final = 0.85
+# Keys of many inventories that are as alike: these are no misspellings, and plurals only if their value fits our key.
+_ALIKE: Final = frozenset({"cluster_id", "pod_network"})
+_PLURALS: Final = frozenset({"connections", "interfaces", "networks"})
 
 
 class Holder(Struct, frozen=True):
@@ -163,54 +180,38 @@ class HostEntry(Struct, frozen=True):
     holders: Mapping[str, Holder]
     source: Holder | None = None
 
+    def holder_of(self, key: str) -> Holder:
+        """Where a key of `data` is written, or would be."""
+        return self.holders.get(key, self.holder)
+
 
 def read_cluster(data: Mapping[str, Any], holder: Holder) -> tuple[ClusterData | None, list[Problem]]:
-    """Type the network plan's keys.
-
-    Args:
-        data: The defaults' data; the keys that belong to hosts are left alone.
-        holder: Where they are written.
-
-    Returns:
-        The typed keys, or None, and every problem found.
-    """
-    own = {key: value for key, value in data.items() if key not in HOST_KEYS}
-    return _read(ClusterData, own, lambda _: holder)
+    """Type the network plan's keys in the defaults' data; returns them, or None, and every problem found."""
+    return _read(ClusterData, data, lambda _: holder, CLUSTER_KEYS | HOST_KEYS)
 
 
 def read_host(entry: HostEntry) -> tuple[HostData | None, list[Problem]]:
-    """Type one host's keys, and say which stand in the wrong place.
-
-    Returns:
-        The typed keys, or None, and every problem found.
-    """
+    """Type one machine's keys, and find misplaced ones; returns the keys, or None, and every problem found."""
     misplaced = []
     for key, holder in entry.holders.items():
-        on_host = holder in (entry.holder, entry.source)
         if key in CLUSTER_KEYS and holder.name != DEFAULTS:
-            misplaced.append(
-                holder.problem(f"data.{key}", "is the whole cluster's; write it below data in the defaults")
-            )
-        if key in _ONLY_ON_HOSTS and not on_host:
+            message = "is the whole cluster's; write it below data in the defaults"
+            misplaced.append(holder.problem(f"data.{key}", message))
+        if key in _ONLY_ON_HOSTS and holder not in (entry.holder, entry.source):
             misplaced.append(holder.problem(f"data.{key}", "differs from host to host; write it on each host"))
-    own = {key: value for key, value in entry.data.items() if key not in CLUSTER_KEYS}
-    data, problems = _read(HostData, own, lambda key: entry.holders.get(key, entry.holder))
+    data, problems = _read(HostData, entry.data, entry.holder_of, CLUSTER_KEYS | HOST_KEYS)
     return data, misplaced + problems
 
 
 def read_cloud(entry: HostEntry) -> tuple[CloudData | None, list[Problem]]:
-    """Type a cloud's keys; what it inherits of machines' and the cluster's keys is not its concern.
+    """Type a cloud's keys; returns them, or None, and every problem found.
 
-    Returns:
-        The typed keys, or None, and every problem found.
+    Keys of machines and of the cluster may reach it from the defaults.
     """
-    machines = (CLUSTER_KEYS | HOST_KEYS) - CLOUD_KEYS
-    own = {
-        key: value
-        for key, value in entry.data.items()
-        if key not in machines or entry.holders.get(key, entry.holder) == entry.holder
-    }
-    data, problems = _read(CloudData, own, lambda key: entry.holders.get(key, entry.holder), CLOUD_KEYS)
+    data, problems = _read(CloudData, entry.data, entry.holder_of, CLOUD_KEYS)
+    for key in OUR_KEYS - CLOUD_KEYS:
+        if entry.holders.get(key) == entry.holder:
+            problems.append(entry.holder.problem(f"data.{key}", "is not for a cloud; write it on machines"))
     if data is not None and data.route_target == "router" and data.router is None:
         problems.append(entry.holder.problem("data.router", "is missing; route_target: router needs its name or id"))
     for group in (CONTROLLERS, WORKERS):
@@ -220,17 +221,38 @@ def read_cloud(entry: HostEntry) -> tuple[CloudData | None, list[Problem]]:
     return data, problems
 
 
-def _read(
-    kind: type[_Kind],
-    data: Mapping[str, Any],
-    holder_of: Callable[[str], Holder],
-    keys: frozenset[str] = CLUSTER_KEYS | HOST_KEYS,
-) -> tuple[_Kind | None, list[Problem]]:
-    own = {key: value for key, value in data.items() if not str(key).startswith(OWN_KEY_PREFIX)}
-    typed, problems = read_keys(kind, own, keys)
-    return typed, [
-        holder_of(problem.key).problem(
-            f"data.{problem.key}", f"{problem.message} {OWN_KEYS}" if problem.unknown else problem.message
-        )
-        for problem in problems
+def check_other(entry: HostEntry) -> list[Problem]:
+    """Find out whether a host that is neither a machine of the cluster nor a cloud was meant to be one."""
+    if not entry.groups and entry.data.get("manage_routes") is not False:
+        message = f"is in no group; add {CONTROLLERS} or {WORKERS}, or a group of your own"
+        return [entry.holder.problem("groups", message)]
+    message = f"is for machines of the cluster; add {CONTROLLERS} or {WORKERS} to the host's groups"
+    return [
+        entry.holder.problem(f"data.{key}", message)
+        for key in ("pod_index", "pod_cidrs")
+        if entry.holders.get(key) == entry.holder
     ]
+
+
+def _read(
+    kind: type[_Kind], data: Mapping[str, Any], holder_of: Callable[[str], Holder], known: frozenset[str]
+) -> tuple[_Kind | None, list[Problem]]:
+    typed, problems = read_keys(kind, data)
+    for key, value in data.items():
+        close = _misspelt(key, value, known)
+        if close is not None:
+            message = f"unknown key; did you mean {close}? A key of your own would be {OWN_KEY_PREFIX}{key}"
+            problems.append(KeyProblem(key, message))
+    return (None if problems else typed), [
+        holder_of(problem.key).problem(f"data.{problem.key}", problem.message) for problem in problems
+    ]
+
+
+def _misspelt(key: object, value: object, known: frozenset[str]) -> str | None:
+    """The key of ours that was most likely meant, if another one was."""
+    if not isinstance(key, str) or key in OUR_KEYS | _ALIKE or key.startswith(OWN_KEY_PREFIX):
+        return None
+    close = closest(key.lower(), known, similarity=_SIMILARITY)
+    if close is None or (key in _PLURALS and problem_of(value, _TYPES[close]) is not None):
+        return None
+    return close

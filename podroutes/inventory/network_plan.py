@@ -1,27 +1,18 @@
 """The cluster's network as it should be: who the machines are, and which pod CIDR is behind which of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network, IPv6Address
-from typing import Literal, TypeVar
+from ipaddress import IPv4Network, IPv6Network
+from typing import Literal
 
 from msgspec import Struct, field
 
-from podroutes.addresses import (
-    Family,
-    IPAddress,
-    IPNetwork,
-    contains,
-    family_of,
-    parse_address,
-    parse_network,
-    sort_key,
-)
+from podroutes.addresses import Family, IPAddress, IPNetwork, contains, family_of, sort_key
 from podroutes.host.routes import DEFAULT_METRIC, PROTOCOL, Lookup, Route
+from podroutes.inventory.key_types import Persist
+from podroutes.inventory.model import CloudData
 
 Role = Literal["controller", "worker"]
-Persist = Literal["unit", "networkd", "networkmanager", "ifupdown"]
-_Of = TypeVar("_Of")
 
 
 class PodRoute(Struct, frozen=True, dict=True):
@@ -37,31 +28,23 @@ class PodRoute(Struct, frozen=True, dict=True):
     next_hop: IPAddress
     worker: str
 
-    @cached_property
+    @property
     def family(self) -> Family:
         """4 or 6."""
         return family_of(self.destination)
 
-    def on(self, dev: str) -> Route:
-        """The kernel's route that it is on a device; the same object for all hosts whose device has that name."""
-        route = self._on.get(dev)
-        if route is None:
-            metric = DEFAULT_METRIC[self.family]
-            route = self._on[dev] = Route(self.destination, self.next_hop, dev, PROTOCOL, metric)
-        return route
-
-    def lookup_on(self, dev: str) -> Lookup:
-        """What the kernel says of a way to these pods where its route is on a device."""
-        return Lookup(self.probe, self.next_hop, dev)
-
-    @cached_property
-    def _on(self) -> dict[str, Route]:
-        return {}
-
     @cached_property
     def probe(self) -> IPAddress:
         """An address inside the pod CIDR, the first usable one, to ask the kernel about."""
-        return parse_address(str(self.destination[1 if self.destination.num_addresses > 1 else 0]))
+        return self.destination[1 if self.destination.num_addresses > 1 else 0]
+
+    def on(self, dev: str) -> Route:
+        """The kernel's route that it is on a device."""
+        return Route(self.destination, self.next_hop, dev, PROTOCOL, DEFAULT_METRIC[self.family])
+
+    def lookup_on(self, dev: str) -> Lookup:
+        """The kernel's answer about these pods where their route is on a device."""
+        return Lookup(self.probe, self.next_hop, dev)
 
 
 class Node(Struct, frozen=True):
@@ -94,30 +77,15 @@ class Node(Struct, frozen=True):
         return next((ip for ip in self.internal_ips if ip.version == family), None)
 
 
-class Cloud(Struct, frozen=True):
-    """An OpenStack cloud that the machines run in.
-
-    Attributes:
-        name: The inventory's name.
-        cloud: Its name in clouds.yaml.
-        network: Name or id of the machines' network.
-        subnets: Names or ids of its subnets, one a family.
-        router: Name or id of the router; needed where the routes go there.
-        route_target: Where the routes go.
-        allowed_address_pairs: Whether workers' ports are to let pod traffic through.
-        max_subnet_host_routes: The operator's limit.
-        manage_routes: Whether it is touched at all.
-    """
+class Cloud(CloudData, frozen=True, kw_only=True):
+    """An OpenStack cloud that the machines run in, under the inventory's name."""
 
     name: str
-    cloud: str
-    network: str
-    subnets: tuple[str, ...]
-    router: str | None = None
-    route_target: Literal["subnet", "router"] = "subnet"
-    allowed_address_pairs: bool = True
-    max_subnet_host_routes: int = 20
-    manage_routes: bool = True
+
+    @property
+    def subnets(self) -> tuple[str, ...]:
+        """Names or ids of the subnets, one a family."""
+        return self.subnet
 
 
 class NetworkPlan(Struct, frozen=True, dict=True):
@@ -179,56 +147,24 @@ class NetworkPlan(Struct, frozen=True, dict=True):
 
         A worker's own pod CIDR is the bridge's: a route to it would make its own pods unreachable.
         """
-        return self._but_own(node, self.pod_routes)
+        return tuple(route for route in self.pod_routes if route.worker != node.name)
 
     def lookup_commands_for(self, node: Node) -> tuple[str, ...]:
-        """What asks the kernel of one machine for its ways to the pods of all others, for `ip -batch`."""
-        return self._but_own(node, self._lookup_commands)
+        """The lines of `ip -batch` that ask one machine's kernel about the pods of all others."""
+        return tuple(f"route get {route.probe}" for route in self.routes_for(node))
 
     def ways_for(self, node: Node, devices: Mapping[Family, str]) -> tuple[tuple[Route, ...], tuple[Lookup, ...]]:
-        """What the kernel of one machine should have and say for each of `routes_for`.
+        """The kernel's route and its answer for each of `routes_for`.
 
         Args:
             node: The machine.
             devices: The device of its routes of each family of the cluster.
         """
-        key = tuple(devices.items())
-        ways = self._ways.get(key)
-        if ways is None:
-            names = [devices[route.family] for route in self.pod_routes]
-            named = list(zip(self.pod_routes, names, strict=True))
-            ways = self._ways[key] = (
-                tuple(route.on(name) for route, name in named),
-                tuple(route.lookup_on(name) for route, name in named),
-            )
-        routes, lookups = ways
-        return self._but_own(node, routes), self._but_own(node, lookups)
-
-    def _but_own(self, node: Node, one_each: tuple[_Of, ...]) -> tuple[_Of, ...]:
-        """Of one thing for each pod route, those of the routes that do not lead to a machine itself."""
-        others: tuple[_Of, ...] = ()
-        start = 0
-        for number in self._numbers.get(node.name, ()):
-            others += one_each[start:number]
-            start = number + 1
-        return others + one_each[start:]
-
-    # Worked out once, as it is the same for all machines but for one route each.
-    @cached_property
-    def _ways(self) -> dict[tuple[tuple[Family, str], ...], tuple[tuple[Route, ...], tuple[Lookup, ...]]]:
-        return {}
-
-    @cached_property
-    def _lookup_commands(self) -> tuple[str, ...]:
-        return tuple(f"route get {route.probe}" for route in self.pod_routes)
-
-    @cached_property
-    def _numbers(self) -> Mapping[str, Sequence[int]]:
-        """Which of the pod routes lead to each worker."""
-        numbers: dict[str, list[int]] = {}
-        for number, route in enumerate(self.pod_routes):
-            numbers.setdefault(route.worker, []).append(number)
-        return numbers
+        routes = self.routes_for(node)
+        return (
+            tuple(route.on(devices[route.family]) for route in routes),
+            tuple(route.lookup_on(devices[route.family]) for route in routes),
+        )
 
     def owns(self, destination: IPNetwork) -> bool:
         """Whether a destination lies in the range in which routes of our protocol number are ours."""
@@ -250,6 +186,4 @@ def subnet(network: IPNetwork, mask_size: int, index: int) -> IPNetwork:
         message = f"{network} has no /{mask_size} network with number {index}"
         raise ValueError(message)
     start = int(network.network_address) + (index << (network.max_prefixlen - mask_size))
-    address = IPv4Address(start) if isinstance(network, IPv4Network) else IPv6Address(start)
-    # By way of its text it is the very object that reading a host's routes gives, and comparing the two costs nothing.
-    return parse_network(f"{address}/{mask_size}")
+    return IPv4Network((start, mask_size)) if isinstance(network, IPv4Network) else IPv6Network((start, mask_size))

@@ -1,10 +1,10 @@
 """Preflight: checks a whole inventory before any host is touched, and builds the network plan from it."""
 
-from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv6Network
 from typing import Any, Final, TypeVar
+
+from msgspec.structs import asdict
 
 from podroutes.addresses import (
     Family,
@@ -19,16 +19,13 @@ from podroutes.addresses import (
     sort_key,
 )
 from podroutes.errors import InventoryError, Problem
-from podroutes.host.network_managers import BY_SETTING, HOOK_PATHS
+from podroutes.inventory.key_types import CONTROLLERS, KEPT_BY_HOOKS, OPENSTACK, WORKERS
 from podroutes.inventory.model import (
-    CONTROLLERS,
-    OPENSTACK,
-    WORKERS,
-    CloudData,
     ClusterData,
     Holder,
     HostData,
     HostEntry,
+    check_other,
     read_cloud,
     read_cluster,
     read_host,
@@ -59,25 +56,26 @@ def build_network_plan(
         InventoryError: With every problem that was found.
     """
     cluster, problems = read_cluster(defaults, defaults_holder)
-    hosts: list[tuple[HostEntry, HostData]] = []
+    machines: list[tuple[HostEntry, HostData]] = []
     clouds: dict[str, Cloud] = {}
-    # YAML may have numbers for names; the check of the files says so.
-    entries = [entry for entry in entries if not _is_number(entry.name)]
+    # YAML may have numbers for names; the check of the files reports them.
+    entries = [entry for entry in entries if _is_text(entry.name)]
     for entry in entries:
         if OPENSTACK in entry.groups:
             cloud, found = read_cloud(entry)
-            problems += found
             if cloud is not None:
-                clouds[entry.name] = _cloud(entry.name, cloud)
-            continue
-        data, found = read_host(entry)
+                clouds[entry.name] = Cloud(name=entry.name, **asdict(cloud))
+        elif entry.groups & {CONTROLLERS, WORKERS}:
+            data, found = read_host(entry)
+            if data is not None:
+                machines.append((entry, data))
+        else:
+            found = check_other(entry)
         problems += found
-        if data is not None:
-            hosts.append((entry, data))
     if cluster is None:
         raise InventoryError(problems)
     builder = _Builder(cluster, defaults_holder)
-    nodes = {node.name: node for entry, data in hosts if (node := builder.node(entry, data)) is not None}
+    nodes = {entry.name: builder.node(entry, data) for entry, data in machines}
     if not any(WORKERS in entry.groups for entry in entries):
         builder.report(defaults_holder, "", f"no host is in the group {WORKERS}: there is no pod CIDR to route to")
     builder.check_together(nodes)
@@ -87,20 +85,6 @@ def build_network_plan(
     return NetworkPlan(cluster.cluster_cidr, cluster.node_network, nodes, cluster.network, clouds)
 
 
-def _cloud(name: str, data: CloudData) -> Cloud:
-    return Cloud(
-        name,
-        data.cloud,
-        data.network,
-        data.subnet,
-        data.router,
-        data.route_target,
-        data.allowed_address_pairs,
-        data.max_subnet_host_routes,
-        data.manage_routes,
-    )
-
-
 class _Builder:
     """Builds nodes and gathers problems; lives for one `build_network_plan`."""
 
@@ -108,17 +92,13 @@ class _Builder:
         self.cluster = cluster
         self.defaults = defaults
         self.problems: list[Problem] = []
-        self.entries: dict[str, HostEntry] = {}
+        self.machines: dict[str, tuple[HostEntry, HostData]] = {}
         # Where an internal IP comes from: who holds the key, the key, and for which host if that is another.
         self.ip_keys: dict[tuple[str, IPAddress], tuple[Holder, str, str]] = {}
-        self.explicit_cidrs: set[tuple[str, IPNetwork]] = set()
         self.masks = {family_of(cidr): self._mask_size(cidr) for cidr in cluster.cluster_cidr}
         if {cidr.version for cidr in cluster.cluster_cidr} != {network.version for network in cluster.node_network}:
-            self.report(
-                defaults,
-                "data.node_network",
-                "must have the same families as cluster_cidr: next hops are addresses in it",
-            )
+            message = "must have the same families as cluster_cidr: next hops are addresses in it"
+            self.report(defaults, "data.node_network", message)
 
     def report(self, holder: Holder, key: str, message: str) -> None:
         self.problems.append(holder.problem(key, message))
@@ -126,38 +106,21 @@ class _Builder:
     def _mask_size(self, cidr: IPNetwork) -> int:
         family = family_of(cidr)
         key = f"node_cidr_mask_size_ipv{family}"
-        size = getattr(self.cluster, key)
-        if (
-            size is None
-            and self.cluster.node_cidr_mask_size is not None
-            and (len(self.cluster.cluster_cidr) == 1 or family == 4)
-        ):
+        size: int | None = getattr(self.cluster, key)
+        if size is None and (len(self.cluster.cluster_cidr) == 1 or family == 4):
             key, size = "node_cidr_mask_size", self.cluster.node_cidr_mask_size
         if size is None:
-            size = max(DEFAULT_MASK_SIZE[family], cidr.prefixlen)
-        if not cidr.prefixlen <= size <= cidr.max_prefixlen:
-            self.report(
-                self.defaults,
-                f"data.{key}",
-                f"{size} does not fit {cidr}; write a mask from {cidr.prefixlen} to {cidr.max_prefixlen}",
-            )
-            size = cidr.max_prefixlen
-        return int(size)
+            return max(DEFAULT_MASK_SIZE[family], cidr.prefixlen)
+        if cidr.prefixlen <= size <= cidr.max_prefixlen:
+            return size
+        message = f"{size} does not fit {cidr}; write a mask from {cidr.prefixlen} to {cidr.max_prefixlen}"
+        self.report(self.defaults, f"data.{key}", message)
+        return cidr.max_prefixlen
 
-    def node(self, entry: HostEntry, data: HostData) -> Node | None:
-        """The node that an entry describes; None if it is no machine of the cluster or can't be one."""
-        self.entries[entry.name] = entry
-        role: Role | None = (
-            "worker" if WORKERS in entry.groups else "controller" if CONTROLLERS in entry.groups else None
-        )
-        if role is None:
-            if data.manage_routes:
-                self.report(
-                    entry.holder,
-                    "groups",
-                    f"is in neither {CONTROLLERS} nor {WORKERS}; add one, or write data.manage_routes: false",
-                )
-            return None
+    def node(self, entry: HostEntry, data: HostData) -> Node:
+        """The machine that an entry describes; what is wrong with it is reported."""
+        self.machines[entry.name] = (entry, data)
+        role: Role = "worker" if WORKERS in entry.groups else "controller"
         if not is_host_name(entry.name):
             self.report(entry.holder, "", "is no name for a host; use letters, digits, dots and dashes")
         address = self._address(entry)
@@ -165,10 +128,8 @@ class _Builder:
             for key in ("pod_index", "pod_cidrs"):
                 if getattr(data, key) is not None:
                     self.report(entry.holder, f"data.{key}", f"is for workers, and this host is only in {CONTROLLERS}")
-        internal_ips = tuple(self._internal_ips(entry, data, address, role))
-        pod_cidrs = tuple(self._pod_cidrs(entry, data)) if role == "worker" else ()
-        if BY_SETTING.get(data.persist) in HOOK_PATHS and not data.routes_service:
-            holder = entry.holders.get("persist", entry.holder)
+        if data.persist in KEPT_BY_HOOKS and not data.routes_service:
+            holder = entry.holder_of("persist")
             of = "" if holder == entry.holder else f" for {entry.name}"
             needs = f"{data.persist}{of} needs routes.service, and routes_service is false"
             self.report(holder, "data.persist", f"{needs}; leave one of the two out")
@@ -176,8 +137,8 @@ class _Builder:
             entry.name,
             role,
             address,
-            internal_ips,
-            pod_cidrs,
+            tuple(self._internal_ips(entry, data, address, role)),
+            tuple(self._pod_cidrs(entry, data)) if role == "worker" else (),
             data.interface,
             data.manage_routes,
             data.routes_service,
@@ -206,139 +167,111 @@ class _Builder:
     def _internal_ips(self, entry: HostEntry, data: HostData, address: str, role: Role) -> Iterator[IPAddress]:
         reached_at = _as_address(address)
         for network in self.cluster.node_network:
-            family = family_of(network)
-            explicit = _of_family(data.internal_ips, family)
-            first = _of_family(data.first_internal_ips, family)
+            explicit = _of_family(data.internal_ips, network)
+            first = _of_family(data.first_internal_ips, network)
             if explicit is not None:
-                key, ip = "data.internal_ips", explicit
+                key, ip = "internal_ips", explicit
             elif reached_at is not None and reached_at in network:
                 key, ip = "hostname", reached_at
             elif first is not None and data.pod_index is not None:
-                key = "data.first_internal_ips"
+                key = "first_internal_ips"
                 if int(first) + data.pod_index >= 2**first.max_prefixlen:
-                    holder = entry.holders.get("first_internal_ips", entry.holder)
-                    self.report(holder, key, f"there is no address that is {data.pod_index} after {first}")
+                    message = f"there is no address that is {data.pod_index} after {first}"
+                    self.report(entry.holder_of(key), f"data.{key}", message)
                     continue
                 ip = first + data.pod_index
             else:
                 if role == "worker":
-                    self.report(
-                        entry.holder,
-                        "data.internal_ips",
-                        f"is missing: the others need an IPv{family} address in {network} as next hop; write one",
-                    )
+                    needed = f"an IPv{network.version} address in {network}"
+                    message = f"is missing: the others need {needed} as next hop; write one"
+                    self.report(entry.holder, "data.internal_ips", message)
                 continue
-            holder = entry.holders.get(key.removeprefix("data."), entry.holder)
+            holder = entry.holder_of(key)
             of = "" if holder == entry.holder else f" for {entry.name}"
+            path = key if key == "hostname" else f"data.{key}"
             if not _is_usable(ip, network):
-                self.report(holder, key, f"{ip}{of} is no machine's address in the node network {network}")
-            self.ip_keys[entry.name, ip] = (holder, key, of)
+                self.report(holder, path, f"{ip}{of} is no machine's address in the node network {network}")
+            self.ip_keys[entry.name, ip] = (holder, path, of)
             yield ip
         for ip in data.internal_ips or ():
-            if ip.version not in {network.version for network in self.cluster.node_network}:
-                self.report(
-                    entry.holder, "data.internal_ips", f"{ip}: the cluster's node_network has no IPv{ip.version}"
-                )
+            if _of_family(self.cluster.node_network, ip) is None:
+                message = f"{ip}: the cluster's node_network has no IPv{ip.version}"
+                self.report(entry.holder, "data.internal_ips", message)
 
     def _pod_cidrs(self, entry: HostEntry, data: HostData) -> Iterator[IPNetwork]:
         needs_index = False
         for cluster_cidr in self.cluster.cluster_cidr:
-            family = family_of(cluster_cidr)
-            explicit = _of_family(data.pod_cidrs, family)
+            explicit = _of_family(data.pod_cidrs, cluster_cidr)
             if explicit is not None:
                 if not contains(cluster_cidr, explicit):
                     self.report(entry.holder, "data.pod_cidrs", f"{explicit} is not inside cluster_cidr {cluster_cidr}")
-                self.explicit_cidrs.add((entry.name, explicit))
                 yield explicit
             elif data.pod_index is None:
                 needs_index = True
             else:
-                mask = self.masks[family]
-                count = 2 ** (mask - cluster_cidr.prefixlen)
-                if data.pod_index < count:
+                mask = self.masks[family_of(cluster_cidr)]
+                last = 2 ** (mask - cluster_cidr.prefixlen) - 1
+                if data.pod_index <= last:
                     yield subnet(cluster_cidr, mask, data.pod_index)
                 else:
-                    self.report(
-                        entry.holder,
-                        "data.pod_index",
-                        f"{data.pod_index} is out of range: {cluster_cidr} holds /{mask} networks 0 to {count - 1}",
-                    )
+                    message = f"{data.pod_index} is out of range: {cluster_cidr} holds /{mask} networks 0 to {last}"
+                    self.report(entry.holder, "data.pod_index", message)
         if needs_index:
             self.report(entry.holder, "data.pod_index", "is missing; write the worker's number, counted from 0")
         for cidr in data.pod_cidrs or ():
-            if cidr.version not in {network.version for network in self.cluster.cluster_cidr}:
+            if _of_family(self.cluster.cluster_cidr, cidr) is None:
                 self.report(entry.holder, "data.pod_cidrs", f"{cidr}: cluster_cidr has no IPv{cidr.version}")
 
     def check_together(self, nodes: Mapping[str, Node]) -> None:
         """Find what is wrong only with several machines, or with machines and ranges, side by side."""
-        self._check_unique(nodes)
-        pods = sorted(
-            ((cidr, node.name) for node in nodes.values() for cidr in node.pod_cidrs), key=lambda pod: sort_key(pod[0])
-        )
-        outermost = self._check_overlaps(pods)
-        for cidr, name in pods:
-            for key, networks in (
-                ("node_network", self.cluster.node_network),
-                ("service_cluster_ip_range", self.cluster.service_cluster_ip_range or ()),
-            ):
-                for network in networks:
-                    if overlap(cidr, network):
-                        self.report(
-                            self.entries[name].holder,
-                            self._cidr_key(name, cidr),
-                            f"pod CIDR {cidr} overlaps {key} {network}",
-                        )
-        self._check_addresses(nodes, outermost)
-
-    def _check_overlaps(self, pods: Sequence[tuple[IPNetwork, str]]) -> Sequence[tuple[IPNetwork, str]]:
-        """Report pod CIDRs that lie in others; returns the others."""
-        outermost: list[tuple[IPNetwork, str]] = []  # sorted, so only the last one can reach further
-        for cidr, name in pods:
-            if outermost and overlap(outermost[-1][0], cidr):
-                other, owner = outermost[-1]
-                what = f"is {owner}'s already" if cidr == other else f"overlaps {owner}'s, {other}"
-                self.report(self.entries[name].holder, self._cidr_key(name, cidr), f"pod CIDR {cidr} {what}")
-            else:
-                outermost.append((cidr, name))
-        return outermost
-
-    def _check_addresses(self, nodes: Mapping[str, Node], pods: Sequence[tuple[IPNetwork, str]]) -> None:
-        keys = [sort_key(cidr) for cidr, _ in pods]
+        self._check_unique(nodes.values())
+        pods = [(cidr, node.name) for node in nodes.values() for cidr in node.pod_cidrs]
+        pods.sort(key=lambda pod: sort_key(pod[0]))
+        self._check_overlaps(pods)
         for node in nodes.values():
             address = _as_address(node.address)
-            if address is None:
-                continue
-            position = bisect_right(keys, (address.version, int(address), address.max_prefixlen)) - 1
-            if position >= 0 and contains(pods[position][0], address):
-                cidr, name = pods[position]
-                self.report(
-                    self.entries[node.name].holder,
-                    "hostname",
-                    f"{address} lies in the pod CIDR {cidr} of {name}: its route would cut this host off",
-                )
+            for cidr, name in pods:
+                if address is not None and contains(cidr, address):
+                    message = f"{address} lies in the pod CIDR {cidr} of {name}: its route would cut this host off"
+                    self.report(self.machines[node.name][0].holder, "hostname", message)
+                    break
 
-    def _check_unique(self, nodes: Mapping[str, Node]) -> None:
-        indices: dict[int, list[str]] = defaultdict(list)
-        ips: dict[IPAddress, list[str]] = defaultdict(list)
-        for node in nodes.values():
-            if node.role == "worker" and isinstance(index := self.entries[node.name].data.get("pod_index"), int):
-                indices[index].append(node.name)
+    def _check_overlaps(self, pods: Sequence[tuple[IPNetwork, str]]) -> None:
+        """Report pod CIDRs, in order and each with its worker, that overlap others or ranges of the cluster."""
+        widest: tuple[IPNetwork, str] | None = None  # of those before, only this one can reach further
+        for cidr, name in pods:
+            if widest is not None and overlap(widest[0], cidr):
+                other, owner = widest
+                what = f"is {owner}'s already" if cidr == other else f"overlaps {owner}'s, {other}"
+                self._report_cidr(name, cidr, what)
+            else:
+                widest = (cidr, name)
+            for key in ("node_network", "service_cluster_ip_range"):
+                for network in getattr(self.cluster, key) or ():
+                    if overlap(cidr, network):
+                        self._report_cidr(name, cidr, f"overlaps {key} {network}")
+
+    def _report_cidr(self, name: str, cidr: IPNetwork, what: str) -> None:
+        entry, data = self.machines[name]
+        key = "data.pod_cidrs" if cidr in (data.pod_cidrs or ()) else "data.pod_index"
+        self.report(entry.holder, key, f"pod CIDR {cidr} {what}")
+
+    def _check_unique(self, nodes: Iterable[Node]) -> None:
+        indices: dict[int, str] = {}
+        ips: dict[IPAddress, str] = {}
+        for node in nodes:
+            entry, data = self.machines[node.name]
+            index = data.pod_index if node.role == "worker" else None
+            if index is not None and (first := indices.setdefault(index, node.name)) != node.name:
+                self.report(entry.holder, "data.pod_index", f"{index} is used by {first} already")
             for ip in node.internal_ips:
-                ips[ip].append(node.name)
-        for index, names in indices.items():
-            for name in names[1:]:
-                self.report(self.entries[name].holder, "data.pod_index", f"{index} is used by {names[0]} already")
-        for ip, names in ips.items():
-            for name in names[1:]:
-                holder, key, of = self.ip_keys[name, ip]
-                self.report(holder, key, f"{ip}{of} is used by {names[0]} already")
-
-    def _cidr_key(self, name: str, cidr: IPNetwork) -> str:
-        return "data.pod_cidrs" if (name, cidr) in self.explicit_cidrs else "data.pod_index"
+                if (first := ips.setdefault(ip, node.name)) != node.name:
+                    holder, key, of = self.ip_keys[node.name, ip]
+                    self.report(holder, key, f"{ip}{of} is used by {first} already")
 
 
-def _is_number(name: object) -> bool:
-    return not isinstance(name, str)
+def _is_text(name: object) -> bool:
+    return isinstance(name, str)
 
 
 def _as_address(text: str) -> IPAddress | None:
@@ -348,8 +281,9 @@ def _as_address(text: str) -> IPAddress | None:
         return None
 
 
-def _of_family(values: Sequence[_Value] | None, family: Family) -> _Value | None:
-    return next((value for value in values or () if value.version == family), None)
+def _of_family(values: Sequence[_Value] | None, like: IPAddress | IPNetwork) -> _Value | None:
+    """The one of the same family, if there is one."""
+    return next((value for value in values or () if value.version == like.version), None)
 
 
 def _is_usable(ip: IPAddress, network: IPNetwork) -> bool:

@@ -3,16 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from msgspec import Struct, defstruct
+from msgspec import NODEFAULT, Struct, defstruct
 from msgspec.json import schema, schema_components
 from msgspec.structs import fields
 
 from podroutes.inventory.connection_options import CONNECTION_OPTIONS, ConnectionElement
 from podroutes.inventory.files import DefaultsElement, HostElement
 from podroutes.inventory.key_types import Addresses, Networks, ResourceName, SubnetNames
-from podroutes.inventory.model import OWN_KEY_PREFIX, CloudData, ClusterData, HostData
-from podroutes.plugins.connections.ssh.settings import SshExtras
-from podroutes.secret import Secret
+from podroutes.inventory.model import CloudData, ClusterData, HostData
 
 
 def _one_or_two(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,27 +21,35 @@ _VALUES: Final[Mapping[type, dict[str, Any]]] = {
     Addresses: _one_or_two({"type": "string", "examples": ["10.240.0.20"]}),
     Networks: _one_or_two({"type": "string", "examples": ["10.200.0.0/16"]}),
     SubnetNames: _one_or_two(schema(ResourceName)),
-    Secret: {"type": "string"},
 }
-# Our own connection plugins whose options an editor is to know.
-_EXTRAS: Final[Mapping[str, type[Struct]]] = {"linux_exec": SshExtras}
 
 
-def _both(one: type[Struct], other: type[Struct]) -> type[Struct]:
-    """A struct with the fields of two, since none can be derived from both."""
-    all_fields = [(field.name, field.type, field.default) for kind in (one, other) for field in fields(kind)]
-    return defstruct("DefaultsData", all_fields, kw_only=True, forbid_unknown_fields=True)
+def _combined(name: str, *kinds: type[Struct], optional: bool = False) -> type[Struct]:
+    """A struct with the fields of several, since none can be derived from all; the first to have a key describes it."""
+    found = {field.name: field for kind in reversed(kinds) for field in fields(kind)}
+    default = None if optional else NODEFAULT
+    return defstruct(
+        name,
+        [(key, field.type, default if field.required else field.default) for key, field in found.items()],
+        kw_only=True,
+    )
 
 
-_DefaultsData: Final = _both(ClusterData, HostData)
+# Which keys are a cloud's and which a machine's, and which are written on a group, only preflight knows.
+_HostData: Final = _combined("HostData", HostData, CloudData, optional=True)
+_DefaultsData: Final = _combined("DefaultsData", ClusterData, HostData)
 
 
-def schemas() -> dict[str, dict[str, Any]]:
-    """JSON Schemas of the inventory's files, for editors, by the name of the file."""
+def schemas(extras: Mapping[str, type[Struct]]) -> dict[str, dict[str, Any]]:
+    """JSON Schemas of the inventory's files, for editors, by the name of the file.
+
+    Args:
+        extras: What may stand below `extras` of connection options, by the plugin's name.
+    """
     elements: dict[str, Any] = {"type": "object", "additionalProperties": {"$ref": "#/$defs/HostElement"}}
-    elements["$defs"] = _definitions({HostElement: (HostData, CloudData)})
+    elements["$defs"] = _definitions(HostElement, _HostData, extras)
     defaults: dict[str, Any] = {"$ref": "#/$defs/DefaultsElement"}
-    defaults["$defs"] = _definitions({DefaultsElement: (_DefaultsData,)})
+    defaults["$defs"] = _definitions(DefaultsElement, _DefaultsData, extras)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {
         "hosts": head | elements | {"title": "hosts.yaml"},
@@ -52,33 +58,28 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
 
 
-def _definitions(elements: Mapping[type[Struct], tuple[type[Struct], ...]]) -> dict[str, Any]:
-    """The schemas of elements and of what stands below their `data`."""
-    kinds = [
-        ConnectionElement,
-        *_EXTRAS.values(),
-        *(kind for element, kinds in elements.items() for kind in (element, *kinds)),
+def _definitions(element: type[Struct], data: type[Struct], extras: Mapping[str, type[Struct]]) -> dict[str, Any]:
+    """The schemas of an element, of what stands below its `data`, and of connection options."""
+    options = [
+        defstruct(
+            f"{kind.__name__}Element",
+            [("extras", kind | None, None)],
+            bases=(ConnectionElement,),
+            forbid_unknown_fields=True,
+        )
+        for kind in extras.values()
     ]
-    references, definitions = schema_components(kinds, schema_hook=_VALUES.__getitem__)
-    by_kind = dict(zip(kinds, references, strict=True))
-    for kind in _EXTRAS.values():
-        extras = {"anyOf": [by_kind[kind], {"type": "null"}], "default": None}
-        general = definitions[ConnectionElement.__name__]
-        definitions[f"{kind.__name__}Element"] = general | {"properties": general["properties"] | {"extras": extras}}
-    for element, kinds_below in elements.items():
-        below = [by_kind[kind] for kind in kinds_below]
-        properties = definitions[element.__name__]["properties"]
-        options = {"anyOf": [by_kind[ConnectionElement], {"type": "null"}]}
-        for choice in properties[CONNECTION_OPTIONS]["anyOf"]:
-            if choice["type"] == "object":
-                choice["additionalProperties"] = options
-                choice["properties"] = {
-                    name: {"anyOf": [{"$ref": f"#/$defs/{kind.__name__}Element"}, {"type": "null"}]}
-                    for name, kind in _EXTRAS.items()
-                }
-        properties["data"] = {"anyOf": [*below, {"type": "null"}], "default": None}
-        for kind in kinds_below:
-            definitions[kind.__name__]["patternProperties"] = {f"^{OWN_KEY_PREFIX}": {}}
-    # Some of a cloud's keys may stand on its group and the others on the host; preflight sees them together.
-    definitions.get(CloudData.__name__, {}).pop("required", None)
+    references, definitions = schema_components([element, data, ConnectionElement, *options], schema_hook=_schema_of)
+    _, data_reference, general, *special = ({"anyOf": [reference, {"type": "null"}]} for reference in references)
+    properties = definitions[element.__name__]["properties"]
+    for choice in properties[CONNECTION_OPTIONS]["anyOf"]:
+        if choice["type"] == "object":
+            choice["additionalProperties"] = general
+            choice["properties"] = dict(zip(extras, special, strict=True))
+    properties["data"] = {**data_reference, "default": None}
     return definitions
+
+
+def _schema_of(kind: type) -> dict[str, Any]:
+    """The schema of a type that msgspec does not know; what is parsed from text is text."""
+    return _VALUES.get(kind, {"type": "string"})

@@ -1,13 +1,14 @@
 """Typing what a person wrote, key by key: every problem is found, and each is said in words that tell what to write."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
 from msgspec import Struct, ValidationError, convert
-from msgspec.structs import FieldInfo, fields
+from msgspec.structs import fields
+
+from podroutes.text import did_you_mean
 
 NO_TEXT: Final = "must be text; put it in quotes"
 
@@ -51,26 +52,25 @@ class KeyProblem(Struct, frozen=True):
         return f"{place}.{self.key}: {self.message}" if self.key else f"{place}: {self.message}"
 
 
-def read_keys(
-    kind: type[_Kind], data: object, known: Iterable[str] | None = None
-) -> tuple[_Kind | None, list[KeyProblem]]:
+def read_keys(kind: type[_Kind], data: object) -> tuple[_Kind | None, list[KeyProblem]]:
     """Type a mapping's values.
 
     Args:
-        kind: A `Struct` whose fields are the keys.
+        kind: A `Struct` whose fields are the keys; others are problems where it forbids unknown fields.
         data: What was written; a mapping, if it is right.
-        known: The keys to name where one is unknown; the fields by default.
 
     Returns:
         The typed keys, or None, and what is wrong with each that is wrong, missing ones first, the others in the order
         in which they were written.
     """
+    if isinstance(data, Mapping) and not kind.__struct_config__.forbid_unknown_fields:
+        data = {key: value for key, value in data.items() if key in kind.__struct_fields__}
     try:
         return convert(data, kind, dec_hook=parse_own), []
     except ValidationError:
         if not isinstance(data, Mapping):
             return None, [KeyProblem("", _WORDS["object"])]
-        return None, list(_problems(fields(kind), data, known))
+        return None, list(_problems(kind, data))
 
 
 def parse_own(kind: type, value: object) -> object:
@@ -131,26 +131,19 @@ def _expectation(expected: str, length: str | None, bound: str | None, limit: st
     return f"must have {_BOUNDS[bound]} {limit} {_LENGTHS.get(expected, 'values')}"
 
 
-def _problems(
-    known_fields: tuple[FieldInfo, ...], data: Mapping[Any, Any], known: Iterable[str] | None
-) -> Iterator[KeyProblem]:
-    kinds = {field.name: field.type for field in known_fields}
-    for field in known_fields:
-        if field.required and field.name not in data:
-            yield KeyProblem(field.name, "is missing")
+def _problems(kind: type[Struct], data: Mapping[Any, Any]) -> Iterator[KeyProblem]:
+    known = {field.name: field for field in fields(kind)}
+    for name, field in known.items():
+        if field.required and name not in data:
+            yield KeyProblem(name, "is missing")
     for key, value in data.items():
-        if key in kinds:
-            problem = problem_of(value, kinds[key])
+        if key in known:
+            problem = problem_of(value, known[key].type)
             if problem is not None:
                 yield KeyProblem(key, problem)
         else:
-            # A key that is no text can't be known either.
-            yield KeyProblem(str(key), f"unknown key; {_hint(str(key), known or kinds)}", unknown=True)
-
-
-def _hint(key: str, known: Iterable[str]) -> str:
-    close = get_close_matches(key, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else f"known keys: {', '.join(sorted(known))}"
+            # YAML may have a number for a key.
+            yield KeyProblem(str(key), f"unknown key; {did_you_mean(str(key), known, 'known keys')}", unknown=True)
 
 
 def _parts(kind: object) -> Iterator[object]:

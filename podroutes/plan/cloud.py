@@ -4,7 +4,7 @@ What is ours there is every destination inside the cluster's range: Neutron has 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -15,17 +15,8 @@ from podroutes.host.cloud import AddressPair, CloudState, HostRoute, PortState
 from podroutes.inventory.network_plan import Cloud, NetworkPlan, PodRoute
 
 # Neutron's own default of `[DEFAULT] max_allowed_address_pair`.
-MAX_ADDRESS_PAIRS = 10
-
-
-# What a drift check calls what each change fixes.
-_DRIFT_CLASSES = {
-    ("subnet", "add"): "cloud-route-missing",
-    ("subnet", "replace"): "cloud-route-wrong",
-    ("subnet", "remove"): "cloud-route-stale",
-    ("ports", "add"): "address-pair-missing",
-    ("ports", "remove"): "address-pair-stale",
-}
+MAX_ADDRESS_PAIRS: Final = 10
+_ROUTE_DRIFT: Final = {"add": "cloud-route-missing", "replace": "cloud-route-wrong", "remove": "cloud-route-stale"}
 
 
 class CloudPlan(Struct, frozen=True):
@@ -58,13 +49,6 @@ class CloudPlan(Struct, frozen=True):
         return bool(self.pairs) or self.has_routes_to_write
 
 
-def _is_ours(plan: NetworkPlan, network: IPNetwork) -> bool:
-    """Whether it is or could be a pod CIDR; the whole range is what other ways of networking put there."""
-    if network in plan.cluster_cidrs:
-        return any(route.destination == network for route in plan.pod_routes)
-    return plan.owns(network)
-
-
 def plan_cloud(plan: NetworkPlan, cloud: Cloud, state: CloudState, *, remove: bool = False) -> CloudPlan:
     """Plan one cloud.
 
@@ -72,29 +56,50 @@ def plan_cloud(plan: NetworkPlan, cloud: Cloud, state: CloudState, *, remove: bo
         plan: The cluster's network.
         cloud: What the inventory says of the cloud.
         state: What was read.
-        remove: Take everything of ours back instead.
+        remove: Remove everything of ours instead.
 
     Returns:
         What differs. With conflicts nothing is to be done.
     """
-    wanted = () if remove else plan.pod_routes
-    conflicts = [] if remove else [*_conflicts(plan, cloud, state)]
-    route_changes, host_routes, router_add, router_remove = _plan_routes(plan, cloud, state, wanted)
-    if not remove and cloud.route_target == "subnet":
-        conflicts += _over_limit(cloud, state, host_routes)
-    pair_changes, pairs, notes = _plan_pairs(plan, state, wanted) if cloud.allowed_address_pairs else ([], {}, [])
+    desired = () if remove else plan.pod_routes
+    routes = [HostRoute(route.destination, route.next_hop) for route in desired]
+    to_router = cloud.route_target == "router"
+    route_changes: list[Change] = []
+    host_routes: dict[str, tuple[HostRoute, ...]] = {}
+    for family, subnet in state.subnets.items():
+        expected = [] if to_router else [route for route in routes if family_of(route.destination) == family]
+        found = [*_route_changes(plan, subnet.host_routes, expected, f"subnet {subnet.label}")]
+        route_changes += found
+        if found:
+            host_routes[subnet.id] = (*_foreign(plan, subnet.host_routes), *expected)
+    router_id = ""
+    router_add: tuple[HostRoute, ...] = ()
+    router_remove: tuple[HostRoute, ...] = ()
+    if state.router is not None:
+        current, expected = state.router.routes, routes if to_router else []
+        route_changes += _route_changes(plan, current, expected, f"router {state.router.label}")
+        router_id = state.router.id
+        router_add = tuple(route for route in expected if route not in current)
+        kept = (*_foreign(plan, current), *expected)
+        router_remove = tuple(route for route in current if route not in kept)
+    pair_changes, pairs, notes = _plan_pairs(plan, state, desired) if cloud.allowed_address_pairs else ([], {}, [])
+    conflicts = () if remove else (*_conflicts(plan, cloud, state), *_over_limit(cloud, state, host_routes))
     if conflicts:
-        return CloudPlan(HostPlan(conflicts=tuple(conflicts)))
-    # Ports first: routes to ports that drop the packets help nobody. They are taken back in the opposite order.
-    changes = (*pair_changes, *route_changes)
+        return CloudPlan(HostPlan(conflicts=conflicts))
+    # Ports first: routes to ports that drop the packets help nobody. They are removed in the opposite order.
+    changes = [*pair_changes, *route_changes]
     if remove:
-        changes = tuple(
-            replace(change, reason="ours: it lies inside the cluster's range")
-            for change in (*route_changes, *pair_changes)
-        )
-    host_plan = HostPlan(changes, notes=tuple(notes))
-    router_id = state.router.id if state.router is not None else ""
+        reason = "ours: it lies inside the cluster's range"
+        changes = [replace(change, reason=reason) for change in (*route_changes, *pair_changes)]
+    host_plan = HostPlan(tuple(changes), notes=tuple(notes))
     return CloudPlan(host_plan, host_routes, router_id, router_add, router_remove, pairs)
+
+
+def _is_ours(plan: NetworkPlan, network: IPNetwork) -> bool:
+    """Whether it is or could be a pod CIDR; the whole range is what other ways of networking put there."""
+    if network in plan.cluster_cidrs:
+        return network in plan.destinations
+    return plan.owns(network)
 
 
 def _conflicts(plan: NetworkPlan, cloud: Cloud, state: CloudState) -> Iterator[str]:
@@ -123,7 +128,7 @@ def _conflicts(plan: NetworkPlan, cloud: Cloud, state: CloudState) -> Iterator[s
 def _over_limit(cloud: Cloud, state: CloudState, host_routes: Mapping[str, tuple[HostRoute, ...]]) -> Iterator[str]:
     for subnet in state.subnets.values():
         count, limit = len(host_routes.get(subnet.id, ())), cloud.max_subnet_host_routes
-        if count > limit:
+        if cloud.route_target == "subnet" and count > limit:
             yield (
                 f"subnet {subnet.label} would have {count} host routes, {count - limit} more than its limit of {limit}"
                 ": use route_target: router, larger node CIDRs (a smaller node_cidr_mask_size) on fewer workers, "
@@ -131,79 +136,43 @@ def _over_limit(cloud: Cloud, state: CloudState, host_routes: Mapping[str, tuple
             )
 
 
-def _plan_routes(
-    plan: NetworkPlan, cloud: Cloud, state: CloudState, wanted: Sequence[PodRoute]
-) -> tuple[list[Change], dict[str, tuple[HostRoute, ...]], tuple[HostRoute, ...], tuple[HostRoute, ...]]:
-    to_router = cloud.route_target == "router"
-    changes: list[Change] = []
-    lists: dict[str, tuple[HostRoute, ...]] = {}
-    for family, subnet in state.subnets.items():
-        target = [] if to_router else _as_host_routes(wanted, family)
-        result, found = _reconcile(plan, subnet.host_routes, target, f"subnet {subnet.label}")
-        changes += found
-        if found:
-            lists[subnet.id] = result
-    add: tuple[HostRoute, ...] = ()
-    remove: tuple[HostRoute, ...] = ()
-    if state.router is not None:
-        target = _as_host_routes(wanted, None) if to_router else []
-        result, found = _reconcile(plan, state.router.routes, target, f"router {state.router.label}")
-        changes += found
-        add = tuple(route for route in result if route not in state.router.routes)
-        remove = tuple(route for route in state.router.routes if route not in result)
-    return changes, lists, add, remove
+def _foreign(plan: NetworkPlan, current: Sequence[HostRoute]) -> list[HostRoute]:
+    return [route for route in current if not _is_ours(plan, route.destination)]
 
 
-def _as_host_routes(routes: Sequence[PodRoute], family: int | None) -> list[HostRoute]:
-    return [
-        HostRoute(route.destination, route.next_hop) for route in routes if family is None or route.family == family
-    ]
-
-
-def _reconcile(
-    plan: NetworkPlan, current: Sequence[HostRoute], wanted: Sequence[HostRoute], where: str
-) -> tuple[tuple[HostRoute, ...], list[Change]]:
-    """The list as it should be: foreign routes as they are, ours as wanted; and what that changes."""
-    foreign = tuple(route for route in current if not _is_ours(plan, route.destination))
-    ours = [route for route in current if _is_ours(plan, route.destination)]
-    changes: list[Change] = []
-    for route in wanted:
-        present = [one for one in ours if one.destination == route.destination]
-        if route in present:
+def _route_changes(
+    plan: NetworkPlan, current: Sequence[HostRoute], desired: Sequence[HostRoute], where: str
+) -> Iterator[Change]:
+    """What a list of routes needs: ours as desired, foreign routes as they are."""
+    expected = {route.destination: route for route in desired}
+    ours: dict[IPNetwork, list[HostRoute]] = {destination: [] for destination in expected}
+    for route in current:
+        if _is_ours(plan, route.destination):
+            ours.setdefault(route.destination, []).append(route)
+    for destination, present in ours.items():
+        subject, after = f"{where}: {destination}", expected.get(destination)
+        if after is not None and after not in present:
+            reason = "wrong next hop" if present else "missing"
+            yield _change("replace" if present else "add", subject, "; ".join(map(str, present)), str(after), reason)
             continue
-        before = "; ".join(str(one) for one in present)
-        changes.append(
-            _change(
-                "subnet",
-                "replace" if present else "add",
-                f"{where}: {route.destination}",
-                before,
-                str(route),
-                "wrong next hop" if present else "missing",
-            )
-        )
-    kept = set(wanted)
-    destinations = {route.destination for route in wanted if route not in ours}
-    for one in ours:
-        # A wrong route to a destination that is replaced is told there already.
-        if one not in kept and one.destination not in destinations:
-            reason = (
-                "a second next hop"
-                if any(one.destination == w.destination for w in wanted)
-                else "no worker has this pod CIDR"
-            )
-            changes.append(_change("subnet", "remove", f"{where}: {one.destination}", str(one), "", reason))
-    return (*foreign, *wanted), changes
+        reason = "no worker has this pod CIDR" if after is None else "a second next hop"
+        for route in present:
+            if route != after:
+                yield _change("remove", subject, str(route), "", reason)
+
+
+def _change(action: Literal["add", "replace", "remove"], subject: str, before: str, after: str, reason: str) -> Change:
+    return Change("subnet", action, subject, before, after, reason, (), _ROUTE_DRIFT[action])
 
 
 def _plan_pairs(
-    plan: NetworkPlan, state: CloudState, wanted: Sequence[PodRoute]
+    plan: NetworkPlan, state: CloudState, desired: Sequence[PodRoute]
 ) -> tuple[list[Change], dict[str, tuple[AddressPair, ...]], list[str]]:
     changes: list[Change] = []
     lists: dict[str, tuple[AddressPair, ...]] = {}
     notes: list[str] = []
     cidrs: dict[str, list[IPNetwork]] = {}
-    for route in wanted:
+    for route in desired:
         port = state.port_of(route.next_hop)
         if port is not None:
             cidrs.setdefault(port.id, []).append(route.destination)
@@ -215,47 +184,43 @@ def _plan_pairs(
             if own:
                 notes.append(f"port {port.label} has port security off: pod traffic passes, no address pair is needed")
             continue
-        result, found = _reconcile_pairs(plan, port, own)
-        if len(result) > MAX_ADDRESS_PAIRS and found:
+        pairs, found = _reconcile_pairs(plan, port, own)
+        if not found:
+            continue
+        changes += found
+        lists[port.id] = pairs
+        if len(pairs) > MAX_ADDRESS_PAIRS:
             notes.append(
-                f"port {port.label} would have {len(result)} address pairs, more than Neutron's usual "
+                f"port {port.label} would have {len(pairs)} address pairs, more than Neutron's usual "
                 f"{MAX_ADDRESS_PAIRS}: if it refuses, remove foreign pairs or ask the operator"
             )
-        if found:
-            changes += found
-            lists[port.id] = result
     return changes, lists, notes
 
 
 def _reconcile_pairs(
-    plan: NetworkPlan, port: PortState, wanted: Sequence[IPNetwork]
+    plan: NetworkPlan, port: PortState, desired: Sequence[IPNetwork]
 ) -> tuple[tuple[AddressPair, ...], list[Change]]:
+    """A port's pairs as they should be, and what that changes."""
     where = f"port {port.label}"
-    kept: list[AddressPair] = []
+    pairs: list[AddressPair] = []
     present: set[IPNetwork] = set()
     changes: list[Change] = []
     for pair in port.allowed_address_pairs:
         network = _pair_network(pair)
-        if network is None or not _is_ours(plan, network) or network in wanted:
-            kept.append(pair)
-            # A pair with another MAC address lets nothing through that this port sends.
-            if network is not None and _is_of_port(pair, port):
-                present.add(network)
-        else:
-            changes.append(
-                _change("ports", "remove", f"{where}: {network}", str(network), "", "this port has no such pod CIDR")
-            )
-    for cidr in sorted(wanted, key=sort_key):
-        if cidr not in present:
-            kept.append(AddressPair(ip_address=str(cidr)))
-            changes.append(
-                _change("ports", "add", f"{where}: {cidr}", "", str(cidr), "port security drops pod traffic without it")
-            )
-    return tuple(kept), changes
-
-
-def _is_of_port(pair: AddressPair, port: PortState) -> bool:
-    return pair.mac_address is None or pair.mac_address.lower() == port.mac_address.lower()
+        if network is not None and _is_ours(plan, network) and network not in desired:
+            subject, reason = f"{where}: {network}", "this port has no such pod CIDR"
+            changes.append(Change("ports", "remove", subject, str(network), "", reason, (), "address-pair-stale"))
+            continue
+        pairs.append(pair)
+        # A pair with another MAC address lets nothing through that this port sends.
+        is_of_port = pair.mac_address is None or pair.mac_address.lower() == port.mac_address.lower()
+        if network is not None and is_of_port:
+            present.add(network)
+    for cidr in sorted(set(desired) - present, key=sort_key):
+        pairs.append(AddressPair(ip_address=str(cidr)))
+        subject, reason = f"{where}: {cidr}", "port security drops pod traffic without it"
+        changes.append(Change("ports", "add", subject, "", str(cidr), reason, (), "address-pair-missing"))
+    return tuple(pairs), changes
 
 
 def pairs_to_take_back(
@@ -289,10 +254,11 @@ def pairs_to_take_back(
 
 
 def _is_in_place(route: PodRoute, cloud: Cloud, state: CloudState) -> bool:
-    subnet = state.subnets.get(route.family)
-    routes = (subnet.host_routes if subnet is not None else ()) if cloud.route_target == "subnet" else ()
-    if cloud.route_target == "router" and state.router is not None:
-        routes = state.router.routes
+    if cloud.route_target == "router":
+        routes = () if state.router is None else state.router.routes
+    else:
+        subnet = state.subnets.get(route.family)
+        routes = () if subnet is None else subnet.host_routes
     return HostRoute(route.destination, route.next_hop) in routes
 
 
@@ -308,18 +274,6 @@ def _pair_network(pair: AddressPair) -> IPNetwork | None:
         return None
 
 
-def _change(  # noqa: PLR0917  # the fields of a change, in their order
-    layer: Literal["subnet", "ports"],
-    action: Literal["add", "replace", "remove"],
-    subject: str,
-    before: str,
-    after: str,
-    reason: str,
-) -> Change:
-    drift = _DRIFT_CLASSES[layer, action]
-    return Change(layer, action, subject, before, after, reason, (), drift)
-
-
 def lease_note(plan: NetworkPlan, cloud: Cloud) -> str:
     """What a change of host routes means for the machines, and until when."""
     if cloud.route_target == "router":
@@ -328,9 +282,9 @@ def lease_note(plan: NetworkPlan, cloud: Cloud) -> str:
     if not without:
         return (
             "machines learn the subnet's routes at their next DHCP renewal; "
-            "until then the kernel routes that this software gives them serve"
+            "until then they use the kernel routes that this software sets"
         )
     return (
-        "machines learn the subnet's routes at their next DHCP renewal; until then these have none after a reboot, "
-        f"as the inventory wants it: {', '.join(without)}"
+        "machines learn the subnet's routes at their next DHCP renewal; until then, after a reboot, these have none "
+        f"because the inventory says so: {', '.join(without)}"
     )

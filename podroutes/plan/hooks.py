@@ -7,13 +7,12 @@ administrator's (docs/decisions/0017-network-managers.md has what was measured).
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from podroutes.host.changes import Change, WriteFile
+from podroutes.host.changes import Change
+from podroutes.host.managed_files import MARKER, UNIT_NAME, managed_file_of
 from podroutes.host.network_managers import HOOK_PATHS, Manager
-from podroutes.host.state import MARKER, UNIT_NAME, HostState
+from podroutes.host.state import HostState
 from podroutes.plan.managed_files import plan_file, plan_file_removal
 
-_LAYER: Final = "persist"
-_DRIFT: Final = "manager-lacks-routes"
 _HEAD: Final = f"""#!/bin/sh
 # {MARKER}; changes to this file are overwritten.
 # An interface has been given its addresses anew, and the kernel had dropped the routes that used them.
@@ -36,6 +35,6 @@ def plan_hooks(state: HostState, manager: Manager | None = None) -> Iterator[Cha
     """
     for other, path in HOOK_PATHS.items():
         if other == manager:
-            yield from plan_file(_LAYER, state, WriteFile(path, 0o755, HOOKS[other]), _DRIFT)
+            yield from plan_file(state, path, HOOKS[other])
         elif path in state.files and state.files[path].ours:
-            yield plan_file_removal(_LAYER, state, path, _DRIFT)
+            yield plan_file_removal(state, path, managed_file_of(path).edited)

@@ -1,14 +1,13 @@
-"""Files that this software installs: whether one is as it should be, and what unfinished writes have left."""
+"""Files that this software installs: writing, removing and restoring them, and what unfinished writes have left."""
 
 from collections.abc import Iterator
 from typing import Final
 
-from podroutes.host.changes import Change, HostPlan, KeepCopy, Layer, PutBack, RemoveFile, Step, WriteFile
-from podroutes.host.state import BEFORE_PATH, KEPT_PATHS, SYSCTL_PATH, FileState, HostState, temporary_path
+from podroutes.host.changes import Change, HostPlan, KeepCopy, PutBack, RemoveFile, Step, WriteFile
+from podroutes.host.managed_files import managed_file_of
+from podroutes.host.state import FileState, HostState
 
 OURS: Final = "this software put it there"
-
-_FORWARDING = frozenset({temporary_path(BEFORE_PATH), temporary_path(SYSCTL_PATH)})
 
 
 def is_up_to_date(file: FileState | None, mode: int, content: str) -> bool:
@@ -17,7 +16,7 @@ def is_up_to_date(file: FileState | None, mode: int, content: str) -> bool:
 
 
 def difference_of(file: FileState | None, content: str) -> str:
-    """What is so of a file that is not as it should be, in a few words."""
+    """What is wrong with a file that is not up to date, in a few words."""
     if file is None:
         return "missing"
     if not file.ours and file.content != content:
@@ -29,59 +28,48 @@ def difference_of(file: FileState | None, content: str) -> str:
     return f"its mode or owner differs: {file.mode:04o} {file.uid}:{file.gid}"
 
 
-def plan_file(layer: Layer, state: HostState, wanted: WriteFile, drift: str) -> Iterator[Change]:
-    """Plan to write a file, unless it is as it should be; a copy of somebody else's is kept where one can be put back.
+def plan_file(state: HostState, path: str, content: str) -> Iterator[Change]:
+    """Plan to write a managed file, unless it is up to date; somebody else's is kept where one can be put back.
 
     Args:
-        layer: Which capability it belongs to.
         state: What was read.
-        wanted: How it is written.
-        drift: Code of the drift class that it is otherwise.
+        path: Its path in `MANAGED_FILES`, which says layer, mode and drift codes.
+        content: What it is to hold.
     """
-    path, content = wanted.path, wanted.content
-    file = state.files.get(path)
-    if is_up_to_date(file, wanted.mode, content):
+    managed, file = managed_file_of(path), state.files.get(path)
+    if is_up_to_date(file, managed.mode, content):
         return
-    steps: list[Step] = [wanted]
+    steps: list[Step] = [WriteFile(path, managed.mode, content)]
     reason = finding = difference_of(file, content)
-    if file is not None and not file.ours and path in KEPT_PATHS:
-        reason = f"taken over; what was there is kept as {KEPT_PATHS[path]}"
-        steps.insert(0, KeepCopy(path, KEPT_PATHS[path]))
+    if file is not None and not file.ours and managed.kept_as:
+        reason = f"taken over; what was there is kept as {managed.kept_as}"
+        steps.insert(0, KeepCopy(path, managed.kept_as))
     before = file.content if file is not None else ""
-    yield Change(layer, "write", path, before, content, reason, tuple(steps), drift, finding)
+    drift = managed.missing if file is None else managed.edited
+    yield Change(managed.layer, "write", path, before, content, reason, tuple(steps), drift, finding)
 
 
-def plan_file_removal(layer: Layer, state: HostState, path: str, drift: str = "") -> Change:
-    """Plan to remove a file of ours that is there, or to put back what it has taken the place of.
+def plan_file_removal(state: HostState, path: str, drift: str = "") -> Change:
+    """Plan to remove a managed file that is there, or to put back what it has taken the place of.
 
     Args:
-        layer: Which capability it belongs to.
         state: What was read.
-        path: Absolute path.
+        path: Its path in `MANAGED_FILES`.
         drift: Code of the drift class that the file is; empty where it is none.
     """
-    before = state.files[path].content
-    kept = KEPT_PATHS.get(path)
-    if kept is None or kept not in state.files:
-        return Change(layer, "remove", path, before, "", OURS, (RemoveFile(path),), drift)
-    after = state.files[kept].content
-    return Change(layer, "restore", path, before, after, "it was there before", (PutBack(kept, path),), drift)
+    managed, before = managed_file_of(path), state.files[path].content
+    if managed.kept_as not in state.files:
+        return Change(managed.layer, "remove", path, before, "", OURS, (RemoveFile(path),), drift)
+    after, step = state.files[managed.kept_as].content, PutBack(managed.kept_as, path)
+    return Change(managed.layer, "restore", path, before, after, "it was there before", (step,), drift)
 
 
 def plan_leftovers(state: HostState) -> HostPlan:
-    """Plan to remove what an interrupted write has left beside the place of its file; nobody else uses these names."""
+    """Plan to remove what interrupted writes have left beside their files; nobody else uses these names."""
+    reason = "a write that was interrupted left it there"
     return HostPlan(
         tuple(
-            Change(
-                "forwarding" if path in _FORWARDING else "routes_service",
-                "remove",
-                path,
-                "",
-                "",
-                "a write that was interrupted left it there",
-                (RemoveFile(path),),
-                "leftover-file",
-            )
+            Change(managed_file_of(path).layer, "remove", path, "", "", reason, (RemoveFile(path),), "leftover-file")
             for path in state.leftovers
         )
     )

@@ -13,20 +13,14 @@ from msgspec import Struct
 
 from podroutes.addresses import contains
 from podroutes.host.changes import Change, HostPlan, NetworkdFile
-from podroutes.host.network_managers import (
-    BY_SETTING,
-    DROP_IN_NAME,
-    MANAGERS,
-    ManagedLink,
-    Manager,
-    is_drop_in,
-)
+from podroutes.host.managed_files import DROP_IN_NAME, MARKER, is_drop_in
+from podroutes.host.network_managers import BY_SETTING, MANAGERS, ManagedLink, Manager
 from podroutes.host.routes import Route
-from podroutes.host.state import MARKER, HostState, Link
+from podroutes.host.state import HostState, Link
 from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.plan.desired_routes import DesiredRoutes, desired_routes
 from podroutes.plan.hooks import plan_hooks
 from podroutes.plan.managed_files import OURS, is_up_to_date
-from podroutes.plan.routes import DesiredRoutes, desired_routes
 
 _LAYER: Final = "persist"
 _DIRECTORY: Final = "/etc/systemd/network"

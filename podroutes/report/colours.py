@@ -1,13 +1,12 @@
 """Lines in colours, by Rich, which takes a tenth of a short run to load: only a terminal needs it."""
 
-import os
-import shutil
 from typing import TextIO
 
-from rich import console
 from rich.text import Text
 
-from podroutes.report.styled import Console, Piece, Styled, printable
+from podroutes.report.styled import Console, Piece, Styled
+from podroutes.terminal import rich_console
+from podroutes.text import printable
 
 
 class ColourConsole(Console):
@@ -33,11 +32,3 @@ class ColourConsole(Console):
     def _print(self, text: Text) -> None:
         text.plain = printable(text.plain)
         self._console.print(text, soft_wrap=True)
-
-
-def rich_console(file: TextIO) -> console.Console:
-    """Rich's own console, which reads nothing into a text: no markup, no emoji, no numbers to colour."""
-    # Rich believes in a terminal without columns, and prints nothing there.
-    columns = os.environ.get("COLUMNS", "")
-    width = shutil.get_terminal_size().columns if columns.isdecimal() and int(columns) == 0 else None
-    return console.Console(file=file, width=width, highlight=False, emoji=False, markup=False)

@@ -9,15 +9,14 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from msgspec import Struct
 
+from podroutes.drift.classes import COVERAGE_CODES
 from podroutes.drift.findings import Finding
 from podroutes.drift.history import History, PastFinding
 from podroutes.outcomes import FAILURES, HostOutcome, Outcome, RunReport
 from podroutes.report.json_report import write_atomically
 from podroutes.report.picture import draw_matrix, draw_strip
 from podroutes.report.summary import (
-    COVERAGE_CODES,
     coverage,
-    cut_directions,
     fix_for,
     is_complete,
     is_drift_check,
@@ -96,7 +95,7 @@ def render_html(report: RunReport, *, history: History | None = None) -> str:
         hosts=[view for view in hosts if not view.is_quiet],
         quiet=[view.host.host for view in hosts if view.is_quiet],
         cut=cut[:_MOST_CUT],
-        cut_count=cut_directions(report),
+        cut_count=report.cut_count,
         matrix=draw_matrix(report.directions),
         pinged=any(direction.ping for direction in report.directions),
         strip=draw_strip(runs),
@@ -128,7 +127,7 @@ def _summary(report: RunReport) -> str:
         drift = sum(len(open_drift(report, host)) for host in report.hosts)
         drifted = sum(1 for host in report.hosts if open_drift(report, host))
         parts.append(f"{_count(drift, 'finding')} on {_count(drifted, 'host')}" if drift != 0 else "no drift found")
-        if cut := cut_directions(report):
+        if cut := report.cut_count:
             parts.append(f"{_count(cut, 'direction')} cut")
     if changes := sum(len(host.changes) for host in report.hosts):
         parts.append(f"{_count(changes, 'change')}{' to make' if report.dry_run else ''}")

@@ -13,7 +13,8 @@ The first that holds is told, in this order: a host that is not known hides no d
 from typing import Final
 
 from podroutes.outcomes import RunReport
-from podroutes.report.summary import coverage, cut_directions, is_complete, is_repaired, open_drift
+from podroutes.report.summary import coverage, is_complete, is_repaired, open_drift
+from podroutes.text import one_line
 
 _STATES: Final = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 _OK, _WARNING, _CRITICAL, _UNKNOWN = range(4)
@@ -44,7 +45,7 @@ def error_line(message: str) -> tuple[int, str]:
 
 
 def _state(report: RunReport) -> int:
-    if cut_directions(report) != 0:
+    if report.cut_count != 0:
         return _CRITICAL
     if _drift(report):
         return _WARNING
@@ -61,7 +62,7 @@ def _parts(report: RunReport) -> list[str]:
     parts = [coverage(report)]
     if report.interrupted:
         parts.append("interrupted")
-    if cut := cut_directions(report):
+    if cut := report.cut_count:
         parts.append(f"{cut} {'direction' if cut == 1 else 'directions'} cut")
     drift = _drift(report)
     if drift:
@@ -84,7 +85,7 @@ def _performance(report: RunReport) -> str:
             f"checked={report.checked};;;0;{asked}",
             f"unknown={asked - report.checked};;;0;{asked}",
             f"findings={len(_drift(report))};0;;0",
-            f"cut={cut_directions(report)};;0;0;{len(report.directions)}",
+            f"cut={report.cut_count};;0;0;{len(report.directions)}",
             f"time={report.seconds:.3f}s;;;0",
         )
     )
@@ -92,4 +93,4 @@ def _performance(report: RunReport) -> str:
 
 def _plain(text: str) -> str:
     # `|` begins the performance data, a newline ends the line.
-    return " ".join("".join(" " if not one.isprintable() else one for one in text.replace("|", "/")).split())
+    return one_line(text.replace("|", "/"), limit=4000)

@@ -9,9 +9,10 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from podroutes.atomic_write import replace_file
+from podroutes.drift.classes import COVERAGE_CODES
 from podroutes.errors import UsageError
 from podroutes.outcomes import FAILURES, RunReport
-from podroutes.report.summary import COVERAGE_CODES, is_complete, is_repaired
+from podroutes.report.summary import is_complete, is_repaired
 
 PREFIX: Final = "pod_routes_"
 _LAST_SUCCESS: Final = f"{PREFIX}last_success_timestamp_seconds"

@@ -8,11 +8,11 @@ from podroutes.host.routes import KERNEL, Route
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.outcomes import FAILURES
-from podroutes.plan.routing_table import RouteRecord, RoutingTable
+from podroutes.report.routing_records import RouteRecord, RoutingTable
 from podroutes.report.styled import Console, Styled
 from podroutes.report.table import Cell, print_table
 
-_STATUS_STYLES: Final = {"as wanted": "green", "own pods": "green", "missing": "bold red", "wrong": "bold red"}
+_STATUS_STYLES: Final = {"up to date": "green", "own pods": "green", "missing": "bold red", "wrong": "bold red"}
 
 
 def print_as_table(console: Console, table: RoutingTable) -> None:

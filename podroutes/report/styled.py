@@ -1,8 +1,10 @@
 """Lines for people: text with styles, which a terminal shows in colours and a pipe without."""
 
-from typing import Final, TextIO
+from typing import TextIO
 
 from msgspec import Struct
+
+from podroutes.text import printable
 
 
 class Styled(Struct, frozen=True):
@@ -18,18 +20,6 @@ class Styled(Struct, frozen=True):
 
 
 Piece = str | Styled
-
-# Unicode's pictures of the C0 control characters; new lines and tabs are what they are. C1 has no pictures.
-_PICTURES: Final = (
-    {number: 0x2400 + number for number in range(0x20) if chr(number) not in "\n\t"}
-    | {0x7F: 0x2421}
-    | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
-)
-
-
-def printable(text: str) -> str:
-    """A text without control characters, as long as before: a host can't move the cursor or rename the window."""
-    return text.translate(_PICTURES)
 
 
 def text_of(piece: Piece) -> str:

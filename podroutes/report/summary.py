@@ -2,13 +2,11 @@
 
 from typing import Final
 
-from podroutes.drift.classes import DRIFT_CLASSES, DriftClass
+from podroutes.drift.classes import COVERAGE_CODES, DRIFT_CLASSES, DriftClass
 from podroutes.drift.findings import Finding
 from podroutes.outcomes import FAILURES, HostOutcome, Outcome, RunReport
 
 DRIFT_CHECK: Final = "drift_check"
-# These say that a host was not checked; a host that was checked has neither.
-COVERAGE_CODES: Final = frozenset({"host-unreachable", "result-unknown"})
 
 
 def is_drift_check(report: RunReport) -> bool:
@@ -41,11 +39,6 @@ def open_drift(report: RunReport, host: HostOutcome) -> tuple[Finding, ...]:
     if is_repaired(report, host):
         return ()
     return tuple(finding for finding in host.findings if finding.is_drift and finding.code not in COVERAGE_CODES)
-
-
-def cut_directions(report: RunReport) -> int:
-    """Number of directions in which packets do not arrive."""
-    return sum(1 for direction in report.directions if direction.state == "cut")
 
 
 def is_cloud(report: RunReport, host: HostOutcome) -> bool:

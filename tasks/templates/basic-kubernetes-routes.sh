@@ -16,7 +16,7 @@
 # of `proto dhcp` that says the same is as good as ours. What others' routes to a part of a listed destination, or for some
 # packets only (tos, from), take another way is said and left as it is.
 #
-# Exit status: 0 as wanted; 1 failed, refused, or different; 64 wrong usage; 78 the list can't be understood.
+# Exit status: 0 up to date; 1 failed, refused, or different; 64 wrong usage; 78 the list can't be understood.
 # Needs bash 4.4, awk, flock and iproute2 5.3, or later.
 set -euo pipefail
 shopt -s inherit_errexit
@@ -44,29 +44,26 @@ read_list() {
     if [ ! -f "$1" ] || [ ! -r "$1" ]; then fail 78 "$1 is no file that can be read"; fi
     [ -z "$(tail -c 1 "$1")" ] || fail 78 "$1 was cut off: its last line has no end"
     awk -v file="$1" '
-        function is_address(text) {
-            return text ~ ipv4 || (text ~ /^[0-9a-f:]*:[0-9a-f:]*$/ && text !~ /(^|:)0[0-9a-f]/)
-        }
-        function is_network(text,   half) {
-            return split(text, half, "/") == 2 && is_address(half[1]) && half[2] ~ /^[1-9][0-9]?[0-9]?$/
-        }
-        function is_route() {
-            return NF == 6 && is_network($2) && $3 == "via" && is_address($4) && ($2 ~ /:/) == ($4 ~ /:/) &&
-                $5 == "dev" && $6 ~ /^[A-Za-z0-9_][A-Za-z0-9_.@:+-]*$/ && length($6) <= 15
-        }
         function bad(message) { print file ":" message >"/dev/stderr"; failed = 1 }
         BEGIN {
             octet = "([1-9]?[0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])"
-            ipv4 = "^" octet "\\." octet "\\." octet "\\." octet "$"
+            ipv4 = octet "\\." octet "\\." octet "\\." octet
+            group = "(0|[1-9a-f][0-9a-f]*)"
+            ipv6 = "(" group "?:)+" group "?"
+            mask = "/[1-9][0-9]?[0-9]?"
+            dev = " dev [A-Za-z0-9_][A-Za-z0-9_.@:+-]*$"
+            range = "^(cluster|pods) (" ipv4 "|" ipv6 ")" mask "$"
+            route = "^route (" ipv4 mask " via " ipv4 "|" ipv6 mask " via " ipv6 ")" dev
         }
         { line = $0; gsub(/[^ -~]/, "?", line); sub(/#.*/, "") }
         NF == 0 { next }
-        !($1 ~ /^(cluster|pods)$/ && NF == 2 && is_network($2)) && !($1 == "route" && is_route()) {
+        { $1 = $1 }
+        $0 !~ range && !($0 ~ route && length($6) <= 15) {
             bad(NR ": not `cluster NETWORK`, `pods NETWORK` or `route NETWORK via ADDRESS dev INTERFACE`: " line)
             next
         }
         ($1, $2) in seen { bad(NR ": a second line for " $2) }
-        { seen[$1, $2]; clusters += $1 == "cluster"; $1 = $1; print }
+        { seen[$1, $2]; clusters += $1 == "cluster"; print }
         END { if (!failed && !clusters) bad(" has no line `cluster NETWORK`"); exit failed }
     ' "$1" || exit 78
 }
@@ -229,7 +226,7 @@ plan() {
         }
         $1 == "=" { what = $2; next }
         what == "list" && $1 == "pods" { pods[$2] }
-        what == "list" && $1 == "route" { order[++count] = $2; wanted[$2] = ours(); via[$2] = $4; dev[$2] = $6 }
+        what == "list" && $1 == "route" { order[++count] = $2; listed[$2] = ours(); via[$2] = $4; dev[$2] = $6 }
         (what == "applied" || (what == "list" && action == "del")) && $1 == "route" { applied[ours()] }
         what == "own" { sub(/\/.*/, "", $4); own[$4] }
         what == "inside" { read_route(); inside[destination] }
@@ -241,12 +238,12 @@ plan() {
                 is_inside = destination in inside
                 if (action == "del") {
                     if (text in applied) remove(text, "removed")
-                } else if (destination in wanted && protocol == 2) {
+                } else if (destination in listed && protocol == 2) {
                     print "refuse " destination ": this host is on that network itself: " text
-                } else if (destination in wanted && !is_inside) {
+                } else if (destination in listed && !is_inside) {
                     print "refuse " destination ": in no cluster range; there is " text
-                } else if (destination in wanted && !is_selective) {
-                    is_right = text == wanted[destination] || (protocol == 16 && is_same_way())
+                } else if (destination in listed && !is_selective) {
+                    is_right = text == listed[destination] || (protocol == 16 && is_same_way())
                     in_place = metric == our_metric(destination)
                     if (is_down && is_same_way()) print "note " route_dev " has no carrier: " text
                     if (in_place && is_right && !(destination in settled)) settled[destination]
@@ -262,7 +259,7 @@ plan() {
             }
             for (n = 1; n <= count && action != "del"; n++) {
                 destination = order[n]
-                route = wanted[destination]
+                route = listed[destination]
                 if (via[destination] in own) print "refuse " route ": the next hop is this host itself"
                 other_count = split(substr(others[destination], 2), other, "\n")
                 # Those that are too many go first, so that `replace` can mean one only.
@@ -270,7 +267,7 @@ plan() {
                 if (!(destination in settled)) {
                     if (other_count == 0) change("route replace " route, "route del " route, "missing: " route)
                     else if (may_change(other[1]))
-                        change("route replace " route, "route replace " other[1], "wrong: " other[1] ", wanted " route)
+                        change("route replace " route, "route replace " other[1], "wrong: " other[1] ", expected " route)
                 }
                 other_count = split(substr(beside[destination], 2), other, "\n")
                 for (i = 1; i <= other_count; i++) remove(other[i], "beside ours")

@@ -109,7 +109,7 @@ def test_after_fixing_everything_is_open_again(provisioned: Cluster) -> None:
     assert run.exit_code == 0
     assert run.hosts_that_are("changed") == {"worker-0", "controller-0"}
     # What was so before is told on the way, and what is so now in the report.
-    assert "  worker-0 → worker-1: worker-0 has no way to 10.200.1.0/24\n" in run.stdout
+    assert "  worker-0 → worker-1: worker-0 has no route to 10.200.1.0/24\n" in run.stdout
     assert {one["state"] for one in run.report["directions"]} == {"ok"}
     workers = {worker.name for worker in provisioned.workers}
     assert {one["ping"] for one in run.report["directions"] if one["source"] in workers} == {"answered"}

@@ -70,7 +70,7 @@ def test_all_reports_say_the_same_of_one_run(provisioned: Cluster, tmp_path: Pat
     }
     cases = {case.name: case for case in suites["worker-0"]}
     [failure] = cases["route-missing"].result
-    assert failure.message.startswith("10.200.1.0/24: missing; wanted: 10.200.1.0/24 via 10.240.0.21 dev eth0")
+    assert failure.message.startswith("no route to 10.200.1.0/24; expected: 10.200.1.0/24 via 10.240.0.21 dev eth0")
     assert "fix: python runbooks/provision.py --limit worker-0" in failure.text
 
     found = samples(metrics)

@@ -33,7 +33,7 @@ HOSTS = {
     "worker-1": (
         BROKEN.format("sha256sum"),
         "rm /usr/local/bin/sha256sum",
-        "reading the host failed in its part files: exit status 1: sha256sum: Input/output error",
+        "reading the host failed in its part contents: exit status 1: sha256sum: Input/output error",
     ),
     "worker-2": (
         "mkfifo /etc/sysctl.d/99-pipe.conf; ln -s /nowhere /etc/sysctl.d/99-link.conf; mkdir /etc/sysctl.d/99-dir.conf",

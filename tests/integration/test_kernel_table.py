@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from podroutes.addresses import FAMILIES, Family
-from podroutes.host.routes import Route, parse_routes
-from podroutes.plan.routes import plan_routes
+from podroutes.host.parse_routes import parse_routes
+from podroutes.host.routes import Route
 from tests.unit.podroutes.builders import ipv4_cluster, ipv6_cluster, link, state
+from tests.unit.podroutes.healthy import planned_routes
 from tests.unit.podroutes.plan.kernel_table import NEXT_HOP_OBJECTS, KernelTable
 from tests.unit.podroutes.plan.test_routes import ON_LINK_BESIDE_A_NEXT_HOP, commands, tables
 
@@ -103,7 +104,7 @@ def test_the_kernel_does_what_the_model_does(namespace: Namespace, case: tuple[F
         run(f"route append {route.selector}")
     plan = ipv4_cluster() if family == 4 else ipv6_cluster()
     eth0 = link("eth0", "10.240.0.20/24", "fd00:240::20/64")
-    lines = commands(plan_routes(plan, plan.nodes["worker-0"], state(eth0, routes=namespace.routes(family))).changes)
+    lines = commands(planned_routes(plan, plan.nodes["worker-0"], state(eth0, routes=namespace.routes(family))).changes)
     for do, _ in lines:
         run(do)
     for _, undo in reversed(lines):

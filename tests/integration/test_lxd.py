@@ -134,10 +134,14 @@ def test_a_daemon_that_restarts_in_mid_run_leaves_nothing_that_is_not_said_or_fi
         containers.shell(
             node,
             "umask 077; mkdir -p /run/kubernetes-routes; exec 8>>/run/kubernetes-routes/lock; flock 8; "
-            "setsid sleep 4 </dev/null >/dev/null 2>&1 &",
+            "setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $! >/run/holder",
         )
     with containers.start("provision", "--yes", inventory=CONFIG) as running:
-        time.sleep(2)
+        for node in NODES:
+            containers.shell(node, "until grep -qsx flock /proc/[0-9]*/comm; do sleep 0.1; done")
+        for node in NODES:
+            # A daemon that is asked to stop waits for the commands.
+            containers.shell(node, "setsid sh -c 'sleep 4; kill $(cat /run/holder)' </dev/null >/dev/null 2>&1 &")
         containers.lxd.restart_daemon(kill=kill)
         run = running.finish()
     for node, outcome in run.outcomes.items():
@@ -147,6 +151,9 @@ def test_a_daemon_that_restarts_in_mid_run_leaves_nothing_that_is_not_said_or_fi
             assert outcome == "unreachable", run.reason(node)
             assert "daemon" in run.reason(node) or "lxc remote local" in run.reason(node), run.reason(node)
     assert run.exit_code == (0 if set(run.outcomes.values()) <= {"ok", "changed"} else 1)
+    for node in NODES:
+        # What a daemon that was killed had begun goes on without it.
+        containers.shell(node, "flock --timeout 60 /run/pod-routes.lock true")
     again = containers.provision(inventory=CONFIG)
     assert again.exit_code == 0, again.text
     assert_all_routes(containers)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from podroutes.host.state import DATA_PATH
+from podroutes.host.managed_files import DATA_PATH
 from tests.integration.cluster import Cluster, check_report
 
 
@@ -66,13 +66,13 @@ def test_show_routes_in_all_its_forms(provisioned: Cluster) -> None:
     table = provisioned.run("show_routes")
     assert table.exit_code == 0
     assert re.search(r"^worker-2 +10\.240\.0\.22 +10\.200\.2\.0/24$", table.stdout, re.MULTILINE)
-    row = r"^worker-1 +10\.200\.0\.0/24 +10\.240\.0\.20 +eth0 +201 +0 +as wanted$"
+    row = r"^worker-1 +10\.200\.0\.0/24 +10\.240\.0\.20 +eth0 +201 +0 +up to date$"
     assert re.search(row, table.stdout, re.MULTILINE)
     assert re.search(r"^worker-1 +10\.200\.1\.0/24 +- +cnio0 +kernel +0 +own pods$", table.stdout, re.MULTILINE)
 
     parsed = json.loads(provisioned.run("show_routes", "--format", "json").stdout)
     assert [host["host"] for host in parsed["hosts"]] == provisioned.hosts
-    assert {route["status"] for host in parsed["hosts"] for route in host["routes"]} == {"as wanted", "own pods"}
+    assert {route["status"] for host in parsed["hosts"] for route in host["routes"]} == {"up to date", "own pods"}
 
     # The guide's two loops: address and pod CIDR of each worker, then `ip route` of each host.
     text = provisioned.run("show_routes", "--format", "text").stdout

@@ -19,10 +19,10 @@ from msgspec.structs import replace
 from podroutes.addresses import Family
 from podroutes.host.change_script import apply_script
 from podroutes.host.changes import Change, RouteCommand
-from podroutes.plan.routes import plan_routes
 from podroutes.plan.routes_service import render_data
 from tasks.service_files import load_service_files
 from tests.route_cases import CASES, NEXT_HOP_OBJECTS, NODE, PLAN, RouteCase, lines_of, ours_of, state_of
+from tests.unit.podroutes.healthy import planned_routes
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes a network namespace: needs root")
 
@@ -234,7 +234,7 @@ def test_planner_and_script_make_the_same_of_a_table_and_take_it_back_whole(host
     host.append(*present)
     before = [untimed(line) for line in host.routes()]
     state = state_of({4: host.lines(4), 6: host.lines(6)})
-    plan = plan_routes(PLAN, NODE, state)
+    plan = planned_routes(PLAN, NODE, state)
     assert sorted(f"{change.action} {change.subject}" for change in plan.changes) == sorted(case.changes)
 
     # What fails at its very end leaves nothing behind and takes nothing along.
@@ -260,14 +260,14 @@ def test_planner_and_script_make_the_same_of_a_table_and_take_it_back_whole(host
     assert host.script("add")[0] == 0
     assert sorted(host.routes()) == sorted(after)
     assert host.script("check")[0] == (1 if case.part else 0)
-    assert plan_routes(PLAN, NODE, state_of({4: host.lines(4), 6: host.lines(6)})).changes == ()
+    assert planned_routes(PLAN, NODE, state_of({4: host.lines(4), 6: host.lines(6)})).changes == ()
 
 
 def test_what_could_not_be_put_back_is_named_by_both(host: Host) -> None:
     """The next hop object goes while the routes are changed."""
     host.append("10.200.1.0/24 nhid 12 proto zebra mtu lock 700")
     [before] = host.routes()
-    commands = plan_routes(PLAN, NODE, state_of({4: host.lines(4), 6: []})).changes
+    commands = planned_routes(PLAN, NODE, state_of({4: host.lines(4), 6: []})).changes
     gone = RouteCommand("nexthop del id 12", "route show")
     failing = replace(
         commands[0], steps=(gone, RouteCommand("route replace 10.200.77.0/24 via 10.99.0.1", "route show"))
@@ -295,7 +295,7 @@ def test_a_changed_next_hop_is_replaced_without_a_gap(host: Host) -> None:
     host.add()
     host.want(R1.replace(".21", ".31"), S1.replace("::21", "::31"))
     with host.events() as events:
-        assert host.add().startswith(f"was wrong: {R1} proto 201, wanted ")
+        assert host.add().startswith(f"was wrong: {R1} proto 201, expected ")
     assert [event.split()[0] for event in events] == ["10.200.1.0/24", "fd00:200:0:1::/64"]  # none is "Deleted"
     for address, hop in (("10.200.1.9", "10.240.0.31"), ("fd00:200:0:1::9", "fd00:240::31")):
         assert json.loads(host.ip(f"-j route get {address}"))[0]["gateway"] == hop

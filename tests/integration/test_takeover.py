@@ -71,7 +71,7 @@ def test_takes_over_hosts_of_the_guide_without_losing_a_packet(fresh: Cluster, t
     # What the guide had put there comes back: script and unit as they were, the unit not started.
     removed = fresh.deprovision()
     assert removed.exit_code == 0, removed.text
-    assert "the routes.service that was there before is back, and disabled" in removed.stdout
+    assert "the routes.service that was there before is restored, and disabled" in removed.stdout
     for host, after in fresh.take_snapshots().items():
         for path in (SCRIPT, UNIT):
             assert after.files[path] == before[host].files[path]

@@ -28,7 +28,7 @@ def test_a_start_that_fails_says_why_on_the_first_run_and_on_the_next(fresh: Clu
         assert run.reason("worker-0") == "a change failed: start routes.service: out of cheese"
         assert "activating" in fresh.on("worker-0", "systemctl", "is-active", "routes.service", check=False)
     found = fresh.run("drift_check", "--limit", "worker-0")
-    assert "routes.service: activating; wanted: active" in found.stdout
+    assert "routes.service: activating; expected: active" in found.stdout
 
     fresh.shell("worker-0", f"rm -r {DROP_IN}; systemctl daemon-reload")
     fixed = fresh.provision("--limit", "worker-0")

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from nornir.core.configuration import Config
 
 from podroutes.errors import CloudError
+from podroutes.text import first_line
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -120,7 +121,7 @@ def _shown(error: Exception) -> str:
     from openstack.exceptions import ConfigException  # noqa: PLC0415
 
     if isinstance(error, ClientException | ConfigException):
-        return str(error).splitlines()[0].rstrip(".")
+        return first_line(error).rstrip(".")
     return f"{type(error).__name__} (-v shows where)"
 
 

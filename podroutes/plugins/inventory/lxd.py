@@ -5,7 +5,7 @@ from typing import Any, Final
 from msgspec import to_builtins
 from nornir.core.inventory import Inventory
 
-from podroutes.inventory.model import CONTROLLERS, WORKERS
+from podroutes.inventory.key_types import CONTROLLERS, WORKERS
 
 _CONNECTION: Final = "lxd"
 

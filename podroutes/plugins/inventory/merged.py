@@ -1,4 +1,4 @@
-"""Hosts that a program knows, together with what an engineer says of them in Nornir's own files."""
+"""Hosts that a program knows, and what an engineer wrote about them in Nornir's own files, as one inventory."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,15 +19,15 @@ from ruamel.yaml import YAML
 
 from podroutes.errors import Problem
 
-_ATTRIBUTES: Final = ("hostname", "port", "username", "password", "platform")
+_REACH: Final = ("hostname", "port", "username", "password", "platform")
 
 
-class Found(Struct, frozen=True):
-    """What a program knows.
+class DiscoveredHosts(Struct, frozen=True):
+    """Hosts that a program, such as LXD, knows.
 
     Attributes:
-        source: What it is called, in messages about what it says.
-        hosts: What it says of each host, shaped as an entry of `hosts.yaml`.
+        source: Name of the program, for messages.
+        hosts: Each host, shaped as an entry of `hosts.yaml`.
         notes: What a person should know of hosts that were left out: `NAME: SENTENCE`.
         problems: What keeps the cluster's plan from being made.
     """
@@ -39,7 +39,7 @@ class Found(Struct, frozen=True):
 
 
 class Files(Struct, frozen=True):
-    """What an engineer wrote, by Nornir's three files; empty where there is none."""
+    """The contents of Nornir's three files; empty where there is none."""
 
     hosts: Mapping[str, Any]
     groups: Mapping[str, Any]
@@ -48,33 +48,27 @@ class Files(Struct, frozen=True):
     @classmethod
     def of(cls, hosts: object, groups: object, defaults: object) -> "Files":
         """What was read of them, whatever it is."""
-        return cls(_mapping(hosts), _mapping(groups), _mapping(defaults))
+        return cls(mapping(hosts), mapping(groups), mapping(defaults))
 
     @classmethod
     def load(cls, host_file: str | None, group_file: str | None, defaults_file: str | None) -> "Files":
-        """Read them.
-
-        Args:
-            host_file: Path of `hosts.yaml`; None for none.
-            group_file: Of `groups.yaml`, likewise.
-            defaults_file: Of `defaults.yaml`, likewise.
-        """
+        """Read them; a path of None stands for no file."""
         return cls(*(_load(path) for path in (host_file, group_file, defaults_file)))
 
 
 class MergedInventory(Inventory):
-    """Nornir's inventory, and where it is from.
+    """Nornir's inventory of what a program knows and what an engineer wrote.
 
     Args:
-        found: What a program knows.
-        files: What an engineer wrote; it outranks the program, key by key.
+        found: What the program knows.
+        files: What the engineer wrote; it outranks the program, key by key.
         connection_options: For all hosts, by connection plugin; the files outrank these as well.
 
     Attributes:
-        source: What the program is called.
-        keys: Keys below `data` that only the program says, by host.
-        notes: As `Found.notes`.
-        problems: As `Found.problems`.
+        source: Name of the program.
+        keys: Keys below `data` that only the program gives, by host.
+        notes: As `DiscoveredHosts.notes`.
+        problems: As `DiscoveredHosts.problems`.
 
     Raises:
         KeyError: A host or group is in a group that there is not.
@@ -82,42 +76,45 @@ class MergedInventory(Inventory):
 
     __slots__ = ("keys", "notes", "problems", "source")
 
-    def __init__(self, found: Found, files: Files, connection_options: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self, found: DiscoveredHosts, files: Files, connection_options: Mapping[str, Mapping[str, Any]]
+    ) -> None:
         self.source = found.source
         self.notes = found.notes
         self.problems = found.problems
         self.keys = {
-            name: frozenset(entry.get("data") or {}) - frozenset(_mapping(_mapping(files.hosts.get(name)).get("data")))
+            name: frozenset(entry.get("data") or {}) - frozenset(mapping(mapping(files.hosts.get(name)).get("data")))
             for name, entry in found.hosts.items()
         }
-        defaults = Defaults(
-            **{key: files.defaults.get(key) for key in _ATTRIBUTES},
-            data=files.defaults.get("data"),
-            connection_options=_connections(_merged({"connection_options": connection_options}, files.defaults)),
-        )
+        defaults = Defaults(**_attributes(_merged({"connection_options": connection_options}, files.defaults)))
         entries = {
-            name: _merged(_mapping(found.hosts.get(name)), _mapping(files.hosts.get(name)))
+            name: _merged(mapping(found.hosts.get(name)), mapping(files.hosts.get(name)))
             for name in dict.fromkeys([*found.hosts, *files.hosts])
         }
-        wanted = {group for entry in found.hosts.values() for group in entry.get("groups") or ()}
+        discovered: dict[str, Any] = {
+            group: {} for entry in found.hosts.values() for group in entry.get("groups") or ()
+        }
+        group_entries = {name: mapping(entry) for name, entry in (discovered | dict(files.groups)).items()}
         groups = Groups(
-            {
-                name: _group(name, _mapping(files.groups.get(name)), defaults)
-                for name in {**files.groups, **dict.fromkeys(wanted)}
-            }
+            {name: Group(name, defaults=defaults, **_attributes(entry)) for name, entry in group_entries.items()}
         )
-        for name, group in groups.items():
-            parents = _mapping(files.groups.get(name)).get("groups") or ()
-            group.groups = ParentGroups([groups[parent] for parent in parents])
-        hosts = Hosts({name: _host(name, entry, groups, defaults) for name, entry in entries.items()})
+        hosts = Hosts({name: Host(name, defaults=defaults, **_attributes(entry)) for name, entry in entries.items()})
+        for members, written in ((groups, group_entries), (hosts, entries)):
+            for name, member in members.items():
+                member.groups = ParentGroups([groups[group] for group in written[name].get("groups") or ()])
         super().__init__(hosts=hosts, groups=groups, defaults=defaults)
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """What was read, if it is a mapping; an empty one if it is anything else, which others report."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _load(path: str | None) -> Mapping[str, Any]:
     if not path or not Path(path).exists():
         return {}
     with Path(path).open(encoding="utf-8") as file:
-        return _mapping(YAML(typ="safe").load(file))
+        return mapping(YAML(typ="safe").load(file))
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,36 +128,13 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _host(name: str, entry: Mapping[str, Any], groups: Mapping[str, Group], defaults: Defaults) -> Host:
-    return Host(
-        name=name,
-        **{key: entry.get(key) for key in _ATTRIBUTES},
-        groups=ParentGroups([groups[group] for group in entry.get("groups") or ()]),
-        data=entry.get("data"),
-        connection_options=_connections(entry),
-        defaults=defaults,
-    )
-
-
-def _group(name: str, entry: Mapping[str, Any], defaults: Defaults) -> Group:
-    return Group(
-        name=name,
-        **{key: entry.get(key) for key in _ATTRIBUTES},
-        data=entry.get("data"),
-        connection_options=_connections(entry),
-        defaults=defaults,
-    )
-
-
-def _connections(entry: Mapping[str, Any]) -> dict[str, ConnectionOptions]:
-    options = _mapping(entry.get("connection_options"))
+def _attributes(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What Nornir's hosts, groups and defaults have in common."""
+    options = {name: mapping(option) for name, option in mapping(entry.get("connection_options")).items()}
     return {
-        name: ConnectionOptions(
-            **{key: _mapping(option).get(key) for key in _ATTRIBUTES}, extras=_mapping(option).get("extras")
-        )
-        for name, option in options.items()
+        **{key: entry.get(key) for key in (*_REACH, "data")},
+        "connection_options": {
+            name: ConnectionOptions(**{key: option.get(key) for key in (*_REACH, "extras")})
+            for name, option in options.items()
+        },
     }
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

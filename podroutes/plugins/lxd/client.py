@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from podroutes.errors import AuthenticationError, RemoteCommandError, RemoteTimeoutError, UnreachableError, UsageError
 from podroutes.plugins.lxd.remotes import Certificates, Remote
+from podroutes.text import one_line
 
 MAX_OUTPUT_BYTES: Final = 64 << 20
 RUNNING: Final = "Running"
@@ -33,7 +34,6 @@ _WAIT_ENDED: Final = "context deadline exceeded"
 _SUCCESS: Final = 200
 _FAILED: Final = range(400, 500)
 _RETRY_SECONDS: Final = 0.1
-_LINE_LENGTH: Final = 300
 logger = logging.getLogger(__name__)
 
 
@@ -161,7 +161,7 @@ class LxdClient:
         files = [str(_mapping(answer.get("output")).get(number, "")) for number in ("1", "2")]
         try:
             if ended.get("status_code") != _SUCCESS:
-                raise RemoteCommandError(f"it could not be started: {_one_line(ended.get('err'))}")
+                raise RemoteCommandError(f"it could not be started: {one_line(ended.get('err') or '')}")
             status = answer.get("return")
             if not isinstance(status, int) or not 0 <= status <= 255:
                 raise RemoteCommandError("it has no exit status")
@@ -306,7 +306,7 @@ class LxdClient:
         elif isinstance(error, httpx.TimeoutException):
             hint = f"no answer within {self._conn_timeout:.0f} s"
         else:
-            hint = _one_line(error) or type(error).__name__
+            hint = one_line(error) or type(error).__name__
         return f"{self.remote.label} ({where}): {hint}"
 
 
@@ -324,7 +324,7 @@ def _tls(files: Certificates) -> ssl.SSLContext:
             context.load_default_certs()
         context.load_cert_chain(str(files.certificate), str(files.key), password=_no_password)
     except (OSError, ssl.SSLError, ValueError) as error:
-        raise UsageError(f"the certificates beside {files.certificate} can't be used: {_one_line(error)}") from error
+        raise UsageError(f"the certificates beside {files.certificate} can't be used: {one_line(error)}") from error
     return context
 
 
@@ -351,12 +351,7 @@ def _reason(response: httpx.Response) -> str:
         said = _mapping(response.json()).get("error")
     except ValueError:
         said = None
-    return _one_line(said) or f"HTTP {response.status_code}"
-
-
-def _one_line(text: object) -> str:
-    shown = "".join(character if character.isprintable() else " " for character in str(text or ""))
-    return " ".join(shown.split())[:_LINE_LENGTH]
+    return one_line(said or "") or f"HTTP {response.status_code}"
 
 
 def _os_error(error: BaseException) -> OSError | None:

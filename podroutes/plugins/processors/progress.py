@@ -14,7 +14,7 @@ from nornir.core.inventory import Host
 from nornir.core.task import AggregatedResult, MultiResult, Task
 
 from podroutes.outcomes import HostOutcome
-from podroutes.report.styled import printable
+from podroutes.text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -60,7 +60,7 @@ class ProgressProcessor:
                 TimeElapsedColumn,
             )
 
-            from podroutes.report.colours import rich_console  # noqa: PLC0415
+            from podroutes.terminal import rich_console  # noqa: PLC0415
 
             self._progress = Progress(
                 TextColumn("{task.description}"),

@@ -4,20 +4,15 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from podroutes.host.changes import HostPlan
+from podroutes.host.managed_files import DATA_PATH, SCRIPT_PATH, SYSCTL_PATH, UNIT_PATH
 from podroutes.host.routes import KERNEL, LINK_SCOPE, Lookup, Route
-from podroutes.host.state import (
-    DATA_PATH,
-    SCRIPT_PATH,
-    SYSCTL_PATH,
-    UNIT_PATH,
-    FileState,
-    HostState,
-    UnitState,
-)
+from podroutes.host.state import FileState, HostState, UnitState
 from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.plan.desired_routes import desired_routes
 from podroutes.plan.forwarding import plan_forwarding
 from podroutes.plan.host import Provisioning
-from podroutes.plan.routes import desired_routes
+from podroutes.plan.routes import plan_routes
 from podroutes.plan.routes_service import ServiceFiles, render_data
 from tests.unit.podroutes.builders import link, routes_by_family, state
 
@@ -29,6 +24,11 @@ MASKS = {4: 24, 6: 64}
 def work_of(plan: NetworkPlan) -> Provisioning:
     """What provisioning would do."""
     return Provisioning(plan, FILES)
+
+
+def planned_routes(plan: NetworkPlan, node: Node, found: HostState) -> HostPlan:
+    """The plan of one host's routes."""
+    return plan_routes(plan, node, found, desired_routes(plan, node, found))
 
 
 def healthy(plan: NetworkPlan, name: str) -> HostState:
@@ -46,7 +46,7 @@ def healthy(plan: NetworkPlan, name: str) -> HostState:
         UNIT_PATH: FileState(FILES.unit, 0o644, 0, 0),
         SYSCTL_PATH: FileState(_sysctl_file(plan, bare), 0o644, 0, 0),
     }
-    unit = UnitState("loaded", "active", "enabled", result="success", properties={"FragmentPath": (UNIT_PATH,)})
+    unit = UnitState("loaded", "active", "enabled", properties={"FragmentPath": (UNIT_PATH,)})
     return replace(routes, lookups=lookups, files=files, unit=unit)
 
 

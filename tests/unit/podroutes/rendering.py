@@ -84,8 +84,12 @@ def render_facts(state: HostState, nonce: str, families: Sequence[Family]) -> st
         "links_to_unit": "/etc/systemd/system/a.wants/routes.service\n" if state.unit.enabled == "enabled" else "",
         "files": "".join(
             f"{path} {file.mode | (0o100000 if file.regular else 0o120000):x} {file.uid} {file.gid}\n"
-            f"{base64.b64encode(file.content.encode()).decode()}\n"
             for path, file in state.files.items()
+        ),
+        "contents": "".join(
+            f"{path} {base64.b64encode(file.content.encode()).decode()}\n"
+            for path, file in state.files.items()
+            if file.regular
         ),
         "end": "",
     }
@@ -131,7 +135,6 @@ def _manager_lines(index: int, managed: ManagedLink) -> str:
 
 def _unit(unit: UnitState) -> str:
     own = {
-        "Result": unit.result,
         "LoadState": unit.load,
         "ActiveState": unit.active,
         "DropInPaths": unit.drop_ins,

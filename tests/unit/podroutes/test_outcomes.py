@@ -1,5 +1,5 @@
 import pickle
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -81,36 +81,6 @@ def test_completing_a_large_run_takes_no_time() -> None:
     """One look-up an outcome: ten thousand hosts would else be fifty million comparisons."""
     names = [f"host-{n}" for n in range(10_000)]
     assert len(complete(names, map(outcome, reversed(names)), reason="")) == len(names)
-
-
-def part(*hosts: str, start: float, seconds: float, **more: object) -> RunReport:
-    values = {"runbook": "provision", "dry_run": False, **more}
-    return msgspec.convert(
-        type=RunReport,
-        obj=values
-        | {"started": START + timedelta(seconds=start), "seconds": seconds, "hosts": [outcome(host) for host in hosts]},
-    )
-
-
-@pytest.mark.parametrize("swapped", [False, True])
-def test_parts_of_a_cluster_merge_into_one_report(swapped: bool) -> None:
-    one, other = part("a", "b", start=0, seconds=10), part("c", start=4, seconds=20, interrupted=True)
-    merged = other.merge(one) if swapped else one.merge(other)
-    assert [host.host for host in merged.hosts] == (["c", "a", "b"] if swapped else ["a", "b", "c"])
-    assert (merged.started, merged.seconds, merged.interrupted) == (START, 24, True)
-
-
-@pytest.mark.parametrize(
-    ("other", "message"),
-    [
-        (part("a", "c", start=0, seconds=1), "in both reports: a"),
-        (part("c", start=0, seconds=1, runbook="drift_check"), "only reports of the same runbook and mode merge"),
-        (part("c", start=0, seconds=1, dry_run=True), "only reports of the same runbook and mode merge"),
-    ],
-)
-def test_what_does_not_merge(other: RunReport, message: str) -> None:
-    with pytest.raises(ValueError, match=f"^{message}$"):
-        part("a", "b", start=0, seconds=1).merge(other)
 
 
 record_texts = st.text(st.characters(codec="utf-8"), max_size=20)

@@ -39,11 +39,11 @@ def _lock_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     [
         (["--log"], "--log needs --history FILE"),
         (["--log", "--history", "none.db"], "there is no such history"),
-        (["--explain", "route-mising"], "there is no code 'route-mising'; there are: route-missing"),
+        (["--explain", "route-mising"], "there is no code 'route-mising'; did you mean route-missing?"),
         (["--limit", "nobody"], "--limit nobody matches no host and no group"),
         (["--exit-style", "icinga"], "invalid choice: 'icinga'"),
         (["--html", "no/page.html"], "there is no folder no"),
-        (["--install-timer", "--every", "7min"], "can't be kept to by the clock"),
+        (["--install-timer", "--every", "7min"], "the clock has no times that are 420 s apart"),
         (["--install-timer", "--remove-timer"], "not allowed with"),
         (["--config", "none.yaml"], "none.yaml: No such file or directory"),
     ],
@@ -102,4 +102,4 @@ def test_monitoring_is_told_the_first_problem_of_an_inventory(
 
 def test_a_code_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--explain", "route-missing"]) == 0
-    assert capsys.readouterr().out.startswith("route-missing: a pod CIDR has no route\n")
+    assert capsys.readouterr().out.startswith("route-missing: the host has no route to a pod CIDR\n")

@@ -95,6 +95,48 @@ def test_a_limit_that_leaves_nothing_is_an_error(valid: Path, limit: list[str], 
     assert str(raised.value).startswith(message)
 
 
+@pytest.fixture
+def existing(here: Path) -> Path:
+    return write_inventory(here, load(Path(__file__).parent / "inventories" / "existing-project.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("limit", "hosts"),
+    [
+        ([], ["controller-0", "worker-0", "worker-1"]),
+        (["site-b"], ["controller-0", "worker-0", "worker-1"]),
+        (["gpu"], ["worker-0"]),
+        (["linux", "*"], ["controller-0", "worker-0", "worker-1"]),
+    ],
+)
+def test_hosts_of_other_groups_are_left_alone(existing: Path, limit: list[str], hosts: list[str]) -> None:
+    session = open_session(existing, limit, dry_run=True)
+    assert (list(session.hosts), list(session.unmanaged)) == (hosts, [])
+    assert list(session.plan.nodes) == ["controller-0", "worker-0", "worker-1"]
+    assert list(session.nornir.inventory.hosts) == hosts
+
+
+def test_a_projects_own_data_is_there_for_its_own_tasks(existing: Path) -> None:
+    host = open_session(existing, ["worker-0"], dry_run=True).nornir.inventory.hosts["worker-0"]
+    assert (host["site"], host["role"], host["driver"], host["ntp"]) == ("b", "compute", "nvidia", "10.0.0.2")
+    assert (host["interfaces"], host["owner"]) == ([{"name": "eth0", "mtu": 9000}], {"team": "platform"})
+    assert host.get_connection_parameters("pyez").port == 830
+
+
+@pytest.mark.parametrize(
+    ("limit", "names"),
+    [
+        (["switch-0"], "switch-0: not part of the cluster: switch-0"),
+        (["worker-0", "ios"], "ios: not part of the cluster: switch-0, switch-1"),
+        (["switch-*"], "switch-*: not part of the cluster: switch-0, switch-1"),
+    ],
+)
+def test_a_limit_outside_the_cluster_is_wrong_usage(existing: Path, limit: list[str], names: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        open_session(existing, limit, dry_run=True)
+    assert str(raised.value) == f"--limit {names}; its hosts are in the groups controllers, workers and openstack"
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [

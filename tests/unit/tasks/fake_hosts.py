@@ -48,14 +48,14 @@ class FakeHost:
         """Answer as the real script would."""
         assert timeout > 0
         self.scripts.append(script)
-        match = re.search(r"printf '\\n@(\w+) %s\\n'", script)
+        match = re.search(r"^nonce=(\w+)$", script, re.MULTILINE)
         assert match is not None
         nonce, text = match[1], ""
         if nonce.startswith("apply"):
             if self.status == 0:
                 self.host.apply(tuple(self.pending))
             text = f"\n@{nonce} apply\n{self.said}\n@{nonce} status\n{self.status}\n"
-        probes = re.findall(r"^route get (\S+)$", script, re.MULTILINE)
+        probes = re.findall(r"route get ([0-9a-f.:]+)", script)
         state = replace(self.host.state, lookups=dict(self._lookups(probes)))
         result = ScriptResult(0, text + render_facts(state, nonce, self.plan.families), "")
         return result if self.answer is None else self.answer(script, result)

@@ -9,6 +9,7 @@ from keystoneauth1 import exceptions as keystone
 from msgspec.structs import replace
 
 from podroutes.errors import AuthenticationError, CloudBusyError, CloudError, PodRoutesError, UnreachableError
+from podroutes.inventory.key_types import SubnetNames
 from podroutes.inventory.network_plan import Cloud
 from tasks.cloud import call, collect_cloud, read
 from tests.unit.tasks.neutron import Neutron, raising, refusal, subnet
@@ -16,7 +17,7 @@ from tests.unit.tasks.neutron import Neutron, raising, refusal, subnet
 # The SDK warns of what it calls itself.
 pytestmark = pytest.mark.filterwarnings("ignore::openstack.warnings.RemovedInSDK50Warning")
 
-CLOUD = Cloud("cloud", "kubernetes", "the-network", ("kubernetes",))
+CLOUD = Cloud(name="cloud", cloud="kubernetes", network="the-network", subnet=SubnetNames(["kubernetes"]))
 ID = "9f8e4d2b-cbcc-4650-a60e-8a37603fbf0c"
 
 
@@ -44,7 +45,7 @@ class TestCollecting:
         neutron = Neutron(networks=[{"id": ID, "name": "the-network"}], routers=[{"id": ID, "name": "r", "routes": []}])
         for one in (*neutron.content["subnets"], *neutron.content["ports"]):
             one["network_id"] = ID
-        by_id = replace(CLOUD, network=ID, subnets=("four",), router=ID)
+        by_id = replace(CLOUD, network=ID, subnet=("four",), router=ID)
         state = collect_cloud(neutron.connection, by_id)
         assert len(neutron.requests) == 4
         assert (state.network_id, state.subnets[4].id) == (ID, "four")
@@ -72,7 +73,7 @@ class TestCollecting:
                 "cloud kubernetes has 2 networks named the-network; write the id in the inventory",
             ),
             (
-                {"subnets": ("wrong",)},
+                {"subnet": ("wrong",)},
                 {},
                 "network the-network has no subnet wrong; it has: kubernetes",
             ),
@@ -87,7 +88,7 @@ class TestCollecting:
                 "network the-network has 2 subnet kubernetes; it has: kubernetes, kubernetes; write the id",
             ),
             (
-                {"subnets": ("kubernetes", "b")},
+                {"subnet": ("kubernetes", "b")},
                 {"subnets": [subnet("four", "kubernetes"), subnet("b", "other")]},
                 "the subnets kubernetes and other are both IPv4; data.subnet takes one of each family",
             ),

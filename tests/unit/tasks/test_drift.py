@@ -56,7 +56,7 @@ def test_a_drifted_host_with_what_would_fix_it() -> None:
     assert [(change.action, change.subject) for change in result[0].result.changes] == [("add", "10.200.1.0/24")]
     # Nothing of it is made, and it is not what the host's report tells as changes.
     assert (fake.host.state, outcome.changes, result.failed) == (before, (), False)
-    assert str(result[0].result).startswith("10.200.1.0/24: missing; wanted: ")
+    assert str(result[0].result).startswith("no route to 10.200.1.0/24; expected: ")
     # Fixing may have to judge it again.
     assert result[0].result.state.files == before.files
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from nornir.core.task import Task
 
 from podroutes.host.changes import Change
+from podroutes.inventory.key_types import SubnetNames
 from podroutes.inventory.network_plan import Cloud, NetworkPlan
 from tasks.ensure import ChangeResult
 from tasks.ensure_cloud import ensure_cloud
@@ -19,7 +20,7 @@ from tests.unit.tasks.neutron import Neutron, raising, refusal
 # The SDK warns of what it calls itself.
 pytestmark = pytest.mark.filterwarnings("ignore::openstack.warnings.RemovedInSDK50Warning")
 
-CLOUD = Cloud("cloud", "kubernetes", "the-network", ("kubernetes",))
+CLOUD = Cloud(name="cloud", cloud="kubernetes", network="the-network", subnet=SubnetNames(["kubernetes"]))
 OURS = {(f"10.200.{x}.0/24", f"10.240.0.2{x}") for x in range(3)}
 PAIRS = {f"worker-{x}": [f"10.200.{x}.0/24"] for x in range(3)}
 NONE: dict[str, list[str]] = {f"worker-{x}": [] for x in range(3)}

@@ -11,11 +11,11 @@ from podroutes.drift.detection import find_drift
 from podroutes.host.routes import DEFAULT_METRIC
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.plan.host import Provisioning
-from podroutes.plan.routes import plan_routes
 from podroutes.plan.routes_service import ServiceFiles, render_data
 from tasks.service_files import fill
 from tests.route_cases import CASES, NODE, PLAN, RouteCase, lines_of, ours_of, state_of
 from tests.unit.podroutes.builders import dual_stack_cluster
+from tests.unit.podroutes.healthy import planned_routes
 
 TEMPLATE = Path(__file__).parents[3] / "tasks" / "templates" / "basic-kubernetes-routes.sh"
 # Prints what a case has. Of `route show table main root NETWORK`, what lies in the cluster's range.
@@ -33,8 +33,8 @@ Verdict = tuple[list[str], list[str], bool]
 
 def planned(case: RouteCase, plan: NetworkPlan = PLAN) -> Verdict:
     """What the planner makes of a case: changes, pod CIDRs that go another way in part, whether it refuses."""
-    found = plan_routes(plan, NODE, state_of(lines_of(case, plan)))
-    parts = [match[1] for text in found.unmet if (match := re.match(r"part of (\S+) ", text))]
+    found = planned_routes(plan, NODE, state_of(lines_of(case, plan)))
+    parts = [match[1] for text in found.unresolved if (match := re.match(r"part of (\S+) ", text))]
     return (sorted(f"{change.action} {change.subject}" for change in found.changes), parts, found.conflicts != ())
 
 

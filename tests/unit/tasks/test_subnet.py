@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from podroutes.errors import AuthenticationError, CloudBusyError, CloudError, UnreachableError, VerificationError
 from podroutes.host.cloud import CloudState
+from podroutes.inventory.key_types import SubnetNames
 from podroutes.inventory.network_plan import Cloud
 from podroutes.plan.cloud import CloudPlan, plan_cloud
 from tasks.cloud import collect_cloud
@@ -20,7 +21,7 @@ from tests.unit.tasks.neutron import Neutron, raising, refusal
 # The SDK warns of what it calls itself.
 pytestmark = pytest.mark.filterwarnings("ignore::openstack.warnings.RemovedInSDK50Warning")
 
-CLOUD = Cloud("cloud", "kubernetes", "the-network", ("kubernetes",))
+CLOUD = Cloud(name="cloud", cloud="kubernetes", network="the-network", subnet=SubnetNames(["kubernetes"]))
 OURS = {(f"10.200.{x}.0/24", f"10.240.0.2{x}") for x in range(3)}
 PAIRS = {f"worker-{x}": [f"10.200.{x}.0/24"] for x in range(3)}
 LOST = raising(keystone.ConnectFailure("Remote end closed connection without response"))

@@ -13,8 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from podroutes.addresses import Family, IPNetwork, parse_network
+from podroutes.host.managed_files import DATA_PATH, MARKER, SCRIPT_PATH
 from podroutes.host.routes import ATTRIBUTES, DEFAULT_METRIC, ENCAPSULATIONS, PROTOCOL, STATE_WORDS, Route
-from podroutes.host.state import DATA_PATH, MARKER, SCRIPT_PATH
 from podroutes.plan.routes_service import render_data
 from tasks.service_files import load_service_files
 from tests.unit.podroutes.builders import dual_stack_cluster

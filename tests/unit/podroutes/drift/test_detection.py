@@ -19,21 +19,18 @@ from podroutes.errors import (
     RemoteTimeoutError,
     UnreachableError,
 )
-from podroutes.host.network_managers import ManagedLink, Manager
-from podroutes.host.routes import RA
-from podroutes.host.state import (
+from podroutes.host.managed_files import (
     BEFORE_PATH,
     DATA_PATH,
     SCRIPT_PATH,
     SYSCTL_PATH,
     UNIT_NAME,
     UNIT_PATH,
-    FileState,
-    HostState,
-    SysctlSetting,
-    UnitState,
     temporary_path,
 )
+from podroutes.host.network_managers import ManagedLink, Manager
+from podroutes.host.routes import RA
+from podroutes.host.state import FileState, HostState, SysctlSetting, UnitState
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.plan.host import Provisioning
 from tests.unit.podroutes.builders import (
@@ -172,7 +169,7 @@ CASES: dict[str, tuple[HostState, list[tuple[str, str]]]] = {
         plus_routes(HEALTHY, "10.200.0.5/32 dev veth5 proto 3", "blackhole 10.200.0.64/26"),
         [],
     ),
-    "missing is not told as shadowed, too": (
+    "missing is not reported as shadowed, too": (
         minus_routes(
             replace(HEALTHY, lookups={ip: way for ip, way in HEALTHY.lookups.items() if str(ip) != "10.200.1.1"}),
             "10.200.1.0/24",
@@ -209,7 +206,7 @@ CASES: dict[str, tuple[HostState, list[tuple[str, str]]]] = {
                 "plan-conflict",
                 (
                     "10.200.1.0/24 via 10.240.0.99 dev eth0 proto boot encap seg6: `encap seg6` is not understood, "
-                    "so it could not be put back: remove it by hand"
+                    "so it could not be restored: remove it by hand"
                 ),
             )
         ],
@@ -295,13 +292,13 @@ def test_every_class_that_a_machine_can_have_is_among_the_cases() -> None:
     [
         (
             minus_routes(HEALTHY, "10.200.1.0/24"),
-            f"10.200.1.0/24: missing; wanted: {OURS}",
+            f"no route to 10.200.1.0/24; expected: {OURS}",
             OURS,
             "",
         ),
         (
             instead("10.200.1.0/24 via 10.240.0.22 dev eth0 proto 201"),
-            f"10.200.1.0/24: 10.200.1.0/24 via 10.240.0.22 dev eth0 proto 201; wanted: {OURS}",
+            f"10.200.1.0/24: 10.200.1.0/24 via 10.240.0.22 dev eth0 proto 201; expected: {OURS}",
             OURS,
             "10.200.1.0/24 via 10.240.0.22 dev eth0 proto 201",
         ),
@@ -313,7 +310,7 @@ def test_every_class_that_a_machine_can_have_is_among_the_cases() -> None:
         ),
         (
             with_sysctls(HEALTHY, {"net.ipv4.ip_forward": "0"}),
-            "net.ipv4.ip_forward: 0; wanted: 1",
+            "IPv4 forwarding is off: net.ipv4.ip_forward is 0; expected: 1",
             "1",
             "0",
         ),
@@ -329,7 +326,7 @@ def test_every_class_that_a_machine_can_have_is_among_the_cases() -> None:
             "",
         ),
         (file(UNIT_PATH, mode=0o600), f"{UNIT_PATH}: its mode or owner differs: 0600 0:0", "", ""),
-        (with_unit(HEALTHY, enabled="disabled"), f"{UNIT_NAME}: disabled; wanted: enabled", "enabled", "disabled"),
+        (with_unit(HEALTHY, enabled="disabled"), f"{UNIT_NAME}: disabled; expected: enabled", "enabled", "disabled"),
         (
             LOADED_OTHERWISE,
             f"{UNIT_NAME}: systemd has loaded something else than its file says: ExecStartPre",
@@ -367,7 +364,7 @@ def test_every_class_that_a_machine_can_have_is_among_the_cases() -> None:
         ),
         (
             with_ours(options=("mtu lock 600",), source=parse_address("10.240.0.20")),
-            f"10.200.1.0/24: {OURS} src 10.240.0.20 mtu lock 600; wanted: {OURS}",
+            f"10.200.1.0/24: {OURS} src 10.240.0.20 mtu lock 600; expected: {OURS}",
             OURS,
             f"{OURS} src 10.240.0.20 mtu lock 600",
         ),
@@ -382,7 +379,7 @@ def test_every_class_that_a_machine_can_have_is_among_the_cases() -> None:
         ),
     ],
 )
-def test_a_finding_says_what_is_wanted_and_what_is_there(
+def test_a_finding_says_what_is_expected_and_what_is_there(
     found: HostState, message: str, expected: str, is_there: str
 ) -> None:
     first = found_on(found)[0]
@@ -401,7 +398,7 @@ def test_interfaces_that_ignore_router_advertisements() -> None:
     ]
 
 
-def test_a_unit_that_is_not_wanted() -> None:
+def test_a_unit_that_the_inventory_disables() -> None:
     plan = plan_of(IPV4, controller(0), worker(0, routes_service=False), worker(1), worker(2))
     assert codes(found_on(HEALTHY, plan)) == [("unit-unwanted", UNIT_NAME)]
     gone = replace(
@@ -477,7 +474,7 @@ def test_a_check_finds_drift_wherever_provisioning_would_act_or_refuse(
     assert all("\n" not in finding.message and finding.message for finding in findings)
     planned = work.plan_host(node, found)
     left = work.remaining(node, found)
-    would = bool(planned.changes or planned.conflicts or left.unmet)
+    would = bool(planned.changes or planned.conflicts or left.unresolved)
     drifted = any(finding.is_drift for finding in findings)
     # Before its changes are made, provisioning does not ask where packets go.
     assert drifted == would
@@ -486,12 +483,12 @@ def test_a_check_finds_drift_wherever_provisioning_would_act_or_refuse(
 def verdicts(found: HostState, plan: NetworkPlan, name: str) -> tuple[str, str, str]:
     """What provisioning, the drift check and its --fix make of a host: `ok`, `fixed`, or why it stays wrong.
 
-    What the changes make right is not made here: of a host that has some, what counts is what is left beside them.
+    The changes are not made here: of a host that has some, what counts is what is left beside them.
     """
     node, work = plan.nodes[name], work_of(plan)
     planned = work.plan_host(node, found)
-    left = planned if planned.changes else work.remaining(node, found, planned)
-    reasons = {*left.conflicts, *left.unmet}
+    left = planned if planned.changes else work.remaining(node, found)
+    reasons = {*left.conflicts, *left.unresolved}
     provisioning = "; ".join(sorted(reasons)) or ("fixed" if planned.changes else "ok")
     drift = [finding for finding in find_drift(work, node, found) if finding.is_drift]
     stays = {text for text in reasons if any(text in finding.message for finding in drift)}

@@ -36,7 +36,7 @@ def test_a_page_says_how_the_check_ends(code: str, severity: str) -> None:
 
 
 def test_an_unknown_code_is_told_with_close_ones() -> None:
-    with pytest.raises(UsageError, match=r"no code 'route-mising'; there are: route-missing"):
+    with pytest.raises(UsageError, match=r"no code 'route-mising'; did you mean route-missing\?"):
         explain("route-mising")
     with pytest.raises(UsageError, match=r"no code ''; there are: address-pair-missing.*unit-without-routes"):
         explain("")

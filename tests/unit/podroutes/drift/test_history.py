@@ -110,7 +110,7 @@ def test_a_finding_that_stands_twice_is_kept_once(history: History) -> None:
     assert [finding.code for finding in history.open_findings()] == ["route-missing"]
 
 
-def test_past_runs_are_told_newest_first(history: History) -> None:
+def test_past_runs_come_newest_first(history: History) -> None:
     history.record(at(0, check(drifted("a"), unreachable("b"), between=directions(("worker-0", "worker-1")))))
     history.record(at(5, check(ok("a"), ok("b"))))
     newest, oldest = history.runs(10)
@@ -131,30 +131,19 @@ def test_past_runs_are_told_newest_first(history: History) -> None:
     assert history.runs(1) == (newest,)
 
 
-def test_old_runs_go_and_what_is_still_open_stays(tmp_path: Path) -> None:
-    keeping = History(tmp_path / "h", keep_days=1000)
+def test_old_runs_go_and_what_is_still_open_stays(history: History) -> None:
     long_ago = NOW - timedelta(days=100)
     for days, report in (
         (0, check(drifted("a", MISSING, OTHER))),
         (1, check(drifted("a", MISSING))),
         (99, check(drifted("a"))),
     ):
-        keeping.record(replace(report, started=long_ago + timedelta(days=days)))
-    assert keeping.prune(90) == 2
-    assert [run.number for run in keeping.runs(10)] == [3]
-    assert [(one.code, one.since) for one in keeping.open_findings()] == [("route-missing", long_ago)]
-    assert keeping.prune(90) == 0
-    # Numbers are not given out anew, also when every run has gone: open findings refer to them.
-    assert keeping.prune(0) == 1
-    keeping.record(at(0, check(drifted("a"))))
-    assert [(run.number, run.new) for run in keeping.runs(10)] == [(4, ())]
-
-
-def test_recording_prunes_by_age(tmp_path: Path) -> None:
-    history = History(tmp_path / "h", keep_days=30)
-    history.record(replace(check(ok("a")), started=NOW - timedelta(days=31)))
-    history.record(at(0, check(ok("a"))))
-    assert [run.started for run in history.runs(10)] == [NOW]
+        history.record(replace(report, started=long_ago + timedelta(days=days)))
+    assert [run.number for run in history.runs(10)] == [3]
+    assert [(one.code, one.since) for one in history.open_findings()] == [("route-missing", long_ago)]
+    # Numbers are not given out again, also when every run has gone: open findings refer to them.
+    history.record(replace(check(drifted("a")), started=NOW + timedelta(days=100)))
+    assert [(run.number, run.new) for run in history.runs(10)] == [(4, ())]
 
 
 def _foreign(path: Path) -> None:
@@ -207,7 +196,7 @@ def test_what_is_no_history_of_ours_is_refused_and_left_as_it_is(
 
 
 def test_reading_makes_no_file(history: History) -> None:
-    for read in (lambda: history.runs(1), history.open_findings, lambda: history.prune(1)):
+    for read in (lambda: history.runs(1), history.open_findings):
         with pytest.raises(UsageError, match="there is no such history"):
             read()
     assert not history.path.exists()
@@ -219,7 +208,7 @@ def test_an_empty_file_becomes_a_history(history: History) -> None:
     assert len(history.runs(5)) == 1
 
 
-def test_a_writer_that_does_not_end_is_waited_for_and_then_told(tmp_path: Path) -> None:
+def test_a_writer_that_does_not_end_is_waited_for_and_then_named(tmp_path: Path) -> None:
     path = tmp_path / "h"
     History(path).record(check(ok("a")))
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -234,7 +223,7 @@ def test_a_writer_that_does_not_end_is_waited_for_and_then_told(tmp_path: Path) 
 def test_nothing_is_remembered_of_a_run_whose_record_fails(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     history.record(at(0, check(drifted("a"))))
 
-    def fail(*_: object) -> int:
+    def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("podroutes.drift.history._prune", fail)  # the last step of a record

@@ -1,4 +1,4 @@
-"""Pings between pod gateways: which are sent, what the script prints, what it proves."""
+"""Pings between pod gateways: which are sent, what the script prints, what it shows."""
 
 import subprocess
 from pathlib import Path
@@ -17,7 +17,7 @@ from podroutes.drift.ping import (
     ping_findings,
     ping_script,
     plan_pings,
-    prove,
+    with_pings,
 )
 from podroutes.errors import FactsError
 from podroutes.inventory.network_plan import NetworkPlan
@@ -97,7 +97,7 @@ def run_script(tmp_path: Path, pings: list[Ping], version: str = "ping from iput
     return done.returncode, done.stdout, done.stderr
 
 
-def test_the_script_tells_what_was_answered(tmp_path: Path) -> None:
+def test_the_script_says_what_was_answered(tmp_path: Path) -> None:
     pings = [
         Ping(f"to-{number}", parse_address("10.0.0.1"), parse_address(f"10.0.0.{number}"), 1472) for number in (7, 8, 9)
     ] + [Ping("many", parse_address("10.0.0.1"), parse_address("10.0.1.1"), 1472) for _ in range(60)]
@@ -117,7 +117,7 @@ def test_the_script_tells_what_was_answered(tmp_path: Path) -> None:
     ]
 
 
-def test_a_host_without_a_ping_that_can_be_used_proves_nothing(tmp_path: Path) -> None:
+def test_a_host_without_a_ping_that_can_be_used_shows_nothing(tmp_path: Path) -> None:
     pings = [Ping(W1, parse_address("10.0.0.1"), parse_address("10.0.0.7"), 1472)]
     status, stdout, stderr = run_script(tmp_path, pings, "BusyBox v1.36")
     assert (status, stdout, stderr) == (1, "", "the ping of iputils is not installed\n")
@@ -159,18 +159,18 @@ NONE = Answer(W1, small=False, full=False)
         ("ok", "ok", [], ("ok", "", "")),
     ],
 )
-def test_prove(
+def test_what_pings_add_to_the_tables(
     there: DirectionState, back: DirectionState, answers: list[Answer], expected: tuple[str, str, str]
 ) -> None:
     by_tables = [direction(W0, W1, there, "no route" if there == "cut" else ""), direction(W1, W0, back)]
-    proven, other = prove(by_tables, {W0: [*answers, Answer(W2, small=False, full=False)]})
-    assert (proven.state, proven.cause, proven.ping) == expected
-    assert (proven.reason != "") == (proven.state == "cut" and there == "ok")
+    checked, other = with_pings(by_tables, {W0: [*answers, Answer(W2, small=False, full=False)]})
+    assert (checked.state, checked.cause, checked.ping) == expected
+    assert (checked.reason != "") == (checked.state == "cut" and there == "ok")
     assert other == by_tables[1]
 
 
 def test_what_only_a_ping_shows_is_a_finding_of_the_host_that_sent_it() -> None:
-    proven = prove(
+    checked = with_pings(
         [
             direction(W0, W1),
             direction(W1, W0),
@@ -180,7 +180,7 @@ def test_what_only_a_ping_shows_is_a_finding_of_the_host_that_sent_it() -> None:
         ],
         {W0: [NONE, Answer(W2, small=False, full=False)], W2: [SMALL], W1: [Answer(W0, small=True, full=True)]},
     )
-    found = ping_findings(proven)
+    found = ping_findings(checked)
     assert {name: [(one.code, one.subject) for one in findings] for name, findings in found.items()} == {
         W0: [("packets-dropped", "worker-0 → worker-1")],
         W2: [("packets-too-large", "worker-2 → worker-1")],

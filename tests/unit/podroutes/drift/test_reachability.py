@@ -52,7 +52,7 @@ NO_CARRIER = replace(
 CASES = {
     "no route": (
         {W0: NO_ROUTE},
-        {(W0, W1): ("cut", "no route", "worker-0 has no way to 10.200.1.0/24")},
+        {(W0, W1): ("cut", "no route", "worker-0 has no route to 10.200.1.0/24")},
     ),
     "to a machine that is not of the cluster": (
         {C0: looking_up(HEALTHY[C0], "10.200.1.1 via 10.240.0.1 dev eth0")},
@@ -80,35 +80,35 @@ CASES = {
             (W0, W1): (
                 "cut",
                 "forwarding off",
-                "worker-0 sends 10.200.1.0/24 through controller-0, which does not forward",
+                "worker-0 sends 10.200.1.0/24 through controller-0, where IP forwarding is off",
             )
         },
     ),
-    "a detour into a circle": (
+    "a detour into a loop": (
         {
             W0: looking_up(HEALTHY[W0], "10.200.1.1 via 10.240.0.22 dev eth0"),
             W2: looking_up(HEALTHY[W2], "10.200.1.1 via 10.240.0.20 dev eth0"),
         },
         {
-            (W0, W1): ("cut", "no route", "worker-2 sends 10.200.1.0/24 back to worker-0, in a circle"),
-            (W2, W1): ("cut", "no route", "worker-0 sends 10.200.1.0/24 back to worker-2, in a circle"),
+            (W0, W1): ("cut", "no route", "routing loop: worker-2 sends 10.200.1.0/24 back to worker-0"),
+            (W2, W1): ("cut", "no route", "routing loop: worker-0 sends 10.200.1.0/24 back to worker-2"),
         },
     ),
     "a controller that does not forward is in nobody's way": ({C0: with_sysctls(HEALTHY[C0], OFF)}, {}),
     "a worker that does not forward": (
         {W1: with_sysctls(HEALTHY[W1], OFF)},
         {
-            (C0, W1): ("cut", "forwarding off", "worker-1 does not forward"),
-            (W0, W1): ("cut", "forwarding off", "worker-1 does not forward"),
-            (W2, W1): ("cut", "forwarding off", "worker-1 does not forward"),
-            (W1, W0): ("cut", "forwarding off", "worker-1 does not forward"),
-            (W1, W2): ("cut", "forwarding off", "worker-1 does not forward"),
+            (C0, W1): ("cut", "forwarding off", "IP forwarding is off on worker-1"),
+            (W0, W1): ("cut", "forwarding off", "IP forwarding is off on worker-1"),
+            (W2, W1): ("cut", "forwarding off", "IP forwarding is off on worker-1"),
+            (W1, W0): ("cut", "forwarding off", "IP forwarding is off on worker-1"),
+            (W1, W2): ("cut", "forwarding off", "IP forwarding is off on worker-1"),
         },
     ),
     "own pods sent away": (
         {W1: with_routes(HEALTHY[W1], "10.200.1.0/24 via 10.240.0.21 dev eth0", *HEALTHY[W1].routes[4])},
         {
-            (source, W1): ("cut", "own pods hijacked", "worker-1 sends its own pods' packets away")
+            (source, W1): ("cut", "own pods hijacked", "worker-1 has a route to its own pods through a next hop")
             for source in (C0, W0, W2)
         },
     ),
@@ -127,11 +127,11 @@ CASES = {
     "no carrier": (
         {W1: NO_CARRIER},
         {
-            (C0, W1): ("cut", "no carrier", "eth0 of worker-1 has no carrier"),
-            (W0, W1): ("cut", "no carrier", "eth0 of worker-1 has no carrier"),
-            (W2, W1): ("cut", "no carrier", "eth0 of worker-1 has no carrier"),
-            (W1, W0): ("cut", "no carrier", "eth0 of worker-1 has no carrier"),
-            (W1, W2): ("cut", "no carrier", "eth0 of worker-1 has no carrier"),
+            (C0, W1): ("cut", "no carrier", "eth0 on worker-1 has no carrier"),
+            (W0, W1): ("cut", "no carrier", "eth0 on worker-1 has no carrier"),
+            (W2, W1): ("cut", "no carrier", "eth0 on worker-1 has no carrier"),
+            (W1, W0): ("cut", "no carrier", "eth0 on worker-1 has no carrier"),
+            (W1, W2): ("cut", "no carrier", "eth0 on worker-1 has no carrier"),
         },
     ),
 }
@@ -159,12 +159,12 @@ def test_a_detour_through_a_host_that_was_not_read_is_not_known() -> None:
     assert found[(W0, W1)] == ("unknown", "", "worker-0 sends 10.200.1.0/24 through worker-2, which was not read")
 
 
-def test_a_family_that_is_cut_is_told_before_one_that_is_not_known() -> None:
+def test_a_family_that_is_cut_comes_before_one_that_is_not_known() -> None:
     plan = dual_stack_cluster()
     broken = looking_up(healthy(plan, W0), "10.200.1.1 via 10.240.0.22 dev eth0", "fd00:200:0:1::1")
     states = everyone(plan, worker_0=broken)
     del states[W2]
-    assert cut(plan, states)[(W0, W1)] == ("cut", "no route", "worker-0 has no way to fd00:200:0:1::/64")
+    assert cut(plan, states)[(W0, W1)] == ("cut", "no route", "worker-0 has no route to fd00:200:0:1::/64")
 
 
 def test_forwarding_is_judged_by_family() -> None:

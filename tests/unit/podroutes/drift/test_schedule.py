@@ -190,7 +190,7 @@ def test_odd_paths_never_reach_a_unit(name: str, path: str) -> None:
 
 @pytest.mark.parametrize("user", ["", "Root", "a b", "a\nExecStartPre=/bin/sh", "0abc", "%u", "a" * 32])
 def test_odd_users_never_reach_a_unit(user: str) -> None:
-    with pytest.raises(UsageError, match="no name of a user"):
+    with pytest.raises(UsageError, match="no user name"):
         render_units(options(user=user))
 
 

@@ -30,8 +30,8 @@ from podroutes.host.changes import (
     Systemctl,
     WriteFile,
 )
-from podroutes.host.facts import facts_script
-from podroutes.host.state import temporary_path
+from podroutes.host.managed_files import temporary_path
+from podroutes.host.reading_script import reading_script
 
 NONCE = "apply0123456789abcdef"
 FACTS = f"printf '\\n@{NONCE} end\\n'\nexit 0\n"
@@ -464,14 +464,14 @@ def every_step() -> list[Change]:
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("changes", [every_step(), every_step()[2:3], every_step()[:1]])
 def test_the_whole_script_is_valid(shell: str, changes: list[Change]) -> None:
-    facts = facts_script(NONCE, families=(4, 6), lookups=["route get 10.200.1.1"])
+    facts = reading_script(NONCE, families=(4, 6), lookups=["route get 10.200.1.1"])
     for text in (facts, apply_script(NONCE, changes, facts)):
         subprocess.run([shell, "-n"], input=text, text=True, check=True)
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 def test_shellcheck_finds_nothing() -> None:
-    facts = facts_script(NONCE, families=(4, 6), lookups=["route get 10.200.1.1"])
+    facts = reading_script(NONCE, families=(4, 6), lookups=["route get 10.200.1.1"])
     # 2317: it can't see that the shell calls main at the end; 2329: not every script uses every function
     result = subprocess.run(
         ["shellcheck", "--shell=sh", "--exclude=SC2317,SC2329", "-"],
@@ -481,7 +481,7 @@ def test_shellcheck_finds_nothing() -> None:
 
 
 def test_the_host_is_read_once_and_last() -> None:
-    facts = facts_script(NONCE, families=(4,), lookups=[])
+    facts = reading_script(NONCE, families=(4,), lookups=[])
     text = apply_script(NONCE, every_step(), facts)
     assert text.count(facts.removesuffix("exit 0\n")) == 1
     assert text.index("part host") > text.index("disable --now")

@@ -91,8 +91,8 @@ def test_what_a_cloud_leaves_out_of_a_port(key: str, value: object) -> None:
     [
         ({"cidr": "10.240.0.0"}, "'10.240.0.0' has no mask; write a network such as 10.200.0.0/16"),
         ({"cidr": 7}, "7 is not a network; write it as text, such as 10.200.0.0/16"),
-        ({"host_routes": [{"destination": "10.200.0.0/24"}]}, "a route without nexthop"),
-        ({"host_routes": ["10.200.0.0/24"]}, "a route that is no mapping"),
+        ({"host_routes": [{"destination": "10.200.0.0/24"}]}, "Object missing required field `nexthop`"),
+        ({"host_routes": ["10.200.0.0/24"]}, "Expected `object`, got `str`"),
         ({"host_routes": [{"destination": "10.200.0.0/24", "nexthop": "x"}]}, "'x' is not an address"),
         ({"id": None}, "Object missing required field `id`"),
     ],

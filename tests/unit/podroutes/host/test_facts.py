@@ -17,21 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podroutes.addresses import parse_address
+from podroutes.addresses import Family, parse_address
 from podroutes.errors import FactsError
-from podroutes.host.facts import (
-    facts_script,
-    parse_boot_sysctls,
-    parse_facts,
-    parse_files,
-    parse_links,
-    parse_sysctl_lines,
-    parse_sysctls,
-    parse_unit,
-    sysctl_key,
-)
-from podroutes.host.network_managers import ManagedLink
-from podroutes.host.state import (
+from podroutes.host.managed_files import (
     BEFORE_PATH,
     FILE_PATHS,
     REPLACED_SCRIPT_PATH,
@@ -40,17 +28,22 @@ from podroutes.host.state import (
     SYSCTL_PATH,
     TEMPORARY_PATHS,
     UNIT_PATH,
-    FileState,
-    HostState,
-    SysctlSetting,
-    UnitState,
 )
+from podroutes.host.network_managers import ManagedLink
+from podroutes.host.parse_facts import parse_facts, parse_files
+from podroutes.host.parse_links import parse_links
+from podroutes.host.parse_unit import parse_unit
+from podroutes.host.reading_script import reading_script
+from podroutes.host.state import FileState, HostState, SysctlSetting, UnitState
+from podroutes.host.sysctls import parse_boot_sysctls, parse_sysctl_lines, parse_sysctls, sysctl_key
 
 SAMPLES = Path(__file__).parent / "samples"
 NONCE = "factsSAMPLE"
+PATHS = [path for path in FILE_PATHS if "*" not in path]
 PARTS = [
     "missing", "ip_version", "systemd_version", "flock_version", "host", "network", "route4", "route6", "route_text",
     "sysctl_files", "settings", "managers", "unit", "links_to_unit", "overridden", "leftovers", "files",
+    "contents",
 ]  # fmt: skip
 
 
@@ -84,7 +77,7 @@ def test_a_fresh_host() -> None:
     assert (state.sysctls["net.ipv4.ip_forward"], state.sysctls["net.ipv6.conf.eth0.accept_ra"]) == ("0", "1")
     assert state.boot_sysctls == ()
     assert state.files == {}
-    assert state.unit == UnitState("not-found", "inactive", "", result="success")
+    assert state.unit == UnitState("not-found", "inactive", "")
     assert state.managers == {}
 
 
@@ -124,10 +117,8 @@ def test_a_provisioned_host_that_was_altered() -> None:
         ),
         SysctlSetting(SYSCTL_PATH, "net.ipv4.ip_forward", "1", "net.ipv4.ip_forward = 1"),
     )
-    assert state.boot_value("net.ipv4.ip_forward") == state.boot_sysctls[-1]
-    assert state.boot_value("net.ipv6.conf.all.forwarding") is None
     unit = state.unit
-    assert (unit.load, unit.active, unit.enabled, unit.result) == ("loaded", "active", "enabled", "success")
+    assert (unit.load, unit.active, unit.enabled) == ("loaded", "active", "enabled")
     assert (unit.drop_ins, unit.overridden) == ("/etc/systemd/system/routes.service.d/site.conf", frozenset({"Nice"}))
     assert (unit.properties["FragmentPath"], unit.properties["Type"]) == ((UNIT_PATH,), ("oneshot",))
     assert state.managers == {
@@ -141,7 +132,7 @@ def test_a_provisioned_host_that_was_altered() -> None:
             leased=True,
         )
     }
-    assert set(state.files) == set(FILE_PATHS)
+    assert set(state.files) == set(PATHS)
     assert state.files[SCRIPT_PATH] == FileState("#!/bin/sh\n# Managed by pod-routes; edited\n", 0o755, 0, 0)
     assert state.files[SCRIPT_PATH].ours
     assert state.files[BEFORE_PATH].content.endswith(
@@ -243,7 +234,7 @@ def test_what_an_interrupted_write_has_left() -> None:
     lines = "".join(f"{path}\n" for path in paths)
     text = sample("fresh").replace(f"@{NONCE} leftovers\n", f"@{NONCE} leftovers\n{lines}")
     assert parsed(text).leftovers == paths
-    with pytest.raises(FactsError, match="something else than was asked for in its part leftovers: /etc/passwd"):
+    with pytest.raises(FactsError, match="an unexpected line in its part leftovers: /etc/passwd"):
         parsed(text.replace(paths[0], "/etc/passwd"))
 
 
@@ -258,9 +249,9 @@ def test_a_listing_of_routes_that_failed_is_no_empty_table(part: str, said: str)
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("worker-0\n", "\n", "the host did not tell its name"),
-        ("/proc/sys/net/ipv4/ip_forward:0\n", "", "the host did not tell its net.ipv4.ip_forward"),
-        ("/ipv6/conf/all/forwarding:", "/x:", "the host did not tell its net.ipv6.conf.all.forwarding"),
+        ("worker-0\n", "\n", "the host's answer has no host name"),
+        ("/proc/sys/net/ipv4/ip_forward:0\n", "", "the host's answer has no net.ipv4.ip_forward"),
+        ("/ipv6/conf/all/forwarding:", "/x:", "the host's answer has no net.ipv6.conf.all.forwarding"),
         ("ActiveState=inactive", "ActiveState=", "`systemctl show` printed a unit that is 'not-found' and ''"),
         ('"ifname":"eth0"', '"ifname":"e t"', "`ip -j address` printed what can't be understood: "),
         ('"local":"10.240.0.20"', '"local":"10.240.0.256"', "`ip -j address` printed what can't be understood: "),
@@ -364,27 +355,38 @@ def test_lines_of_one_file_stay_in_their_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("listing", "contents"),
     [
-        "/etc/passwd 81a4 0 0\n\n",
-        f"{SYSCTL_PATH} 81a4 0\n\n",
-        f"{SYSCTL_PATH} \n\n",
-        f"{SYSCTL_PATH} zzzz 0 0\n\n",
-        f"{SYSCTL_PATH} 81a4 0 0\n%%%\n",
-        f"{SYSCTL_PATH} 81a4 0 0\nabc\n",
-        f"{SYSCTL_PATH} -1 0 0\n\n",
-        f"{SYSCTL_PATH} {'f' * 40} 0 0\n\n",
-        f"{SYSCTL_PATH} 81a4 root root\n\n",
+        ("/etc/passwd 81a4 0 0\n", "/etc/passwd \n"),
+        (f"{SYSCTL_PATH} 81a4 0\n", f"{SYSCTL_PATH} \n"),
+        (f"{SYSCTL_PATH} \n", f"{SYSCTL_PATH} \n"),
+        (f"{SYSCTL_PATH} zzzz 0 0\n", f"{SYSCTL_PATH} \n"),
+        (f"{SYSCTL_PATH} -1 0 0\n", ""),
+        (f"{SYSCTL_PATH} {'f' * 40} 0 0\n", ""),
+        (f"{SYSCTL_PATH} 81a4 root root\n", f"{SYSCTL_PATH} \n"),
+        (f"{SYSCTL_PATH} 81a4 0 0\n", f"{SYSCTL_PATH} %%%\n"),
+        (f"{SYSCTL_PATH} 81a4 0 0\n", f"{SYSCTL_PATH} abc\n"),
+        (f"{SYSCTL_PATH} 81a4 0 0\n", f"{SYSCTL_PATH}\n"),
+        # a digest that nobody knows; a regular file without its content; a content of no file; cut off
+        (f"{SYSCTL_PATH} 81a4 0 0\n", f"{SYSCTL_PATH} sha256:00\n"),
+        (f"{SYSCTL_PATH} 81a4 0 0\n", ""),
+        ("", f"{SYSCTL_PATH} \n"),
+        (f"{SYSCTL_PATH} 81a4 0 0\n", f"{SYSCTL_PATH} "),
     ],
 )
-def test_what_is_no_answer_about_files(text: str) -> None:
+def test_what_is_no_answer_about_files(listing: str, contents: str) -> None:
     with pytest.raises(FactsError, match=r"^the host's answer about its files can't be understood$"):
-        parse_files(text)
+        parse_files(listing, contents, {})
+
+
+def test_a_content_that_is_known_comes_as_its_digest() -> None:
+    files = parse_files(f"{SYSCTL_PATH} 81a4 0 0\n", f"{SYSCTL_PATH} sha256:ab12\n", {"ab12": "ours\n"})
+    assert files == {SYSCTL_PATH: FileState("ours\n", 0o644, 0, 0)}
 
 
 @given(st.text() | st.from_regex(r"[a-z\[\{\]\}=: \n0-9\"]*"))
 def test_any_text_is_understood_or_a_facts_error(text: str) -> None:
-    for parse in (parse_links, partial(parse_unit, linked=False), parse_files):
+    for parse in (parse_links, partial(parse_unit, linked=False), partial(parse_files, contents=text, known={})):
         with suppress(FactsError):
             parse(text)
     parse_sysctls(text)
@@ -396,7 +398,7 @@ def test_any_text_is_understood_or_a_facts_error(text: str) -> None:
 
 
 file_states = st.dictionaries(
-    st.sampled_from(FILE_PATHS),
+    st.sampled_from(PATHS),
     st.builds(
         FileState,
         st.text(st.characters(codec="utf-8")),
@@ -409,33 +411,31 @@ file_states = st.dictionaries(
 
 @given(file_states)
 def test_files_survive_the_way(files: dict[str, FileState]) -> None:
-    text = "".join(
-        f"{path} {file.mode | 0o100000:x} {file.uid} {file.gid}\n{base64.b64encode(file.content.encode()).decode()}\n"
-        for path, file in files.items()
-    )
-    assert parse_files(text) == files
+    listing = "".join(f"{path} {file.mode | 0o100000:x} {file.uid} {file.gid}\n" for path, file in files.items())
+    contents = "".join(f"{path} {base64.b64encode(file.content.encode()).decode()}\n" for path, file in files.items())
+    assert parse_files(listing, contents, {}) == files
 
 
 words = st.text(st.characters(categories=["L", "N"]), max_size=8)
-SHOWN = "LoadState={}\nActiveState=active\nUnitFileState={}\nResult={}\nFragmentPath=\nDropInPaths={}\n"
+SHOWN = "LoadState={}\nActiveState=active\nUnitFileState={}\nFragmentPath=\nDropInPaths={}\n"
 
 
-@given(words, words, words.map("/etc/systemd/system/routes.service.d/{}.conf".format), st.frozensets(words))
-def test_a_unit_survives_the_way(enabled: str, result: str, drop_ins: str, overridden: frozenset[str]) -> None:
-    unit = parse_unit(SHOWN.format("not-found", enabled, result, drop_ins), linked=False, overridden=overridden)
+@given(words, words.map("/etc/systemd/system/routes.service.d/{}.conf".format), st.frozensets(words))
+def test_a_unit_survives_the_way(enabled: str, drop_ins: str, overridden: frozenset[str]) -> None:
+    unit = parse_unit(SHOWN.format("not-found", enabled, drop_ins), linked=False, overridden=overridden)
     assert unit == UnitState(
-        "not-found", "active", enabled if enabled != "enabled" else "disabled", drop_ins, result, {}, overridden
+        "not-found", "active", enabled if enabled != "enabled" else "disabled", drop_ins, {}, overridden
     )
 
 
 def test_a_drop_in_for_all_services_is_the_distributions() -> None:
     both = "/usr/lib/systemd/system/service.d/10-abort.conf /run/systemd/system/routes.service.d/x.conf"
-    unit = parse_unit(SHOWN.format("loaded", "enabled", "success", both), linked=True)
+    unit = parse_unit(SHOWN.format("loaded", "enabled", both), linked=True)
     assert unit.drop_ins == "/run/systemd/system/routes.service.d/x.conf"
 
 
 def test_a_property_may_have_several_lines() -> None:
-    text = SHOWN.format("loaded", "enabled", "success", "") + "ExecStart={ a }\nExecStart={ b }\nUser=\nNice=5\n"
+    text = SHOWN.format("loaded", "enabled", "") + "ExecStart={ a }\nExecStart={ b }\nUser=\nNice=5\n"
     properties = parse_unit(text, linked=True).properties
     assert properties == {"FragmentPath": ("",), "ExecStart": ("{ a }", "{ b }"), "User": ("",)}
 
@@ -459,14 +459,14 @@ def test_a_property_may_have_several_lines() -> None:
     ],
 )
 def test_links_on_disk_say_whether_a_unit_is_enabled(shown: str, linked: bool, enabled: str) -> None:
-    assert parse_unit(SHOWN.format("loaded", shown, "success", ""), linked=linked).enabled == enabled
+    assert parse_unit(SHOWN.format("loaded", shown, ""), linked=linked).enabled == enabled
 
 
 # --- the script ---
 
 
 def test_the_script_runs_here_to_its_end_and_frames_every_part() -> None:
-    text = facts_script(NONCE, families=(4, 6), lookups=["route get 127.0.0.1", "route get ::1"])
+    text = reading_script(NONCE, families=(4, 6), lookups=["route get 127.0.0.1", "route get ::1"])
     result = subprocess.run(["sh"], input=text, capture_output=True, text=True, check=True)
     frames = re.findall(rf"^@{NONCE} (.+)$", result.stdout, re.MULTILINE)
     # systemd may not be what runs here
@@ -487,8 +487,8 @@ def test_the_script_runs_here_to_its_end_and_frames_every_part() -> None:
     ("program", "part"),
     [
         ("stat", "files"),
-        ("sha256sum", "files"),
-        ("base64", "files"),
+        ("sha256sum", "contents"),
+        ("base64", "contents"),
         ("grep", "settings"),
         ("systemctl", "unit"),
         ("ip", "network"),
@@ -512,11 +512,11 @@ def test_a_program_that_fails_is_an_error_that_names_it(tmp_path: Path, program:
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}")
         (tmp_path / "bin" / name).chmod(0o755)
     drop_in = tmp_path / "etc/systemd/system/routes.service.d/x.conf"
-    shown = SHOWN.format("loaded", "enabled", "success", drop_in)
+    shown = SHOWN.format("loaded", "enabled", drop_in)
     (tmp_path / "bin/systemctl.txt").write_text(shown)
     drop_in.parent.mkdir(parents=True)
     drop_in.write_text("[Service]\nNice=1\n")
-    script = facts_script(NONCE, families=(4,), lookups=["route get 127.0.0.1", "route get 240.0.0.1"])
+    script = reading_script(NONCE, families=(4,), lookups=["route get 127.0.0.1", "route get 240.0.0.1"])
     script = script.replace("/etc/systemd/system/routes.service ", f"{drop_in.parent.parent}/routes.service ")
     (drop_in.parent.parent / "routes.service").write_text("x\n")
     environment = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
@@ -527,12 +527,8 @@ def test_a_program_that_fails_is_an_error_that_names_it(tmp_path: Path, program:
     assert str(raised.value) == f"reading the host failed in its part {part}: {said}"
 
 
-@pytest.mark.parametrize(
-    ("families", "there", "absent"), [((4,), "-4 route", "-6 route"), ((6,), "-6 route", "-4 route")]
-)
-def test_only_the_clusters_families_are_read(families: tuple[int, ...], there: str, absent: str) -> None:
-    text = facts_script(NONCE, families=families, lookups=[])  # type: ignore[arg-type]
-    assert there in text
-    assert absent not in text
+@pytest.mark.parametrize(("families", "line"), [((4,), "families=4"), ((6,), "families=6"), ((4, 6), "families='4 6'")])
+def test_only_the_clusters_families_are_read(families: tuple[Family, ...], line: str) -> None:
+    text = reading_script(NONCE, families=families, lookups=[])
+    assert f"\n{line}\n" in text
     assert ("/proc/sys/net/ipv6/conf/*/accept_ra" in text) == (6 in families)
-    assert "@@" not in text

@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from podroutes.host.facts import parse_unit
 from podroutes.host.loaded_unit import (
     COMPARED,
     NOT_COMPARED,
     UNSET,
-    loaded_otherwise,
+    differing_settings,
     parse_time_span,
     parse_unit_file,
     property_name,
 )
+from podroutes.host.parse_unit import parse_unit
 from podroutes.host.state import UnitState
 from tasks.service_files import load_service_files
 
@@ -39,7 +39,7 @@ def showing(release: int, name: str, *values: str) -> UnitState:
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_each_release_has_loaded_what_the_file_says(release: int) -> None:
-    assert loaded_otherwise(FILE, unit_of(release)) == ()
+    assert differing_settings(FILE, unit_of(release)) == ()
 
 
 def test_each_setting_of_the_unit_is_compared_or_said_not_to_be() -> None:
@@ -76,7 +76,7 @@ EDITS = [
 def test_another_file_than_the_loaded_one_is_noticed(release: int, edit: Edit) -> None:
     """The samples have loaded our file, so the file is what differs here; it is the same comparison."""
     assert edit.line in FILE
-    found = loaded_otherwise(FILE.replace(edit.line, edit.instead), unit_of(release))
+    found = differing_settings(FILE.replace(edit.line, edit.instead), unit_of(release))
     # What a file no longer says, nobody can miss: the loaded one says it, and it is not ours to set.
     assert found == ((edit.name,) if edit.instead else ())
 
@@ -95,28 +95,28 @@ def test_another_file_than_the_loaded_one_is_noticed(release: int, edit: Edit) -
         ("Restart", ("no",), "Restart"),
     ],
 )
-def test_what_was_loaded_otherwise_is_named(name: str, values: tuple[str, ...], found: str) -> None:
+def test_what_systemd_has_loaded_beside_the_file_is_named(name: str, values: tuple[str, ...], found: str) -> None:
     for release in RELEASES:
-        assert loaded_otherwise(FILE, showing(release, name, *values)) == (found,)
+        assert differing_settings(FILE, showing(release, name, *values)) == (found,)
 
 
 def test_what_a_drop_in_sets_is_the_drop_ins() -> None:
     unit = showing(257, "TimeoutStartUSec", "1min 30s")
-    assert loaded_otherwise(FILE, replace(unit, overridden=frozenset({"TimeoutStartSec"}))) == ()
-    assert loaded_otherwise(FILE, replace(unit, overridden=frozenset({"Nice"}))) == ("TimeoutStartSec",)
+    assert differing_settings(FILE, replace(unit, overridden=frozenset({"TimeoutStartSec"}))) == ()
+    assert differing_settings(FILE, replace(unit, overridden=frozenset({"Nice"}))) == ("TimeoutStartSec",)
 
 
 def test_what_a_systemd_does_not_know_or_says_in_new_words_is_not_judged() -> None:
     unit = unit_of(252)
     properties = {name: values for name, values in unit.properties.items() if name != "ProtectClock"}
-    assert loaded_otherwise(FILE, replace(unit, properties=properties)) == ()
-    assert loaded_otherwise(FILE, showing(252, "ExecStart", "[ a new form ]")) == ()
-    assert loaded_otherwise(FILE, showing(252, "RestartUSec", "soon")) == ()
+    assert differing_settings(FILE, replace(unit, properties=properties)) == ()
+    assert differing_settings(FILE, showing(252, "ExecStart", "[ a new form ]")) == ()
+    assert differing_settings(FILE, showing(252, "RestartUSec", "soon")) == ()
 
 
 @pytest.mark.parametrize("load", ["not-found", "masked", "bad-setting"])
 def test_a_unit_that_is_not_loaded_is_not_compared(load: str) -> None:
-    assert loaded_otherwise(FILE, replace(unit_of(252), load=load, properties={})) == ()
+    assert differing_settings(FILE, replace(unit_of(252), load=load, properties={})) == ()
 
 
 @pytest.mark.parametrize(
@@ -146,5 +146,5 @@ def test_any_text_is_a_time_span_or_none(text: str) -> None:
 @given(st.text(), st.dictionaries(st.sampled_from([*COMPARED, *UNSET]), st.tuples(st.text())))
 def test_any_file_and_any_answer_can_be_compared(text: str, properties: dict[str, tuple[str]]) -> None:
     unit = replace(unit_of(252), properties=properties)
-    assert set(loaded_otherwise(FILE, unit)) <= {*parse_unit_file(FILE), *UNSET, "FragmentPath"}
-    loaded_otherwise(text, unit)
+    assert set(differing_settings(FILE, unit)) <= {*parse_unit_file(FILE), *UNSET, "FragmentPath"}
+    differing_settings(text, unit)

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from podroutes.errors import FactsError
-from podroutes.host.needs import NEEDS, OLDEST, check_needs
-from podroutes.host.network_managers import DROP_IN_GLOB
-from podroutes.host.state import (
+from podroutes.host.managed_files import (
     DATA_DIRECTORY,
     ENABLING_LINKS,
     FILE_PATHS,
@@ -17,8 +15,8 @@ from podroutes.host.state import (
     SCRIPT_STATE_DIRECTORY,
     SCRIPT_STATE_PATHS,
     TEMPORARY_PATHS,
-    temporary_path,
 )
+from podroutes.host.needs import NEEDS, OLDEST, check_needs
 
 ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs" / "hosts.md").read_text()
@@ -72,21 +70,17 @@ def cells(heading: str) -> list[list[str]]:
 def test_the_page_names_what_is_needed() -> None:
     rows = {row[0]: row for row in cells("What a host needs")}
     named = {word for row in rows.values() for word in re.findall(r"`([^`]+)`", row[1])}
-    assert {need.command for need in NEEDS} <= named
+    assert set(NEEDS) <= named
     for oldest in OLDEST.values():
         package = oldest.package.removeprefix("flock of ")
         assert rows[package][2].split()[0] == ".".join(map(str, oldest.version))
-    assert {name for need in NEEDS for name in need.package.split(" or ")} <= set(", ".join(rows).split(", "))
+    assert {name for package in NEEDS.values() for name in package.split(" or ")} <= set(", ".join(rows).split(", "))
 
 
 def test_the_page_names_everything_that_is_on_a_host() -> None:
     paths = {path for row in cells("What is on a host") for path in re.findall(r"`(/[^`]+)`", row[0])}
-    drop_in = DROP_IN_GLOB.replace("*", "NAME")
     assert paths == {
-        *FILE_PATHS,
-        drop_in,
-        temporary_path(drop_in),
-        *TEMPORARY_PATHS,
+        *(path.replace("*", "NAME") for path in (*FILE_PATHS, *TEMPORARY_PATHS)),
         *SCRIPT_STATE_PATHS,
         f"{DATA_DIRECTORY}/",
         f"{REPLACED_DIRECTORY}/",

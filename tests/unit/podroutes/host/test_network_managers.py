@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podroutes.host.network_managers import ManagedLink, is_drop_in, parse_managers
+from podroutes.host.network_managers import ManagedLink, parse_managers
 
 NAMES = {1: "lo", 2: "eth0", 3: "eth1"}
 LINKS = "/run/systemd/netif/links"
@@ -70,17 +70,3 @@ def test_whatever_they_hold_is_no_error(said: str, lines: str) -> None:
 
 def _told(said: str) -> list[str]:
     return [line.removeprefix("ifupdown ").partition("=")[0] for line in said.splitlines()]
-
-
-@pytest.mark.parametrize(
-    ("path", "ours"),
-    [
-        (OURS, True),
-        ("/run/systemd/network/eth1.network.d/90-kubernetes-pod-routes.conf", False),
-        ("/etc/systemd/network/a/b.network.d/90-kubernetes-pod-routes.conf", False),
-        (f"{NETWORK}.d/90-kubernetes-pod-routes_conf", False),
-        (NETWORK, False),
-    ],
-)
-def test_which_drop_ins_are_at_our_place(path: str, ours: bool) -> None:
-    assert is_drop_in(path) == ours

@@ -17,7 +17,7 @@ HOLDER = Holder("hosts.yaml", "worker-0")
         ({"linux_exec": {"hostname": "a", "port": 22, "extras": {"conn_timeout": 3, "ssh_config_file": "x"}}}, []),
         ({"netmiko": {"extras": {"anything": [1]}}}, []),
         ({"linux_exc": {}}, ["linux_exc: there is no such connection plugin; did you mean linux_exec?"]),
-        ({"paramiko": {}}, ["paramiko: there is no such connection plugin; installed: linux_exec, netmiko"]),
+        ({"napalm": {"port": "any", "more": 1}, "scrapli": None}, []),
         ({"linux_exec": [3]}, ["linux_exec: must hold `key: value` lines below it"]),
         ({"linux_exec": {"extra": {}}}, ["linux_exec.extra: unknown key; did you mean extras?"]),
         ({"linux_exec": {"port": "22"}}, ["linux_exec.port: must be a whole number, without quotes"]),

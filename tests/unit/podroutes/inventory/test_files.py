@@ -6,7 +6,7 @@ from tests.unit.podroutes.builders import SomePlugins
 PLUGINS = SomePlugins()
 GROUPS: dict[str, dict[str, str]] = {"controllers": {}, "workers": {}}
 KNOWN_KEYS = "connection_options, data, groups, hostname, password, platform, port, username"
-OWN_KEYS = "(keys of your own stand below data and start with x_)"
+OWN_KEYS = "(keys of your own belong below data)"
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,12 @@ def problems_of(defaults: Mapping[str, Any], *entries: HostEntry) -> list[str]:
     [
         # groups
         (
-            [host("etcd-0", "10.240.0.30", ["etcd"])],
-            ["etcd-0: groups: is in neither controllers nor workers; add one, or write data.manage_routes: false"],
+            [host("etcd-0", "10.240.0.30", ["etcd"], pod_index=5)],
+            ["etcd-0: data.pod_index: is for machines of the cluster; add controllers or workers to the host's groups"],
         ),
         (
             [host("etcd-0", "10.240.0.30", [])],
-            ["etcd-0: groups: is in neither controllers nor workers; add one, or write data.manage_routes: false"],
+            ["etcd-0: groups: is in no group; add controllers or workers, or a group of your own"],
         ),
         # names
         ([host("worker 1", "10.240.0.21", pod_index=1)], [f"worker 1: {BAD_NAME}"]),
@@ -315,7 +315,7 @@ def test_one_wrong_host_among_right_ones(entries: list[HostEntry], problems: lis
         ),
         (
             IPV4 | {"cluster_cidr": ["10.200.0.0/16", "10.201.0.0/16"]},
-            ["data.cluster_cidr: there are two values of one family; write one for IPv4, one for IPv6, or one of each"],
+            ["data.cluster_cidr: two IPv4 values; one per family is allowed"],
         ),
     ],
 )
@@ -355,16 +355,16 @@ def test_a_hostname_that_is_no_text_is_a_problem_not_a_crash() -> None:
 
 
 def test_every_problem_is_listed_at_once_and_only_once() -> None:
-    in_group: dict[str, dict[str, Any]] = {"workers": {"interfaces": "eth0", "node_network": "10.240.0.0/24"}}
+    in_group: dict[str, dict[str, Any]] = {"workers": {"intrface": "eth0", "node_network": "10.240.0.0/24"}}
     found = problems_of(
-        {"cluster_cidr": "10.200.0.0/16", "node_network": "10.240.0.0/24", "node_cidr_mask_size": 8, "racks": 3},
+        {"cluster_cidr": "10.200.0.0/16", "node_network": "10.240.0.0/24", "node_cidr_mask_size": 8, "pod_cidr": 3},
         host("worker-0", "10.240.0.20", group_data=in_group, pod_index="0"),
         host("worker-1", "10.240.0.21", group_data=in_group, pod_index=True),
-        host("worker-2", None, ["worker"], interface="eth 0"),
+        host("worker-2", None, interface="eth 0"),
     )
     assert [line.split(": ")[:3] for line in found] == [
-        ["defaults.yaml", "defaults", "data.racks"],
-        ["groups.yaml", "workers", "data.interfaces"],
+        ["defaults.yaml", "defaults", "data.pod_cidr"],
+        ["groups.yaml", "workers", "data.intrface"],
         ["groups.yaml", "workers", "data.node_network"],
         ["hosts.yaml", "worker-0", "data.pod_index"],
         ["hosts.yaml", "worker-1", "data.pod_index"],

@@ -1,8 +1,8 @@
 """A model of the kernel's routing table, as measured on Linux 6.x: what `ip route` commands make of a list of routes.
 
 A route's place is its destination, type of service and metric. IPv4 (fib_trie.c): `replace` exchanges the first route
-in the place, `append` and `prepend` refuse one that is there already, `del` removes the first that has all that it is
-told, metric 0 being any. IPv6 (ip6_fib.c): `replace` of a route with a next hop prefers one that has one too,
+in the place, `append` and `prepend` refuse one that is there already, `del` removes the first that has all that it
+names, metric 0 being any. IPv6 (ip6_fib.c): `replace` of a route with a next hop prefers one that has one too,
 `prepend` is `append`, two routes with next hops in one place would become one with several,
 `del` without a next hop takes one that has one too, unless the next hop is `::`. One with a next hop object counts as
 one without a next hop for `replace`, and never becomes one of several.
@@ -47,8 +47,8 @@ class KernelTable:
         )
 
     def _place(self, route: Route) -> list[int]:
-        wanted = (route.destination, route.tos, route.metric)
-        return [n for n, item in enumerate(self.routes) if (item.destination, item.tos, item.metric) == wanted]
+        place = (route.destination, route.tos, route.metric)
+        return [n for n, item in enumerate(self.routes) if (item.destination, item.tos, item.metric) == place]
 
     def _replace(self, route: Route) -> None:
         place = self._place(route)

@@ -14,8 +14,9 @@ from podroutes.host.changes import (
     Systemctl,
     WriteFile,
 )
+from podroutes.host.managed_files import DATA_PATH, UNIT_NAME, UNIT_PATH
 from podroutes.host.routes import PROTOCOL
-from podroutes.host.state import DATA_PATH, UNIT_NAME, UNIT_PATH, FileState, HostState, UnitState
+from podroutes.host.state import FileState, HostState, UnitState
 from tests.unit.podroutes.builders import routes_by_family
 from tests.unit.podroutes.plan.kernel_table import KernelTable
 
@@ -103,7 +104,7 @@ class SimulatedHost:
                 self._reload_daemon()
             assert self.unit.load == "loaded", f"Unit {UNIT_NAME} is {self.unit.load}"
             assert not self._needs_reload, "the unit's file changed: run daemon-reload"
-            self.unit = replace(self.unit, active="active", result="success")
+            self.unit = replace(self.unit, active="active")
         elif verb == "disable":
             if self.unit.active == "active":
                 self._run_exec_stop()

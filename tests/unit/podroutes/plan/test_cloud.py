@@ -10,11 +10,12 @@ from msgspec.structs import replace
 
 from podroutes.host.changes import Change
 from podroutes.host.cloud import AddressPair, CloudState, HostRoute, parse_ports, parse_routers, parse_subnets
+from podroutes.inventory.key_types import SubnetNames
 from podroutes.inventory.network_plan import Cloud, NetworkPlan
 from podroutes.plan.cloud import CloudPlan, lease_note, pairs_to_take_back, plan_cloud
 from tests.unit.podroutes.builders import IPV4, controller, dual_stack_cluster, ipv4_cluster, plan_of, worker
 
-CLOUD = Cloud("cloud", "kubernetes", "the-network", ("kubernetes",))
+CLOUD = Cloud(name="cloud", cloud="kubernetes", network="the-network", subnet=SubnetNames(["kubernetes"]))
 ROUTER = replace(CLOUD, router="kubernetes", route_target="router")
 MAC = "02:00:0a:f0:00:14"
 TO_0, TO_1, TO_2 = (f"10.200.{x}.0/24 10.240.0.2{x}" for x in range(3))
@@ -77,7 +78,7 @@ def state(
     )
 
 
-def told(changes: Sequence[Change]) -> list[str]:
+def summary(changes: Sequence[Change]) -> list[str]:
     return [f"{change.action} {change.subject}: {change.reason}" for change in changes]
 
 
@@ -91,8 +92,8 @@ def routes_after(found: CloudState, planned: CloudPlan) -> list[str]:
 
 
 def pairs_after(planned: CloudPlan, name: str) -> list[tuple[str, str | None]] | None:
-    wanted = planned.pairs.get(f"id-{name}")
-    return None if wanted is None else [(pair.ip_address, pair.mac_address) for pair in wanted]
+    desired = planned.pairs.get(f"id-{name}")
+    return None if desired is None else [(pair.ip_address, pair.mac_address) for pair in desired]
 
 
 def conflicts_of(found: CloudState, cloud: Cloud = CLOUD, plan: NetworkPlan | None = None) -> tuple[str, ...]:
@@ -115,7 +116,7 @@ class TestRoutes:
     def test_the_first_run_adds_pairs_first_and_then_all_routes_in_one_list(self) -> None:
         planned = plan_cloud(ipv4_cluster(), CLOUD, state())
         drops = "port security drops pod traffic without it"
-        assert told(planned.host_plan.changes) == [
+        assert summary(planned.host_plan.changes) == [
             *(f"add port worker-{x}: 10.200.{x}.0/24: {drops}" for x in range(3)),
             *(f"add subnet kubernetes: 10.200.{x}.0/24: missing" for x in range(3)),
         ]
@@ -167,7 +168,7 @@ class TestRoutes:
     def test_each_kind_of_drift(self, present: list[str], changes: list[str], drift: list[str]) -> None:
         found = state(*present, *FOREIGN, pairs=PAIRS)
         planned = plan_cloud(ipv4_cluster(), CLOUD, found)
-        assert told(planned.host_plan.changes) == changes
+        assert summary(planned.host_plan.changes) == changes
         assert [change.drift for change in planned.host_plan.changes] == drift
         assert routes_after(found, planned) == sorted([*ALL, *FOREIGN])
         assert planned.pairs == {}
@@ -184,13 +185,13 @@ class TestRoutes:
         ports = [port("worker-0", "10.240.0.20", pairs=["10.200.0.0/24"])]
         assert plan_cloud(plan, CLOUD, state(TO_0, ports=ports)) == CloudPlan()
         wrong = plan_cloud(plan, CLOUD, state("10.200.0.0/24 10.240.0.9", ports=ports))
-        assert told(wrong.host_plan.changes) == ["replace subnet kubernetes: 10.200.0.0/24: wrong next hop"]
+        assert summary(wrong.host_plan.changes) == ["replace subnet kubernetes: 10.200.0.0/24: wrong next hop"]
         assert texts(wrong.host_routes["four"]) == [TO_0]
         removed = plan_cloud(plan, CLOUD, state(TO_0, ports=ports), remove=True)
         assert (removed.host_routes, removed.pairs) == ({"four": ()}, {"id-worker-0": ()})
 
     def test_foreign_routes_go_back_as_they_were_written(self) -> None:
-        cloud = replace(CLOUD, subnets=("kubernetes", "six"))
+        cloud = replace(CLOUD, subnet=("kubernetes", "six"))
         planned = plan_cloud(dual_stack_cluster(), cloud, state(*ALL, six=["2001:0DB8:0::/48 FD00:240::0009"]))
         written = [route.as_json() for route in planned.host_routes["six"]]
         assert {"destination": "2001:0DB8:0::/48", "nexthop": "FD00:240::0009"} in written
@@ -202,7 +203,7 @@ class TestRoutes:
         assert change.subject == f"subnet {label}: 10.200.2.0/24"
 
     def test_both_families_have_a_subnet_each(self) -> None:
-        cloud = replace(CLOUD, subnets=("kubernetes", "six"))
+        cloud = replace(CLOUD, subnet=("kubernetes", "six"))
         planned = plan_cloud(dual_stack_cluster(), cloud, state(TO_0, six=()))
         assert texts(planned.host_routes["four"]) == list(ALL)
         assert texts(planned.host_routes["six"]) == sorted(SIX)
@@ -230,7 +231,7 @@ class TestRouter:
     def test_what_is_wrong_or_stale_there_is_replaced(self) -> None:
         found = state(pairs=PAIRS, router=[TO_0, "10.200.1.0/24 10.240.0.20", TO_2, "10.200.7.0/24 10.240.0.27"])
         planned = plan_cloud(ipv4_cluster(), ROUTER, found)
-        assert told(planned.host_plan.changes) == [
+        assert summary(planned.host_plan.changes) == [
             "replace router kubernetes: 10.200.1.0/24: wrong next hop",
             "remove router kubernetes: 10.200.7.0/24: no worker has this pod CIDR",
         ]
@@ -262,7 +263,7 @@ class TestPairs:
     def test_a_stale_pair_is_removed_wherever_it_is(self) -> None:
         ports = [*workers_ports(PAIRS), port("old", "10.240.0.29", pairs=["10.200.9.0/24"])]
         planned = plan_cloud(ipv4_cluster(), CLOUD, state(*ALL, ports=ports))
-        assert told(planned.host_plan.changes) == [
+        assert summary(planned.host_plan.changes) == [
             "remove port old: 10.200.9.0/24: this port has no such pod CIDR",
         ]
         assert [change.drift for change in planned.host_plan.changes] == ["address-pair-stale"]
@@ -277,7 +278,7 @@ class TestPairs:
     def test_a_pair_for_another_machines_mac_address_lets_nothing_of_this_port_through(self) -> None:
         other = {"ip_address": "10.200.0.0/24", "mac_address": "fa:16:3e:00:00:01"}
         planned = plan_cloud(ipv4_cluster(), CLOUD, state(*ALL, pairs=PAIRS | {"worker-0": [other]}))
-        assert told(planned.host_plan.changes) == [
+        assert summary(planned.host_plan.changes) == [
             "add port worker-0: 10.200.0.0/24: port security drops pod traffic without it"
         ]
         assert [pair.as_json() for pair in planned.pairs["id-worker-0"]] == [other, {"ip_address": "10.200.0.0/24"}]
@@ -420,8 +421,8 @@ class TestTakingPairsBack:
 class TestLeaseNote:
     def test_said_plainly(self) -> None:
         assert lease_note(ipv4_cluster(), CLOUD) == (
-            "machines learn the subnet's routes at their next DHCP renewal; until then the kernel routes that this "
-            "software gives them serve"
+            "machines learn the subnet's routes at their next DHCP renewal; until then they use the kernel routes "
+            "that this software sets"
         )
         assert lease_note(ipv4_cluster(), ROUTER) == (
             "the router sends on what machines send to it; nothing has to be renewed"

@@ -3,9 +3,10 @@
 import pytest
 
 from podroutes.host.changes import Change, RemoveFile, SetSysctl, WriteFile
-from podroutes.host.state import BEFORE_PATH, SYSCTL_PATH, FileState, HostState, SysctlSetting
+from podroutes.host.managed_files import BEFORE_PATH, SYSCTL_PATH
+from podroutes.host.state import FileState, HostState, SysctlSetting
 from podroutes.inventory.network_plan import NetworkPlan
-from podroutes.plan.forwarding import expected_contents, plan_forwarding, plan_forwarding_removal
+from podroutes.plan.forwarding import plan_forwarding, plan_forwarding_removal
 from tests.unit.podroutes.builders import dual_stack_cluster, ipv4_cluster, ipv6_cluster, link, state
 
 HEADER = "# Managed by pod-routes; changes to this file are overwritten.\n"
@@ -25,7 +26,7 @@ def before(content: str) -> FileState:
     return FileState(BEFORE_HEADER + content, 0o644, 0, 0)
 
 
-def told(changes: tuple[Change, ...]) -> list[str]:
+def summary(changes: tuple[Change, ...]) -> list[str]:
     return [f"{change.action} {change.subject}: {change.before!r} -> {change.after!r}" for change in changes]
 
 
@@ -62,7 +63,7 @@ def with_ra(*devices: str, sysctls: dict[str, str], files: dict[str, FileState] 
                 f"write {SYSCTL_PATH}: '' -> {HEADER + f'{V4} = 1{chr(10)}'!r}",
             ],
         ),
-        # as wanted
+        # up to date
         (ipv4_cluster(), state(sysctls={V4: "1"}, files={SYSCTL_PATH: ours(f"{V4} = 1\n")}), []),
         # off again: what was there before was noted down the first time
         (
@@ -161,8 +162,8 @@ def with_ra(*devices: str, sysctls: dict[str, str], files: dict[str, FileState] 
 )
 def test_what_a_host_needs(plan: NetworkPlan, host_state: HostState, expected: list[str]) -> None:
     host_plan = plan_forwarding(plan, host_state)
-    assert told(host_plan.changes) == expected
-    assert (host_plan.conflicts, host_plan.unmet, host_plan.notes) == ((), (), ())
+    assert summary(host_plan.changes) == expected
+    assert (host_plan.conflicts, host_plan.unresolved, host_plan.notes) == ((), (), ())
     for change in host_plan.changes:
         if change.action == "set":
             assert change.steps == (SetSysctl(change.subject, change.after),)
@@ -185,7 +186,7 @@ OWN_SETTING = boot(SYSCTL_PATH, V4, "1")
 
 
 @pytest.mark.parametrize(
-    ("settings", "unmet"),
+    ("settings", "unresolved"),
     [
         ([], []),
         ([OWN_SETTING], []),
@@ -222,16 +223,16 @@ OWN_SETTING = boot(SYSCTL_PATH, V4, "1")
         ([OWN_SETTING, boot("/etc/sysctl.d/99-z.conf", V6, "0")], []),
     ],
 )
-def test_a_file_that_overrules_ours_at_boot(settings: list[SysctlSetting], unmet: list[str]) -> None:
+def test_a_file_that_overrules_ours_at_boot(settings: list[SysctlSetting], unresolved: list[str]) -> None:
     host_state = state(sysctls={V4: "1"}, files={SYSCTL_PATH: ours(f"{V4} = 1\n")}, boot_sysctls=settings)
     host_plan = plan_forwarding(ipv4_cluster(), host_state)
-    assert (host_plan.changes, list(host_plan.unmet)) == ((), unmet)
+    assert (host_plan.changes, list(host_plan.unresolved)) == ((), unresolved)
 
 
 def test_ipv6_forwarding_that_is_overruled() -> None:
     settings = [boot("/etc/sysctl.d/99-z.conf", V6, "0"), boot("/etc/sysctl.d/99-z.conf", RA0, "0")]
     host_state = state(sysctls={V6: "1"}, files={SYSCTL_PATH: ours(f"{V6} = 1\n")}, boot_sysctls=settings)
-    assert list(plan_forwarding(ipv6_cluster(), host_state).unmet) == [
+    assert list(plan_forwarding(ipv6_cluster(), host_state).unresolved) == [
         overruled("/etc/sysctl.d/99-z.conf", V6, f"{V6}=0")
     ]
 
@@ -326,19 +327,3 @@ def test_what_is_put_back(host_state: HostState, expected: list[str], notes: lis
 def test_turning_forwarding_off_puts_back_what_the_kernel_resets_with_it() -> None:
     host_plan = plan_forwarding_removal(state(sysctls={V4: "1", REDIRECTS: "0"}, files=ALL_OF_OURS))
     assert host_plan.changes[1].steps == (SetSysctl(V4, "0"), SetSysctl(REDIRECTS, "1"))
-
-
-@pytest.mark.parametrize(
-    ("plan", "sysctls"),
-    [
-        (ipv4_cluster(), {V4: "0", REDIRECTS: "1"}),
-        (ipv4_cluster(), {V4: "0", REDIRECTS: "0"}),
-        (dual_stack_cluster(), {V6: "0", V4: "0", REDIRECTS: "1"}),
-        (ipv6_cluster(), {V6: "0"}),
-    ],
-)
-def test_usual_contents_are_those_of_a_host_that_did_not_forward(plan: NetworkPlan, sysctls: dict[str, str]) -> None:
-    changes = plan_forwarding(plan, state(sysctls=sysctls)).changes
-    written = {change.after for change in changes if change.action == "write"}
-    assert len(written) == 2
-    assert written <= set(expected_contents(plan))

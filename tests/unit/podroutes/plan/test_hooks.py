@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from podroutes.drift.detection import find_drift
 from podroutes.host.changes import Change, KeepCopy, PutBack, RemoveFile, Step, WriteFile
+from podroutes.host.managed_files import managed_file_of
 from podroutes.host.network_managers import HOOK_PATHS, MANAGERS, ManagedLink, Manager
-from podroutes.host.state import KEPT_PATHS, FileState, HostState
+from podroutes.host.state import FileState, HostState
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.plan.hooks import HOOKS
 from podroutes.plan.host import Deprovisioning
@@ -68,7 +69,7 @@ def test_a_hook_that_is_not_as_it_should_be(manager: Manager, file: dict[str, ob
 @BOTH
 def test_somebody_elses_is_kept_and_put_back(manager: Manager) -> None:
     path, plan = HOOK_PATHS[manager], cluster(manager)
-    kept = KEPT_PATHS[path]
+    kept = managed_file_of(path).kept_as
     found = a_host(plan, manager, {path: SOMEBODYS})
     planned = plan_persist(plan, plan.nodes["worker-0"], found)
     assert steps(planned.changes) == [KeepCopy(path, kept), WriteFile(path, 0o755, HOOKS[manager])]

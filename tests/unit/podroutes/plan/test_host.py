@@ -6,20 +6,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from podroutes.addresses import FAMILIES
-from podroutes.host.facts import parse_facts
+from podroutes.host.managed_files import BEFORE_PATH, DATA_PATH, SCRIPT_PATH, SYSCTL_PATH, UNIT_NAME, UNIT_PATH
 from podroutes.host.network_managers import BY_SETTING, HOOK_PATHS, ManagedLink
+from podroutes.host.parse_facts import parse_facts
 from podroutes.host.routes import PROTOCOL
-from podroutes.host.state import (
-    BEFORE_PATH,
-    DATA_PATH,
-    SCRIPT_PATH,
-    SYSCTL_PATH,
-    UNIT_NAME,
-    UNIT_PATH,
-    FileState,
-    HostState,
-    UnitState,
-)
+from podroutes.host.state import FileState, HostState, UnitState
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.plan.hooks import HOOKS
 from podroutes.plan.host import Deprovisioning, Provisioning
@@ -60,7 +51,7 @@ def test_what_is_left_tells_the_ways_that_the_kernel_takes_too() -> None:
     lookups = state(lookups=["10.200.1.1 via 10.240.0.21 dev eth0", "10.200.2.1 via 10.240.0.99 dev eth0"]).lookups
     left = work.remaining(plan.nodes["worker-0"], replace(host.state, lookups=lookups))
     assert left.changes == ()
-    assert [text.partition(" via ")[0] for text in left.unmet] == [
+    assert [text.partition(" via ")[0] for text in left.unresolved] == [
         "the kernel sends packets for 10.200.2.1 (worker-2's pods)"
     ]
 

@@ -79,7 +79,7 @@ def test_changes(found: HostState, expected: list[tuple[str, str, str]]) -> None
     plan = cluster()
     planned = plan_persist(plan, plan.nodes["worker-0"], found)
     assert [(change.action, change.subject, change.reason) for change in planned.changes] == expected
-    assert planned.conflicts == planned.unmet == planned.notes == ()
+    assert planned.conflicts == planned.unresolved == planned.notes == ()
     drifted = {(one.code, one.subject) for one in find_drift(work_of(plan), plan.nodes["worker-0"], found)}
     assert drifted == {("manager-lacks-routes", subject) for _, subject, _ in expected}
 

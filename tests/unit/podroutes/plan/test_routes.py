@@ -12,7 +12,9 @@ from podroutes.host.changes import Change, RouteCommand
 from podroutes.host.routes import DHCP, KERNEL, PROTOCOL, NextHop, Route
 from podroutes.host.state import Link
 from podroutes.inventory.network_plan import NetworkPlan
-from podroutes.plan.routes import desired_routes, plan_routes, plan_routes_removal, unmet_lookups
+from podroutes.plan.desired_routes import desired_routes
+from podroutes.plan.routes import plan_routes_removal
+from podroutes.plan.unresolved_routes import unresolved_lookups
 from tests.unit.podroutes.builders import (
     IPV4,
     dual_stack_cluster,
@@ -25,6 +27,7 @@ from tests.unit.podroutes.builders import (
     state,
     worker,
 )
+from tests.unit.podroutes.healthy import planned_routes
 from tests.unit.podroutes.plan.kernel_table import NEXT_HOP_OBJECTS, KernelTable
 
 ETH0 = link("eth0", "10.240.0.20/24")
@@ -44,7 +47,7 @@ SEVERAL = Route(
 )
 
 
-def told(changes: Sequence[Change]) -> list[str]:
+def summary(changes: Sequence[Change]) -> list[str]:
     return [f"{change.action} {change.subject}: {change.reason}" for change in changes]
 
 
@@ -55,18 +58,18 @@ def commands(changes: Sequence[Change]) -> list[tuple[str, str]]:
 
 
 def changes_on_worker_0(*routes: str | Route) -> list[tuple[str, str]]:
-    """What worker-0 needs, when TO_2 is there already and only the first wanted route matters."""
+    """What worker-0 needs, when TO_2 is there already and only the first desired route matters."""
     plan = ipv4_cluster()
     host_state = state(ETH0, routes=[CONNECTED, OWN_PODS, *routes, TO_2])
-    host_plan = plan_routes(plan, plan.nodes["worker-0"], host_state)
+    host_plan = planned_routes(plan, plan.nodes["worker-0"], host_state)
     assert host_plan.conflicts == ()
-    return list(zip(told(host_plan.changes), [do for do, _ in commands(host_plan.changes)], strict=True))
+    return list(zip(summary(host_plan.changes), [do for do, _ in commands(host_plan.changes)], strict=True))
 
 
 def test_a_fresh_worker_gets_all_routes_but_its_own() -> None:
     plan = ipv4_cluster()
-    host_plan = plan_routes(plan, plan.nodes["worker-0"], state(ETH0, routes=[CONNECTED]))
-    assert told(host_plan.changes) == ["add 10.200.1.0/24: missing", "add 10.200.2.0/24: missing"]
+    host_plan = planned_routes(plan, plan.nodes["worker-0"], state(ETH0, routes=[CONNECTED]))
+    assert summary(host_plan.changes) == ["add 10.200.1.0/24: missing", "add 10.200.2.0/24: missing"]
     assert commands(host_plan.changes) == [
         (
             "route replace 10.200.1.0/24 via 10.240.0.21 dev eth0 proto 201",
@@ -78,12 +81,12 @@ def test_a_fresh_worker_gets_all_routes_but_its_own() -> None:
         ),
     ]
     assert [(change.before, change.after) for change in host_plan.changes] == [("", TO_1), ("", TO_2)]
-    assert (host_plan.notes, host_plan.conflicts, host_plan.unmet) == ((), (), ())
+    assert (host_plan.notes, host_plan.conflicts, host_plan.unresolved) == ((), (), ())
 
 
 def test_a_controller_gets_all_routes() -> None:
     plan = ipv4_cluster()
-    host_plan = plan_routes(plan, plan.nodes["controller-0"], state(link("ens3", "10.240.0.10/24")))
+    host_plan = planned_routes(plan, plan.nodes["controller-0"], state(link("ens3", "10.240.0.10/24")))
     assert [change.after for change in host_plan.changes] == [
         "10.200.0.0/24 via 10.240.0.20 dev ens3 proto 201",
         "10.200.1.0/24 via 10.240.0.21 dev ens3 proto 201",
@@ -262,7 +265,7 @@ def test_kernel_routes_are_never_touched() -> None:
         host_state = state(
             link("eth0", f"{node.address}/24"), routes=[f"{cidr} dev cnio0 proto 2" for cidr in node.pod_cidrs]
         )
-        for do, undo in commands(plan_routes(plan, node, host_state).changes):
+        for do, undo in commands(planned_routes(plan, node, host_state).changes):
             assert "proto kernel" not in do + undo
             assert not any(str(cidr) in do + undo for cidr in node.pod_cidrs)
 
@@ -324,7 +327,7 @@ def test_kernel_routes_are_never_touched() -> None:
 )
 def test_what_is_not_ours_to_change_is_a_conflict(links: list[Link], routes: list[str], conflicts: list[str]) -> None:
     plan = ipv4_cluster()
-    host_plan = plan_routes(plan, plan.nodes["worker-0"], state(*links, routes=routes))
+    host_plan = planned_routes(plan, plan.nodes["worker-0"], state(*links, routes=routes))
     assert list(host_plan.conflicts) == conflicts
     assert (host_plan.changes == ()) == (conflicts != [])
 
@@ -333,18 +336,18 @@ def test_a_worker_in_another_subnet_keeps_no_route_from_the_others() -> None:
     network = {"cluster_cidr": "10.200.0.0/16", "node_network": "10.240.0.0/16"}
     plan = plan_of(network, worker(0), worker(1), worker(2, "10.240.1.22"))
     stale = "10.200.2.0/24 via 10.240.0.22 dev eth0 proto 201"
-    host_plan = plan_routes(plan, plan.nodes["worker-0"], state(ETH0, routes=[CONNECTED, stale]))
-    assert told(host_plan.changes) == [
+    host_plan = planned_routes(plan, plan.nodes["worker-0"], state(ETH0, routes=[CONNECTED, stale]))
+    assert summary(host_plan.changes) == [
         "add 10.200.1.0/24: missing",
         "remove 10.200.2.0/24: its worker's internal IP is not on the link",
     ]
     reason = f"next hop 10.240.1.22 (worker-2) is not on eth0's link (10.240.0.0/24): {ONE_NETWORK}"
-    assert (host_plan.conflicts, host_plan.unmet) == ((), (reason,))
+    assert (host_plan.conflicts, host_plan.unresolved) == ((), (reason,))
     # The route of somebody who knows a way there is left alone.
     other = "10.200.2.0/24 via 10.240.0.1 dev eth0 proto 4"
-    assert plan_routes(plan, plan.nodes["worker-0"], state(ETH0, routes=[CONNECTED, TO_1, other])).changes == ()
+    assert planned_routes(plan, plan.nodes["worker-0"], state(ETH0, routes=[CONNECTED, TO_1, other])).changes == ()
     # Of worker-2 no next hop is on the link: its device, or its address, is in doubt.
-    alone = plan_routes(plan, plan.nodes["worker-2"], state(link("eth0", "10.240.1.22/24")))
+    alone = planned_routes(plan, plan.nodes["worker-2"], state(link("eth0", "10.240.1.22/24")))
     assert (alone.changes, len(alone.conflicts)) == ((), 2)
 
 
@@ -361,7 +364,9 @@ def test_a_worker_in_another_subnet_keeps_no_route_from_the_others() -> None:
 )
 def test_a_host_address_with_a_route_to_the_node_network(route_there: str, accepted: bool) -> None:
     plan = ipv4_cluster()
-    host_plan = plan_routes(plan, plan.nodes["worker-0"], state(link("eth0", "10.240.0.20/32"), routes=[route_there]))
+    host_plan = planned_routes(
+        plan, plan.nodes["worker-0"], state(link("eth0", "10.240.0.20/32"), routes=[route_there])
+    )
     assert len(host_plan.changes) == (2 if accepted else 0)
     there = "10.240.0.20/32, 10.240.0.1/32" if "/32" in route_there else "10.240.0.20/32"
     assert list(host_plan.conflicts) == (
@@ -377,13 +382,13 @@ def test_an_ipv6_host_address_with_a_route_to_the_node_network() -> None:
     plan = ipv6_cluster()
     for routes, count in (([], 0), (["fd00:240::/64 dev eth0 proto 9"], 2)):
         host_state = state(link("eth0", "fd00:240::20/128"), routes=routes)
-        assert len(plan_routes(plan, plan.nodes["worker-0"], host_state).changes) == count
+        assert len(planned_routes(plan, plan.nodes["worker-0"], host_state).changes) == count
 
 
 def test_thousands_of_foreign_routes_are_one_note() -> None:
     plan = ipv4_cluster()
     routes = [f"10.200.{n >> 8}.{n & 255}/32 via 10.240.0.29 dev eth0 proto 4" for n in range(256 * 3, 256 * 10)]
-    host_plan = plan_routes(plan, plan.nodes["worker-0"], state(ETH0, routes=[CONNECTED, TO_1, TO_2, *routes]))
+    host_plan = planned_routes(plan, plan.nodes["worker-0"], state(ETH0, routes=[CONNECTED, TO_1, TO_2, *routes]))
     assert host_plan.notes == (
         (
             "left alone, not ours: 1792 routes of the cluster's range: "
@@ -412,8 +417,8 @@ def test_the_device_of_a_host_whose_internal_ip_is_not_known(
 ) -> None:
     entry = host("controller-9", "controller-9", ["controllers"], interface=interface)
     plan = plan_of(IPV4, entry, worker(0))
-    wanted = desired_routes(plan, plan.nodes["controller-9"], state(*links))
-    routes, problems = wanted.routes, wanted.problems
+    desired = desired_routes(plan, plan.nodes["controller-9"], state(*links))
+    routes, problems = desired.routes, desired.problems
     assert [*(route.dev for route in routes), *problems] == [device]
 
 
@@ -427,8 +432,8 @@ def test_two_families_have_two_devices_and_ipv6_its_own_metric() -> None:
         "fd00:200::/64 dev cnio0 proto 2 metric 256",
         "::/0 via fe80::1 dev eth1 proto 9",
     ]
-    host_plan = plan_routes(plan, plan.nodes["worker-0"], state(*links, routes=routes))
-    assert told(host_plan.changes) == [
+    host_plan = planned_routes(plan, plan.nodes["worker-0"], state(*links, routes=routes))
+    assert summary(host_plan.changes) == [
         "add 10.200.2.0/24: missing",
         "add fd00:200:0:2::/64: missing",
         "remove fd00:200:0:2::/64: duplicate",
@@ -453,8 +458,8 @@ def test_ipv6_replaces_what_the_kernel_would_replace() -> None:
         "fd00:200:0:1::/64 via fd00:240::99 dev eth0 proto 3",
         "fd00:200:0:2::/64 via fd00:240::22 dev eth0 proto 201",
     ]
-    host_plan = plan_routes(plan, plan.nodes["worker-0"], state(link("eth0", "fd00:240::20/64"), routes=routes))
-    assert told(host_plan.changes) == [
+    host_plan = planned_routes(plan, plan.nodes["worker-0"], state(link("eth0", "fd00:240::20/64"), routes=routes))
+    assert summary(host_plan.changes) == [
         "replace fd00:200:0:1::/64: wrong next hop",
         "remove fd00:200:0:1::/64: wrong next hop or device beside the right route",
     ]
@@ -488,11 +493,11 @@ def test_ipv6_replaces_what_the_kernel_would_replace() -> None:
 def test_notes(routes: list[str], notes: list[str]) -> None:
     plan = ipv4_cluster()
     host_state = state(ETH0, routes=routes)
-    assert list(plan_routes(plan, plan.nodes["worker-0"], host_state).notes) == notes
+    assert list(planned_routes(plan, plan.nodes["worker-0"], host_state).notes) == notes
 
 
 @pytest.mark.parametrize(
-    ("lookups", "unmet"),
+    ("lookups", "unresolved"),
     [
         (["10.200.1.1 via 10.240.0.21 dev eth0", "10.200.2.1 via 10.240.0.22 dev eth0"], []),
         (
@@ -510,15 +515,16 @@ def test_notes(routes: list[str], notes: list[str]) -> None:
         ),
         (
             ["10.200.1.1 via 10.240.0.21 dev eth0"],
-            ["the kernel finds no way to 10.200.2.1 (worker-2's pods)"],
+            ["the kernel has no route to 10.200.2.1 (worker-2's pods)"],
         ),
     ],
 )
-def test_what_the_kernel_really_does(lookups: list[str], unmet: list[str]) -> None:
+def test_what_the_kernel_really_does(lookups: list[str], unresolved: list[str]) -> None:
     """4, and other tables: the main table may be right and still not be what counts."""
     plan = ipv4_cluster()
-    found = unmet_lookups(plan, plan.nodes["worker-0"], state(ETH0, lookups=lookups))
-    assert [one.message for one in found] == unmet
+    node, host_state = plan.nodes["worker-0"], state(ETH0, lookups=lookups)
+    found = unresolved_lookups(plan, node, host_state, desired_routes(plan, node, host_state))
+    assert [one.message for one in found] == unresolved
 
 
 def test_removal_takes_ours_inside_the_range_and_nothing_else() -> None:
@@ -598,7 +604,7 @@ def tables(draw: st.DrawFn, version: int) -> list[Route]:
 
 
 _TO_1_IPV6 = parse_network("fd00:200:0:1::/64")
-# Of one place and protocol: told of no next hop, `ip -6 route del` would take the first.
+# Of one place and protocol: without a next hop, `ip -6 route del` would take the first.
 ON_LINK_BESIDE_A_NEXT_HOP = [
     Route(_TO_1_IPV6, parse_address("fd00:240::20"), "eth0", 3, 512),
     Route(_TO_1_IPV6, None, "eth0", 3, 512),
@@ -614,7 +620,7 @@ def test_any_table_becomes_right_and_stays_so(case: tuple[int, list[Route]]) -> 
     table = KernelTable(routes)
     before = list(table.routes)
     eth0 = link("eth0", "10.240.0.20/24", "fd00:240::20/64")
-    host_plan = plan_routes(plan, node, state(eth0, routes=before))
+    host_plan = planned_routes(plan, node, state(eth0, routes=before))
     assert host_plan.conflicts == ()
     lines = commands(host_plan.changes)
 
@@ -631,10 +637,10 @@ def test_any_table_becomes_right_and_stays_so(case: tuple[int, list[Route]]) -> 
             assert table.routes == before or _interleaved(before, host_plan.changes)
         assert sorted(map(str, table.routes)) == sorted(map(str, before))
 
-    # a second run has nothing to do, and every wanted pod CIDR has exactly one route that the kernel would take
-    assert told(plan_routes(plan, node, state(eth0, routes=after)).changes) == []
-    wanted = desired_routes(plan, node, state(eth0, routes=after)).routes
-    for item in wanted:
+    # a second run has nothing to do, and every desired pod CIDR has exactly one route that the kernel would take
+    assert summary(planned_routes(plan, node, state(eth0, routes=after)).changes) == []
+    desired = desired_routes(plan, node, state(eth0, routes=after)).routes
+    for item in desired:
         first = next(route for route in after if route.destination == item.destination and route.tos == "")
         assert (first.via, first.dev) == (item.via, item.dev)
 

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from podroutes.host.changes import Change, HostPlan, KeepCopy, PutBack, RemoveFile, Systemctl, WriteFile
-from podroutes.host.state import (
+from podroutes.host.managed_files import (
     DATA_PATH,
     REPLACED_SCRIPT_PATH,
     REPLACED_UNIT_PATH,
@@ -12,10 +12,10 @@ from podroutes.host.state import (
     SCRIPT_STATE_PATHS,
     UNIT_NAME,
     UNIT_PATH,
-    FileState,
-    UnitState,
 )
-from podroutes.plan.routes import desired_routes
+from podroutes.host.state import FileState, HostState, UnitState
+from podroutes.inventory.network_plan import NetworkPlan
+from podroutes.plan.desired_routes import desired_routes
 from podroutes.plan.routes_service import (
     ServiceFiles,
     plan_routes_service,
@@ -38,7 +38,7 @@ INSTALLED = {
     SCRIPT_PATH: FileState(FILES.script, 0o755, 0, 0),
     UNIT_PATH: FileState(FILES.unit, 0o644, 0, 0),
 }
-RUNNING = UnitState("loaded", "active", "enabled", result="success")
+RUNNING = UnitState("loaded", "active", "enabled")
 OTHERWISE = replace(RUNNING, properties={"User": ("nobody",)})
 ABSENT = UnitState("not-found", "inactive", "")
 SEED_UNIT = FileState("[Unit]\nDescription=Add static routes\n", 0o664, 1000, 1000)
@@ -51,7 +51,7 @@ RELOAD = f"reload {UNIT_NAME}: its files changed"
 ENABLE = f"enable {UNIT_NAME}: it has to start at boot"
 
 
-def told(host_plan: HostPlan) -> list[str]:
+def summary(host_plan: HostPlan) -> list[str]:
     return [f"{change.action} {change.subject}: {change.reason}" for change in host_plan.changes]
 
 
@@ -60,9 +60,14 @@ def calls(changes: tuple[Change, ...]) -> list[str]:
     return [" ".join(step.arguments) for step in steps]
 
 
+def planned_service(plan: NetworkPlan, found: HostState) -> HostPlan:
+    node = plan.nodes["worker-0"]
+    return plan_routes_service(plan, node, found, FILES, desired_routes(plan, node, found))
+
+
 def plan_on_worker_0(files: dict[str, FileState], unit: UnitState | None) -> HostPlan:
     plan = ipv4_cluster()
-    return plan_routes_service(plan, plan.nodes["worker-0"], state(ETH0, files=files, unit=unit), FILES)
+    return planned_service(plan, state(ETH0, files=files, unit=unit))
 
 
 def changed(path: str, **how: object) -> dict[str, FileState]:
@@ -72,7 +77,7 @@ def changed(path: str, **how: object) -> dict[str, FileState]:
 @pytest.mark.parametrize(
     ("files", "unit", "expected", "systemctl"),
     [
-        # as wanted
+        # up to date
         (INSTALLED, RUNNING, [], []),
         # nothing there yet
         (
@@ -174,7 +179,7 @@ def changed(path: str, **how: object) -> dict[str, FileState]:
         (INSTALLED, replace(RUNNING, active="inactive"), [START], ["reload-or-restart routes.service"]),
         (
             INSTALLED,
-            replace(RUNNING, active="failed", result="exit-code"),
+            replace(RUNNING, active="failed"),
             [START],
             ["reload-or-restart routes.service"],
         ),
@@ -197,9 +202,9 @@ def test_what_a_host_needs(
     files: dict[str, FileState], unit: UnitState | None, expected: list[str], systemctl: list[str]
 ) -> None:
     host_plan = plan_on_worker_0(files, unit)
-    assert told(host_plan) == expected
+    assert summary(host_plan) == expected
     assert calls(host_plan.changes) == systemctl
-    assert (host_plan.notes, host_plan.conflicts, host_plan.unmet) == ((), (), ())
+    assert (host_plan.notes, host_plan.conflicts, host_plan.unresolved) == ((), (), ())
 
 
 def test_what_is_written_and_what_is_kept_first() -> None:
@@ -232,7 +237,7 @@ def test_drop_ins_are_said() -> None:
 
 def test_a_host_that_can_not_have_its_routes_gets_no_unit_either() -> None:
     plan = ipv4_cluster()
-    assert plan_routes_service(plan, plan.nodes["worker-0"], state(link("eth0")), FILES) == HostPlan()
+    assert planned_service(plan, state(link("eth0"))) == HostPlan()
 
 
 def test_the_data_of_two_families() -> None:
@@ -254,7 +259,7 @@ def test_the_data_of_two_families() -> None:
 KEPT = {REPLACED_UNIT_PATH: SEED_UNIT, REPLACED_SCRIPT_PATH: FileState("#!/bin/sh\n", 0o755, 0, 0)}
 OURS = "this software put it there"
 FORGET = ("daemon-reload", *(f"rm {path}" for path in SCRIPT_STATE_PATHS))
-BACK = "the routes.service that was there before is back, and disabled: systemctl enable --now routes.service"
+BACK = "the routes.service that was there before is restored, and disabled: systemctl enable --now routes.service"
 
 
 def steps_of(host_plan: HostPlan) -> list[str]:
@@ -278,7 +283,7 @@ def steps_of(host_plan: HostPlan) -> list[str]:
     [
         ({}, ABSENT, [], []),
         # its file is gone, and something of it is not
-        ({}, replace(ABSENT, active="failed", result="exit-code"), ["reset-failed", "disable"], []),
+        ({}, replace(ABSENT, active="failed"), ["reset-failed", "disable"], []),
         ({}, replace(ABSENT, active="active"), ["disable --now"], []),
         ({}, replace(ABSENT, enabled="enabled"), ["disable"], []),
         # somebody else's
@@ -343,4 +348,4 @@ def test_what_is_removed(files: dict[str, FileState], unit: UnitState, expected:
     assert list(host_plan.notes) == notes
     # a host that is to have no unit is one from which it is removed
     plan = plan_of(IPV4, worker(0, routes_service=False))
-    assert plan_routes_service(plan, plan.nodes["worker-0"], host_state, FILES) == host_plan
+    assert planned_service(plan, host_state) == host_plan

@@ -50,7 +50,7 @@ def test_a_row_for_each_finding_and_a_line_for_each_kind() -> None:
     assert lines[1].endswith(MISSING.message)
     assert [line.partition(":")[0] for line in lines[5:7]] == ["route-missing", "foreign-route"]
     assert lines[5].endswith("Fix: python runbooks/provision.py --limit worker-0 --limit worker-1")
-    assert lines[6].endswith("Fix: Remove it if nobody wants it: `ip route del` with what the finding shows.")
+    assert lines[6].endswith("Fix: Remove it if nobody needs it: `ip route del` with what the finding shows.")
 
 
 def test_what_fixes_many_hosts_names_none() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podroutes.plugins.inventory.instances import Rules, hosts_from, parse_node_networks
-from podroutes.plugins.inventory.merged import Found
+from podroutes.plugins.inventory.merged import DiscoveredHosts
 
 NODES = ip_network("10.0.2.0/24")
 RULES = Rules(
@@ -45,7 +45,7 @@ def fixed(address: str) -> dict[str, Any]:
     return {"eth1": {"type": "nic", "name": "eth1", "network": "lxdbr1", "ipv4.address": address}}
 
 
-def found(*instances: object, rules: Rules = RULES, overrides: dict[str, Any] | None = None) -> Found:
+def found(*instances: object, rules: Rules = RULES, overrides: dict[str, Any] | None = None) -> DiscoveredHosts:
     return hosts_from(instances, rules, "lxc remote local", overrides or {})
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from podroutes.errors import Problem
-from podroutes.plugins.inventory.merged import Files, Found, MergedInventory
+from podroutes.plugins.inventory.merged import DiscoveredHosts, Files, MergedInventory
 
-FOUND = Found(
+FOUND = DiscoveredHosts(
     "lxc remote local",
     {
         "worker-0": {"hostname": "worker-0", "groups": ["workers"], "data": {"pod_index": 0, "interface": "eth1"}},
