@@ -13,6 +13,7 @@ from nornir.core.configuration import Config, SSHConfig
 from podroutes.errors import AuthenticationError, HostKeyError, UsageError
 from podroutes.plugins.connections.ssh.host import SshHost
 from tests.integration import ssh_site
+from tests.integration.security_key import SecurityKey
 from tests.integration.ssh_server import Sshd, User, public_key, ssh_agent, ssh_keygen
 from tests.integration.ssh_site import Site
 
@@ -202,6 +203,16 @@ def test_an_identity_file_may_be_the_public_half_of_the_agents_key(
     monkeypatch.delenv("SSH_AUTH_SOCK")
     said = fail(own, AuthenticationError, config)
     assert f"key file {tmp_path}/held.pub is a public key, and the agent does not have the private one" in said
+
+
+@pytest.mark.parametrize("line", ["", "IdentityFile {}/sk.pub\nIdentitiesOnly yes\n"], ids=["any", "named"])
+def test_a_security_key_in_the_agent(own: Site, tmp_path: Path, line: str) -> None:
+    key = SecurityKey()
+    (tmp_path / "sk.pub").write_text(key.public)
+    own.server.authorize(tmp_path / "sk")
+    config = config_of(tmp_path, f"{base(own)}IdentityAgent {tmp_path}/agent\n{line.format(tmp_path)}")
+    with key.agent(tmp_path / "agent"):
+        log_in(own, config)
 
 
 def sign(authority: Path, public: Path, *options: str) -> None:

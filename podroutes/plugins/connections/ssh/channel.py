@@ -2,10 +2,9 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import asyncssh
-from msgspec import Struct
 
 from podroutes.errors import RemoteCommandError, RemoteTimeoutError, UnreachableError
 from podroutes.plugins.connections.wrapping import Request
@@ -16,14 +15,8 @@ _SETTLE_SECONDS: Final = 0.2
 _BROKEN: Final = "the connection broke while a command ran"
 
 
-class ExecResult(Struct, frozen=True):
-    """How a command ended.
-
-    Attributes:
-        status: Exit status, 0 to 255.
-        stdout: Standard output.
-        stderr: Standard error.
-    """
+class ExecResult(NamedTuple):
+    """How a command ended: exit status, 0 to 255, and both outputs."""
 
     status: int
     stdout: bytearray
@@ -94,9 +87,6 @@ async def execute(
         password: For sudo, where it asks.
         timeout: Seconds until it must have ended; the clock does not start anew when output trickles in.
         host: Its name, for messages.
-
-    Returns:
-        Exit status and outputs.
 
     Raises:
         RemoteTimeoutError: It did not end in time.

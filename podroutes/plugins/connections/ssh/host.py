@@ -50,21 +50,12 @@ class SshHost:
         self._takes_long_commands = "OpenSSH" in self._connection.ssh.get_extra_info("server_version", "")
 
     def run_script(self, script: str, *, timeout: float, public: bool = False) -> ScriptResult:
-        """Run a POSIX shell script as root.
+        """Run a POSIX shell script as root, as `podroutes.script_runner.ScriptRunner.run_script`.
 
-        Args:
-            script: The text of the script; nothing of it runs before all of it has arrived.
-            timeout: Seconds until the whole of it must have ended; the host ends it about a second later.
-            public: Whether the host's process list may show the script, which saves a round trip.
-
-        Returns:
-            Exit status and output, also where the status is not 0.
+        Nothing of it runs before all of it has arrived; the host ends it about a second after its time.
 
         Raises:
             ValueError: The timeout is not a positive number.
-            UnreachableError: The connection broke; whether the script ended is not known.
-            PrivilegeError: The user may not become root; the script did not start.
-            RemoteTimeoutError: It did not end in time.
             RemoteCommandError: It ended without an exit status, or the host let no command run.
         """
         if not (math.isfinite(timeout) and timeout > 0):

@@ -149,12 +149,6 @@ def _differs(keyword: str, value: str) -> bool:
 def answer_of_ssh(host: str, port: int | None, user: str | None, named: Path | None) -> list[str]:
     """What `ssh -G` says that ssh_config changes for a host, as lines of ssh_config.
 
-    Args:
-        host: The name that `Host` lines match.
-        port: The port, where that is decided.
-        user: The user, likewise.
-        named: The ssh_config that is named, if any.
-
     Raises:
         UsageError: There is no `ssh`, it refuses the file, or an option is set that asyncssh can't do.
     """
