@@ -139,6 +139,15 @@ def test_an_ssh_config_that_is_named_has_to_be_there(own: Site, tmp_path: Path) 
     assert said == f"w0: there is no ssh_config {tmp_path}/none"
 
 
+def test_without_any_ssh_config_the_usual_files_count(own: Site, tmp_path: Path) -> None:
+    """As Nornir's configuration is where nobody says anything about ssh: it names a file that need not be there."""
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/id_ed25519").symlink_to(own.key)
+    (tmp_path / ".ssh/known_hosts").symlink_to(own.folder / "known_hosts")
+    with own.connect("root", config=Config()) as connection:
+        assert connection.run_script("echo in", timeout=20).stdout == "in\n"
+
+
 @pytest.fixture
 def link(tmp_path: Path) -> Iterator[str]:
     """A device with an address of its link alone; the way to it needs its zone."""

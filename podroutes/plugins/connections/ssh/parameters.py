@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct
+from nornir.core.configuration import DEFAULT_SSH_CONFIG
 
 from podroutes.errors import UsageError
 from podroutes.plugins.connections.ssh.settings import SshSettings, parse_settings
@@ -59,7 +60,9 @@ def parse_parameters(
         raise UsageError(message)
     rest = dict(extras or {})
     config_file = rest.pop("ssh_config_file", None) or config_file
-    named = None if config_file in (None, DEFAULT_CONFIG_FILE) else Path(str(config_file)).expanduser()
+    # Nornir names the usual one where nobody names any.
+    usual = (None, DEFAULT_SSH_CONFIG, DEFAULT_CONFIG_FILE)
+    named = None if config_file in usual else Path(str(config_file)).expanduser()
     if named is not None and not named.is_file():
         message = f"{hostname}: there is no ssh_config {named}"
         raise UsageError(message)
