@@ -6,25 +6,24 @@ from collections.abc import Callable
 from typing import TextIO
 
 from msgspec.structs import replace
-from nornir.core.task import AggregatedResult, Result, Task
+from nornir.core.task import AggregatedResult, Result
 
 from podroutes.host.changes import Change
 from podroutes.outcomes import Outcome, RunReport
 from runbooks._cli import Options
 from runbooks._run import Run
 from runbooks._session import Session
-from tasks.ensure import ChangeResult, Work, ensure
+from tasks.ensure import ChangeResult
 
 
-def change_hosts(session: Session, options: Options, runbook: str, work: Work, *, remove: bool = False) -> int:
-    """Make the chosen hosts what a work wants.
+def change_hosts(session: Session, options: Options, runbook: str, change: Callable[..., Result]) -> int:
+    """Run a changing task over the chosen hosts.
 
     Args:
         session: What to work with, locked.
         options: What the engineer asked for.
         runbook: Its name.
-        work: What hosts are to have.
-        remove: Whether it is about taking back what is ours.
+        change: The task: `tasks.provision.provision` or `deprovision`.
 
     Returns:
         The exit code.
@@ -32,8 +31,7 @@ def change_hosts(session: Session, options: Options, runbook: str, work: Work, *
     # With the report on standard output, people read on standard error.
     file = sys.stderr if options.json == "-" else sys.stdout
     run = Run(session, runbook, verbose=options.verbose)
-    contents = bool(options.diff or options.json or options.verbose)
-    task = functools.partial(ensure_any, work=work, remove=remove, keep_contents=contents)
+    task = functools.partial(change, plan=session.plan)
     report = _run(run, session, task, options, file)
     # Imported meanwhile.
     from podroutes.report.console import new_console, print_diff, print_failures, print_recap
@@ -48,36 +46,6 @@ def change_hosts(session: Session, options: Options, runbook: str, work: Work, *
 
         write_json(report, options.json)
     return report.exit_code
-
-
-def ensure_any(
-    task: Task,
-    work: Work,
-    approved: dict[str, tuple[Change, ...]] | None = None,
-    *,
-    remove: bool = False,
-    keep_state: bool = False,
-    keep_contents: bool = True,
-) -> Result:
-    """Make a machine, or the cloud that machines run in, what the work wants.
-
-    Args:
-        task: Nornir's task.
-        work: What machines are to have.
-        approved: The changes that a person has said yes to, by host.
-        remove: Whether it is about taking back.
-        keep_state: As `tasks.ensure.ensure`.
-        keep_contents: As `tasks.ensure.ensure`.
-
-    Returns:
-        As `tasks.ensure.ensure`.
-    """
-    if task.host.name in work.plan.clouds:
-        # Only an inventory with a cloud is to load the SDK.
-        from tasks.ensure_cloud import ensure_cloud
-
-        return ensure_cloud(task, work.plan, remove=remove, approved=approved)
-    return ensure(task, work, approved=approved, keep_state=keep_state, keep_contents=keep_contents)
 
 
 def _run(run: Run, session: Session, task: Callable[..., Result], options: Options, file: TextIO) -> RunReport:

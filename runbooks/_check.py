@@ -8,13 +8,11 @@ from nornir.core.task import AggregatedResult
 
 from podroutes.host.state import HostState
 from podroutes.outcomes import Outcome
-from podroutes.plan.host import Provisioning
 from runbooks._cli import Options
 from runbooks._reports import Reports
 from runbooks._run import Run
 from runbooks._session import Session
 from tasks.drift import CheckResult, check_drift, drift_outcome_of
-from tasks.service_files import load_service_files
 
 
 def check_hosts(session: Session, options: Options, reports: Reports, *, fix: bool, ping: bool) -> int:
@@ -34,8 +32,7 @@ def check_hosts(session: Session, options: Options, reports: Reports, *, fix: bo
         PodRoutesError: The history or a report could not be written.
     """
     run = Run(session, "drift_check", options.verbose, drift_outcome_of, afterwards="runbooks._check_report")
-    work = Provisioning(session.plan, load_service_files())
-    report, result = run.over_hosts(check_drift, title="check", dry_run=True, hosts=session.hosts, work=work)
+    report, result = run.over_hosts(check_drift, title="check", dry_run=True, hosts=session.hosts, plan=session.plan)
     # Imported meanwhile.
     from podroutes.report.console import new_console
     from runbooks._check_report import judge, print_check, print_fixed, remember, write_reports
@@ -52,7 +49,7 @@ def check_hosts(session: Session, options: Options, reports: Reports, *, fix: bo
     if fix and not report.interrupted and report.counts[Outcome.DRIFT] != 0:
         from runbooks._fix import Fix
 
-        report = Fix(run, work, functools.partial(judge, session), ping).fix(report, result, states)
+        report = Fix(run, functools.partial(judge, session), ping).fix(report, result, states)
         print_fixed(console, report)
     write_reports(report, reports, json=options.json, history=reports.history if problem is None else None)
     if problem is not None:

@@ -12,12 +12,11 @@ from podroutes.drift.findings import Direction, Finding
 from podroutes.host.changes import Change
 from podroutes.host.state import HostState
 from podroutes.outcomes import FAILURES, HostOutcome, Outcome, RunReport
-from podroutes.plan.host import Provisioning
-from runbooks._change import ensure_any
 from runbooks._ping import check_with_pings
 from runbooks._run import Run
 from tasks.drift import CheckResult
 from tasks.ensure import ChangeResult
+from tasks.provision import provision, provisioning
 
 
 class Fix(Struct, frozen=True):
@@ -25,13 +24,11 @@ class Fix(Struct, frozen=True):
 
     Attributes:
         run: The run that the check was done in.
-        work: What provisioning does.
         directions: Judges which pods reach which.
         ping: Whether to prove it.
     """
 
     run: Run
-    work: Provisioning
     directions: Callable[[Mapping[str, HostState]], tuple[Direction, ...]]
     ping: bool
 
@@ -49,7 +46,7 @@ class Fix(Struct, frozen=True):
         approved = _approved(report, result)
         if not approved:
             return replace(report, hosts=tuple(_not_fixed(host) for host in report.hosts))
-        task = functools.partial(ensure_any, work=self.work, approved=approved, keep_state=True)
+        task = functools.partial(provision, plan=self.run.session.plan, approved=approved)
         fixed, after = self.run.over_hosts(task, title="fix", dry_run=False, hosts=tuple(approved))
         states = dict(states) | _states(after)
         left = {name: self._left(name, states[name]) for name in approved if name in states}
@@ -68,7 +65,8 @@ class Fix(Struct, frozen=True):
         return replace(told, hosts=hosts, healed=report.healed, directions=directions)
 
     def _left(self, name: str, state: HostState) -> tuple[Finding, ...]:
-        findings = find_drift(self.work, self.work.plan.nodes[name], state)
+        plan = self.run.session.plan
+        findings = find_drift(provisioning(plan), plan.nodes[name], state)
         return tuple(finding for finding in findings if finding.is_drift)
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 from nornir.core import Nornir
 from nornir.core.configuration import Config
 from nornir.core.exceptions import PluginNotRegistered
-from nornir.core.inventory import Host, Inventory
+from nornir.core.inventory import Inventory
 from nornir.core.plugins.connections import ConnectionPluginRegister
 from nornir.core.plugins.inventory import InventoryPluginRegister, TransformFunctionRegister
 from nornir.core.plugins.register import PluginRegister
@@ -26,15 +26,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from podroutes.errors import InventoryError, Problem, UsageError
 from podroutes.inventory.files import check_defaults, check_groups, check_hosts
 from podroutes.inventory.key_types import CONTROLLERS, OPENSTACK, WORKERS
-from podroutes.inventory.model import DEFAULTS, Holder, HostEntry
 from podroutes.inventory.network_plan import NetworkPlan
-from podroutes.inventory.preflight import build_network_plan
 from podroutes.inventory.typed_keys import read_keys
 from podroutes.plugins.inventory.merged import DiscoveredHosts, Files, MergedInventory
 from podroutes.text import first_line
 from runbooks._connecting import check_connections, resolve_paths
 from runbooks._connection_plugins import InstalledPlugins
 from runbooks._lock import run_lock
+from tasks.plan import plan_of, shown
 
 _FILE_OPTIONS: Final[Mapping[str, str]] = {
     "host_file": "hosts.yaml",
@@ -117,7 +116,7 @@ def open_session(config: Path, limit: Iterable[str], *, dry_run: bool) -> Sessio
     nornir = _init_nornir(settings, config, contents, problems, dry_run=dry_run)
     hosts, groups, defaults = (Path(files[name] or config).resolve().parent for name in _FILE_OPTIONS)
     resolve_paths(nornir.inventory, hosts=hosts, groups=groups, defaults=defaults)
-    plan = _check_plan(nornir.inventory, files, problems)
+    plan = plan_of(nornir, problems)
     chosen = choose_hosts(nornir.inventory, limit, plan.nodes.keys() | plan.clouds.keys())
     managed = tuple(name for name in chosen if name in plan.managed)
     if not managed:
@@ -280,49 +279,6 @@ def _on_demand(entry_point: EntryPoint) -> Any:  # noqa: ANN401  # Nornir only e
     return load_and_make
 
 
-def _check_plan(inventory: Inventory, files: Mapping[str, str], problems: list[Problem]) -> NetworkPlan:
-    where = {name: shown(Path(path)) if path else "" for name, path in files.items()}
-    problems = [*problems, *getattr(inventory, "problems", ())]
-    holder = Holder(where["defaults_file"], DEFAULTS)
-    try:
-        entries = [_entry(host, where, holder, inventory) for host in inventory.hosts.values()]
-    except RecursionError as error:  # groups that contain each other, which the files' check has named
-        raise InventoryError(problems or [holder.problem("", "groups contain each other")]) from error
-    try:
-        plan = build_network_plan(inventory.defaults.data, holder, entries)
-    except InventoryError as error:
-        # What the source of a host says of a key is nearer to the cause.
-        said = {(problem.host, problem.key) for problem in problems}
-        further = [problem for problem in error.problems if (problem.host, problem.key) not in said]
-        raise InventoryError([*problems, *further]) from error
-    if problems:
-        raise InventoryError(problems)
-    return plan
-
-
-def _entry(host: Host, where: Mapping[str, str], defaults: Holder, inventory: Inventory) -> HostEntry:
-    found = getattr(inventory, "keys", {}).get(host.name)
-    # A host that a program knows may stand in no file at all.
-    source = Holder(getattr(inventory, "source", ""), host.name)
-    own = Holder(where["host_file"], host.name) if found is None or where["host_file"] else source
-    holders = {key: source if key in (found or ()) else own for key in host.data}
-    groups = host.extended_groups()
-    for group in groups:
-        for key in group.data:
-            holders.setdefault(key, Holder(where["group_file"], group.name))
-    for key in host.defaults.data:
-        holders.setdefault(key, defaults)
-    return HostEntry(
-        name=host.name,
-        hostname=host.hostname,
-        groups=frozenset(group.name for group in groups),
-        data=host.extended_data(),
-        holder=own,
-        holders=holders,
-        source=source if found is not None else None,
-    )
-
-
 def choose_hosts(inventory: Inventory, limit: Iterable[str], cluster: Set[str]) -> tuple[str, ...]:
     """Names of the cluster's hosts that patterns choose, in the inventory's order.
 
@@ -364,12 +320,3 @@ def _some(names: Iterable[str], most: int = 10) -> str:
     everything = list(names)
     more = f" and {len(everything) - most} more" if len(everything) > most else ""
     return ", ".join(everything[:most]) + more
-
-
-def shown(path: Path) -> str:
-    """A path as a person would write it: relative to the working folder, if it is below it."""
-    absolute = path if path.is_absolute() else Path.cwd() / path
-    try:
-        return str(absolute.relative_to(Path.cwd()))
-    except ValueError:
-        return str(absolute)

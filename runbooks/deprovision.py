@@ -29,10 +29,10 @@ def _deprovision(options: Options) -> int:
 
     with locked_session(options.config, options.limit, dry_run=options.dry_run) as session:
         # A wrong inventory or limit need not wait for what only a run needs.
-        from podroutes.plan.host import Deprovisioning
         from runbooks._change import change_hosts
+        from tasks.provision import deprovision
 
-        return change_hosts(session, options, "deprovision", Deprovisioning(session.plan), remove=True)
+        return change_hosts(session, options, "deprovision", deprovision)
 
 
 if __name__ == "__main__":

@@ -26,11 +26,10 @@ def _provision(options: Options) -> int:
 
     with locked_session(options.config, options.limit, dry_run=options.dry_run) as session:
         # A wrong inventory or limit need not wait for what only a run needs.
-        from podroutes.plan.host import Provisioning
         from runbooks._change import change_hosts
-        from tasks.service_files import load_service_files
+        from tasks.provision import provision
 
-        return change_hosts(session, options, "provision", Provisioning(session.plan, load_service_files()))
+        return change_hosts(session, options, "provision", provision)
 
 
 if __name__ == "__main__":

@@ -44,12 +44,7 @@ def connection_to(task: Task, cloud: Cloud) -> Connection:
 
 
 def call(cloud: Cloud, what: str, request: Callable[[], _Result]) -> _Result:
-    """Make a request, and say in a line what an error of it means.
-
-    Args:
-        cloud: Whose API it is.
-        what: What the request is for, such as `read the ports`.
-        request: Makes it.
+    """Make a request that is to do `what`, such as `read the ports`.
 
     Raises:
         AuthenticationError: The credentials are refused, or the token is.
@@ -80,14 +75,11 @@ def read(
         try:
             return call(cloud, what, request)
         except (CloudBusyError, UnreachableError) as error:
-            if isinstance(error, AuthenticationError) or _was_too_slow(error):
+            too_slow = any(isinstance(one, keystone.ConnectTimeout) for one in _chain(error.__cause__))
+            if isinstance(error, AuthenticationError) or too_slow:
                 raise
             sleep(pause)
     return call(cloud, what, request)
-
-
-def _was_too_slow(error: BaseException) -> bool:
-    return any(isinstance(one, keystone.ConnectTimeout) for one in _chain(error.__cause__))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -140,16 +132,13 @@ def collect_cloud(connection: Connection, cloud: Cloud) -> CloudState:
         CloudError: What the inventory names is not there.
     """
     network = read(cloud, "log in", lambda: _log_in(connection, cloud))
-    found = read(cloud, f"find network {cloud.network}", lambda: _by_name_or_id(network.networks, cloud.network))
-    network_id = _only(found, "network", cloud.network, cloud)["id"]
+    network_id = _find(cloud, "network", cloud.network, network.networks)["id"]
     subnets = parse_subnets(read(cloud, "read the subnets", lambda: _dicts(network.subnets(network_id=network_id))))
     chosen = _choose(subnets, cloud)
     ports = parse_ports(read(cloud, "read the ports", lambda: _dicts(network.ports(network_id=network_id))))
     router = None
     if cloud.router is not None:
-        name = cloud.router
-        routers = read(cloud, f"find router {name}", lambda: _by_name_or_id(network.routers, name))
-        router = parse_routers([_only(routers, "router", name, cloud)])[0]
+        router = parse_routers([_find(cloud, "router", cloud.router, network.routers)])[0]
     return CloudState(network_id, chosen, ports, router)
 
 
@@ -172,34 +161,33 @@ def _choose(subnets: Sequence[SubnetState], cloud: Cloud) -> Mapping[Family, Sub
         matching = [subnet for subnet in subnets if name in (subnet.id, subnet.name)]
         if len(matching) != 1:
             names = ", ".join(sorted(subnet.label for subnet in subnets)) or "none"
-            how_many = "no" if not matching else f"{len(matching)}"
-            hint = "" if not matching else "; write the id"
-            message = f"network {cloud.network} has {how_many} subnet {name}; it has: {names}{hint}"
-            raise CloudError(message)
+            hint = "; write the id" if matching else ""
+            raise CloudError(
+                f"network {cloud.network} has {len(matching) or 'no'} subnet {name}; it has: {names}{hint}"
+            )
         subnet = matching[0]
-        if subnet.family in chosen:
-            both = f"{chosen[subnet.family].label} and {subnet.label}"
-            message = f"the subnets {both} are both IPv{subnet.family}; data.subnet takes one of each family"
-            raise CloudError(message)
-        chosen[subnet.family] = subnet
+        other = chosen.setdefault(subnet.family, subnet)
+        if other is not subnet:
+            message = f"the subnets {other.label} and {subnet.label} are both IPv{subnet.family}"
+            raise CloudError(f"{message}; data.subnet takes one of each family")
     return chosen
 
 
-def _by_name_or_id(list_resources: Callable[..., Any], text: str) -> list[dict[str, Any]]:
-    # A name may look like an id; the likelier one is asked for first.
-    keys = ("id", "name") if _UUID.fullmatch(text) else ("name", "id")
-    return _dicts(list_resources(**{keys[0]: text})) or _dicts(list_resources(**{keys[1]: text}))
+def _find(cloud: Cloud, what: str, name: str, list_resources: Callable[..., Any]) -> dict[str, Any]:
+    """The one resource with a name or id; a name may look like an id, so the likelier one is asked for first."""
+    likelier, other = ("id", "name") if _UUID.fullmatch(name) else ("name", "id")
+    found = read(
+        cloud,
+        f"find {what} {name}",
+        lambda: _dicts(list_resources(**{likelier: name})) or _dicts(list_resources(**{other: name})),
+    )
+    if not found:
+        message = f"cloud {cloud.cloud} has no {what} {name} that this user sees; check data.{what} in the inventory"
+        raise CloudError(message)
+    if len(found) > 1:
+        raise CloudError(f"cloud {cloud.cloud} has {len(found)} {what}s named {name}; write the id in the inventory")
+    return found[0]
 
 
 def _dicts(resources: Any) -> list[dict[str, Any]]:  # noqa: ANN401  # the SDK's resources have no common type
     return [resource.to_dict(computed=False, original_names=True) for resource in resources]
-
-
-def _only(found: list[dict[str, Any]], what: str, name: str, cloud: Cloud) -> dict[str, Any]:
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        message = f"cloud {cloud.cloud} has no {what} {name} that this user sees; check data.{what} in the inventory"
-    else:
-        message = f"cloud {cloud.cloud} has {len(found)} {what}s named {name}; write the id in the inventory"
-    raise CloudError(message)

@@ -2,94 +2,77 @@
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-from msgspec.structs import replace
 from nornir.core.task import MultiResult, Result, Task
 
 from podroutes.drift.detection import find_drift, finding_of_error, findings_of
 from podroutes.drift.findings import Finding
 from podroutes.host.changes import Change
 from podroutes.host.state import HostState
-from podroutes.inventory.network_plan import Node
+from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.outcomes import HostOutcome, Outcome
-from podroutes.plan.host import Provisioning
+from tasks.ensure import node_of
 from tasks.facts import collect_facts, take_state
-from tasks.outcome import failure_of, outcome_of, reason_of
-from tasks.record import fill
+from tasks.outcome import failure_of, outcome_of
+from tasks.provision import provisioning
+from tasks.record import Record, reason_of
 
 
-class CheckResult(Struct):
-    """What was found on one host; filled in as far as the task came.
+class CheckResult(Record, kw_only=True):
+    """What was found on one host.
 
     Attributes:
         findings: What differs.
         changes: What provisioning would do about it.
-        state: What was read; None of a cloud, and if nothing could be read. Where nothing is to be changed, it is
-            without its files, which have been compared.
-        commands: Remote commands that were run.
-        seconds: Time from the start to the end, in seconds.
-        error: What went wrong; None if nothing did.
+        state: What was read; None of a cloud, and if nothing could be read.
     """
 
     findings: tuple[Finding, ...] = ()
     changes: tuple[Change, ...] = ()
     state: HostState | None = None
-    commands: int = 0
-    seconds: float = 0.0
-    error: Exception | None = None
-
-    def __repr__(self) -> str:
-        """Without what was read, which may hold files that are not ours."""
-        return f"CheckResult({self})"
 
     def __str__(self) -> str:
         """One line for each finding, for a person."""
-        return "\n".join(finding.message for finding in self.findings) or "as wanted"
+        return "\n".join(finding.message for finding in self.findings) or "up to date"
+
+    # What was read may hold files that are not ours; and this is what Nornir's `print_result` prints.
+    __repr__ = __str__
 
 
-def check_drift(task: Task, work: Provisioning) -> Result:
+def check_drift(task: Task, plan: NetworkPlan) -> Result:
     """Compare a host, or a cloud, with what it should have.
 
     Args:
         task: Nornir's task.
-        work: What provisioning would do; nothing of it is done.
+        plan: The cluster's network.
 
     Returns:
         A `CheckResult` as result. A host that can't be read has failed, with the error as exception.
     """
     checked = CheckResult()
-    fill(checked, lambda: _check(task, work, checked))
+    check = _check_cloud if task.host.name in plan.clouds else _check_machine
+    checked.fill(lambda: check(task, plan, checked))
     if checked.error is not None:
         checked.findings = (finding_of_error(checked.error, reason_of(checked.error)),)
     return Result(host=task.host, result=checked, failed=checked.error is not None, exception=checked.error)
 
 
-def _check(task: Task, work: Provisioning, checked: CheckResult) -> None:
-    if task.host.name in work.plan.clouds:
-        _check_cloud(task, work, checked)
-    else:
-        _check_machine(task, work, work.plan.nodes[task.host.name], checked)
-
-
-def _check_machine(task: Task, work: Provisioning, node: Node, checked: CheckResult) -> None:
+def _check_machine(task: Task, plan: NetworkPlan, checked: CheckResult) -> None:
+    node, planner = node_of(task, plan), provisioning(plan)
     checked.commands = 1
-    state = take_state(task.run(collect_facts, plan=work.plan))
-    checked.state = state
-    checked.findings = find_drift(work, node, state)
-    checked.changes = work.plan_host(node, state).changes
-    if not checked.changes:
-        checked.state = replace(state, files={})
+    checked.state = state = take_state(task.run(collect_facts, plan=plan))
+    checked.findings = find_drift(planner, node, state)
+    checked.changes = planner.plan_host(node, state).changes
 
 
-def _check_cloud(task: Task, work: Provisioning, checked: CheckResult) -> None:
+def _check_cloud(task: Task, plan: NetworkPlan, checked: CheckResult) -> None:
     # Only an inventory with a cloud is to load the SDK.
     from podroutes.plan.cloud import plan_cloud  # noqa: PLC0415
     from tasks.cloud import collect_cloud, connection_to  # noqa: PLC0415
 
-    cloud = work.plan.clouds[task.host.name]
-    plan = plan_cloud(work.plan, cloud, collect_cloud(connection_to(task, cloud), cloud)).host_plan
-    checked.findings = tuple(findings_of(plan, conflict="cloud-conflict"))
-    checked.changes = plan.changes
+    cloud = plan.clouds[task.host.name]
+    planned = plan_cloud(plan, cloud, collect_cloud(connection_to(task, cloud), cloud)).host_plan
+    checked.findings = tuple(findings_of(planned, conflict="cloud-conflict"))
+    checked.changes = planned.changes
 
 
 def drift_outcome_of(host: str, result: MultiResult) -> HostOutcome:

@@ -1,23 +1,21 @@
-"""A cloud made what the plan wants: collect, plan, apply what differs, verify, as for every other host."""
+"""A cloud, as every other host: collect, plan, apply what differs, verify."""
 
+from msgspec import Struct
 from nornir.core.task import Result, Task
 from openstack.connection import Connection
 
-from podroutes.errors import HostConflictError, PodRoutesError, VerificationError
-from podroutes.host.changes import Change, HostPlan
+from podroutes.errors import PodRoutesError, VerificationError
 from podroutes.host.cloud import CloudState
 from podroutes.inventory.network_plan import Cloud, NetworkPlan
-from podroutes.plan.cloud import CloudPlan, lease_note, pairs_to_take_back, plan_cloud
+from podroutes.plan.cloud import lease_note, pairs_to_take_back, plan_cloud
 from tasks.cloud import collect_cloud, connection_to
-from tasks.ensure import ChangeResult, result_of
-from tasks.ports import ensure_address_pairs, write_address_pairs
-from tasks.record import fill
-from tasks.subnet import ensure_host_routes
+from tasks.ensure import Approved, ChangeResult, is_to_change, nornir_result
+from tasks.ports import address_pairs, write_address_pairs
+from tasks.reconcile import Planned, reconcile
+from tasks.subnet import host_routes
 
 
-def ensure_cloud(
-    task: Task, plan: NetworkPlan, *, remove: bool = False, approved: dict[str, tuple[Change, ...]] | None = None
-) -> Result:
+def ensure_cloud(task: Task, plan: NetworkPlan, *, remove: bool = False, approved: Approved | None = None) -> Result:
     """Give a cloud its pod routes and address pairs; under a dry run, only plan it.
 
     Args:
@@ -29,57 +27,51 @@ def ensure_cloud(
     Returns:
         As `tasks.ensure.ensure`.
     """
-    ensured = ChangeResult()
-    fill(ensured, lambda: _Work(task, plan, remove=remove).run(ensured, approved))
-    return result_of(task, ensured)
+    result = ChangeResult()
+    result.fill(lambda: _ensure(task, plan, result, approved, remove=remove))
+    return nornir_result(task, result)
 
 
-class _Work:
-    def __init__(self, task: Task, plan: NetworkPlan, *, remove: bool) -> None:
-        self.task = task
-        self.plan = plan
-        self.remove = remove
-        self.cloud: Cloud = plan.clouds[task.host.name]
-        self.connection: Connection = connection_to(task, self.cloud)
+def _ensure(task: Task, plan: NetworkPlan, result: ChangeResult, approved: Approved | None, *, remove: bool) -> None:
+    cloud = plan.clouds[task.host.name]
+    change = _Change(plan, cloud, connection_to(task, cloud), remove, result)
+    planned = change.plan_now()
+    if is_to_change(task, planned[1].host_plan, approved, result):
+        change.apply(planned)
+        if not remove and any(one.layer == "subnet" for one in result.changes):
+            result.notes = (*result.notes, lease_note(plan, cloud))
 
-    def plan_now(self) -> tuple[CloudState, CloudPlan]:
+
+class _Change(Struct):
+    """A change of one cloud."""
+
+    plan: NetworkPlan
+    cloud: Cloud
+    connection: Connection
+    remove: bool
+    result: ChangeResult
+
+    def plan_now(self) -> Planned:
         state = collect_cloud(self.connection, self.cloud)
         return state, plan_cloud(self.plan, self.cloud, state, remove=self.remove)
 
-    def run(self, ensured: ChangeResult, approved: dict[str, tuple[Change, ...]] | None) -> None:
-        state, planned = self.plan_now()
-        host_plan: HostPlan = planned.host_plan
-        ensured.notes = host_plan.notes
-        if host_plan.conflicts:
-            raise HostConflictError("; ".join(host_plan.conflicts))
-        will_change = bool(host_plan.changes) and not self.task.is_dry_run()
-        if will_change and approved is not None and approved.get(self.cloud.name) != host_plan.changes:
-            message = "it has changed since the changes were shown: nothing was done; run this again"
-            raise HostConflictError(message)
-        ensured.changes = host_plan.changes
-        if not will_change:
-            return
-        self._apply(ensured, state, planned)
-        if not self.remove and any(change.layer == "subnet" for change in host_plan.changes):
-            ensured.notes = (*ensured.notes, lease_note(self.plan, self.cloud))
-
-    def _apply(self, ensured: ChangeResult, state: CloudState, planned: CloudPlan) -> None:
+    def apply(self, planned: Planned) -> None:
+        before, first_plan = planned
         # Ports first: routes to ports that drop the packets help nobody; and back in the opposite order.
-        steps = (ensure_address_pairs, ensure_host_routes)
-        found = (state, planned)
+        parts = [part(self.connection, self.cloud) for part in (address_pairs, host_routes)]
         try:
-            for step in reversed(steps) if self.remove else steps:
-                found = step(self.connection, self.cloud, self.plan_now, found)
-            left = found[1].host_plan
+            for part in reversed(parts) if self.remove else parts:
+                planned = reconcile(part, self.plan_now, planned)
+            left = planned[1].host_plan
             if left.changes or left.conflicts:
                 lines = [*left.conflicts, *(f"{change.subject}: still {change.reason}" for change in left.changes)]
                 raise VerificationError("; ".join(lines))
         except Exception:
-            if not self.remove and planned.pairs:
-                self._take_pairs_back(ensured, state)
+            if not self.remove and first_plan.pairs:
+                self._take_pairs_back(before)
             raise
 
-    def _take_pairs_back(self, ensured: ChangeResult, before: CloudState) -> None:
+    def _take_pairs_back(self, before: CloudState) -> None:
         """A port that may send from pod addresses without a route to answer by would be half a change."""
         try:
             now = collect_cloud(self.connection, self.cloud)
@@ -87,4 +79,4 @@ class _Work:
             write_address_pairs(self.connection, self.cloud, pairs)
         except PodRoutesError:
             note = "address pairs that were added could not be taken back; the next run that gets through fixes all"
-            ensured.notes = (*ensured.notes, note)
+            self.result.notes = (*self.result.notes, note)

@@ -2,10 +2,10 @@
 
 from nornir.core.task import MultiResult, Result
 
-from podroutes.errors import PodRoutesError, UnreachableError
+from podroutes.errors import UnreachableError
 from podroutes.outcomes import ChangeRecord, HostOutcome, Outcome
 from tasks.ensure import ChangeResult
-from tasks.record import root_error
+from tasks.record import reason_of, root_error
 
 _NO_RESULT = "its task left no result"
 
@@ -19,22 +19,22 @@ def outcome_of(host: str, result: MultiResult) -> HostOutcome:
     """
     if len(result) == 0:
         return HostOutcome(host=host, outcome=Outcome.FAILED, reason=_NO_RESULT)
-    first = result[0]
-    if not isinstance(first.result, ChangeResult):
-        return _outcome_of_reading(host, first)
-    ensured = first.result
-    outcome = Outcome.CHANGED if ensured.changes else Outcome.OK
-    if ensured.error is not None:
-        outcome = failure_of(ensured.error)
+    changed = result[0].result
+    if not isinstance(changed, ChangeResult):
+        return _outcome_of_reading(host, result[0])
+    if changed.error is not None:
+        outcome, reason, error = failure_of(changed.error), reason_of(changed.error), type(changed.error).__name__
+    else:
+        outcome, reason, error = (Outcome.CHANGED if changed.changes else Outcome.OK), "", ""
     return HostOutcome(
         host=host,
         outcome=outcome,
-        reason="" if ensured.error is None else reason_of(ensured.error),
-        error="" if ensured.error is None else type(ensured.error).__name__,
-        changes=tuple(ChangeRecord.of(change) for change in ensured.changes),
-        notes=ensured.notes,
-        commands=ensured.commands,
-        seconds=round(ensured.seconds, 3),
+        reason=reason,
+        error=error,
+        changes=tuple(ChangeRecord.of(change) for change in changed.changes),
+        notes=changed.notes,
+        commands=changed.commands,
+        seconds=round(changed.seconds, 3),
     )
 
 
@@ -50,11 +50,3 @@ def _outcome_of_reading(host: str, result: Result) -> HostOutcome:
 def failure_of(error: Exception) -> Outcome:
     """The outcome of a host whose task ended with an error."""
     return Outcome.UNREACHABLE if isinstance(error, UnreachableError) else Outcome.FAILED
-
-
-def reason_of(error: Exception) -> str:
-    """One line that says what went wrong; an error that nobody foresaw is named as such."""
-    text = " ".join(str(error).split())
-    if isinstance(error, PodRoutesError):
-        return text
-    return f"internal error, {type(error).__name__}: {text} (-v shows where)"

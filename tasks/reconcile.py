@@ -1,4 +1,4 @@
-"""Writing until a later read shows what is wanted, and nobody else is writing any more.
+"""Writing until a later read shows what is expected, and nobody else is writing any more.
 
 Neutron replaces whole lists and has no way to refuse one that a rival has changed meanwhile (`If-Match` is not atomic,
 and host routes do not bump the revision). So what is written is computed from a read just before, and read again after
@@ -23,6 +23,8 @@ LONGEST_PAUSE: Final = 4.0
 # How often a write may fail in a way that passes; what it left is read before it is tried again.
 FAILURES: Final = 3
 
+Planned = tuple[CloudState, CloudPlan]
+
 
 class Part(Struct, frozen=True):
     """A part of a cloud that is written as whole lists.
@@ -30,48 +32,42 @@ class Part(Struct, frozen=True):
     Attributes:
         write: Writes what a plan says of it.
         differs: Whether a plan says anything of it.
-        content: What a cloud has there, ours and others'.
-        after: What it has there when a plan was carried out and nobody else wrote.
+        content: What a cloud has there, ours and others', when a plan was carried out and nobody else wrote.
     """
 
     write: Callable[[CloudPlan], None]
     differs: Callable[[CloudPlan], bool]
-    content: Callable[[CloudState], object]
-    after: Callable[[CloudState, CloudPlan], object]
+    content: Callable[[CloudState, CloudPlan], object]
 
 
 def reconcile(
-    part: Part,
-    plan_now: Callable[[], tuple[CloudState, CloudPlan]],
-    found: tuple[CloudState, CloudPlan],
-    *,
-    sleep: Callable[[float], None] = time.sleep,
-) -> tuple[CloudState, CloudPlan]:
+    part: Part, plan_now: Callable[[], Planned], planned: Planned, *, sleep: Callable[[float], None] = time.sleep
+) -> Planned:
     """Write until a read after a moment shows no difference.
 
     Args:
         part: What is to be written.
         plan_now: Reads the cloud and plans again.
-        found: What it gave just now.
+        planned: What it gave just now.
         sleep: Waits that many seconds.
 
     Returns:
-        What it gave last; the same if there was nothing to write.
+        What `plan_now` gave last.
 
     Raises:
-        VerificationError: It never came to be so; the message says what is missing.
+        VerificationError: There still is a difference in the end; the message says which.
         HostError: The cloud can't be reached.
         CloudError: It refuses.
     """
-    state, planned = found
-    if not part.differs(planned):
-        return found
+    state, plan = planned
+    if not part.differs(plan):
+        return planned
     failures, took, expected = 0, 0.0, None
     for attempt in range(ATTEMPTS):
-        if part.differs(planned):
-            expected, started = part.after(state, planned), time.monotonic()
+        if part.differs(plan):
+            expected, started = part.content(state, plan), time.monotonic()
             try:
-                part.write(planned)
+                part.write(plan)
             except (CloudBusyError, UnreachableError) as error:
                 failures += 1
                 if failures == FAILURES or isinstance(error, AuthenticationError):
@@ -79,17 +75,17 @@ def reconcile(
             took = time.monotonic() - started
         sleep(_pause(attempt, took))
         # The last thing before the next write, so that what a rival has written by then is kept.
-        state, planned = plan_now()
-        content = part.content(state)
+        state, plan = plan_now()
+        found = part.content(state, CloudPlan())
         # While somebody else is at work there, one who has read before us may be about to write.
-        if not part.differs(planned) and content == expected:
-            return state, planned
-        expected = content
-    if not part.differs(planned):
-        return state, planned
-    missing = "; ".join(f"{change.subject}: {change.reason}" for change in planned.host_plan.changes)
-    message = f"somebody keeps changing it; after {ATTEMPTS} attempts: {missing}"
-    raise VerificationError(message)
+        if not part.differs(plan) and found == expected:
+            break
+        expected = found
+    if part.differs(plan):
+        missing = "; ".join(f"{change.subject}: {change.reason}" for change in plan.host_plan.changes)
+        message = f"somebody keeps changing it; after {ATTEMPTS} attempts: {missing}"
+        raise VerificationError(message)
+    return state, plan
 
 
 def _pause(attempt: int, took: float) -> float:

@@ -1,35 +1,36 @@
-"""What every task that fills a record does around its work: the error and the time go into the record."""
+"""What becomes of one host: the error and the time of a task go into its record."""
 
 import time
 from collections.abc import Callable
-from typing import Protocol
 
+from msgspec import Struct
 from nornir.core.exceptions import NornirSubTaskError
 from nornir.core.task import MultiResult, Result
 
-
-class Record(Protocol):
-    """What became of one host."""
-
-    error: Exception | None
-    seconds: float
+from podroutes.errors import PodRoutesError
 
 
-def fill(record: Record, work: Callable[[], None]) -> None:
-    """Do a host's work; whatever it raises is kept in the record, since the other hosts go on.
+class Record(Struct):
+    """What became of one host; filled in as far as the task came, so that a failure says what it had done.
 
-    Args:
-        record: Filled in by the work as far as it comes.
-        work: Does it.
+    Attributes:
+        commands: Remote commands that were run.
+        seconds: Time from the start to the end, in seconds.
+        error: What went wrong; None if nothing did.
     """
-    started = time.monotonic()
-    try:
-        work()
-    except NornirSubTaskError as error:
-        record.error = root_error(error)
-    except Exception as error:  # noqa: BLE001  # the host's result carries it
-        record.error = error
-    record.seconds = time.monotonic() - started
+
+    commands: int = 0
+    seconds: float = 0.0
+    error: Exception | None = None
+
+    def fill(self, work: Callable[[], None]) -> None:
+        """Do a host's work; whatever it raises is kept here, since the other hosts go on."""
+        started = time.monotonic()
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  # the host's result carries it
+            self.error = root_error(error)
+        self.seconds = time.monotonic() - started
 
 
 def root_error(error: BaseException) -> Exception:
@@ -41,3 +42,11 @@ def root_error(error: BaseException) -> Exception:
             break
         error = inner
     return error if isinstance(error, Exception) else RuntimeError(repr(error))
+
+
+def reason_of(error: Exception) -> str:
+    """One line that says what went wrong; an error that nobody foresaw is named as such."""
+    text = " ".join(str(error).split())
+    if isinstance(error, PodRoutesError):
+        return text
+    return f"internal error, {type(error).__name__}: {text} (-v shows where)"

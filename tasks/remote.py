@@ -31,6 +31,7 @@ def run_script(task: Task, script: str, *, public: bool = False) -> ScriptResult
         public: Whether the host's process list may show it, which can save a round trip: not if it holds a secret.
 
     Raises:
+        UsageError: What the connection plugin gives runs no scripts.
         HostError: The host can't be reached, refuses, or does not answer in time.
     """
     timeout = task.nornir.config.user_defined.get("command_timeout", DEFAULT_COMMAND_TIMEOUT)
@@ -40,7 +41,11 @@ def run_script(task: Task, script: str, *, public: bool = False) -> ScriptResult
 def _runner(host: Host, config: Config) -> ScriptRunner:
     name = connection_name(host)
     if name != NETMIKO_CONNECTION:
-        return cast("ScriptRunner", host.get_connection(name, config))
+        connection = host.get_connection(name, config)
+        if not hasattr(connection, "run_script"):
+            message = f"{host.name}: connection plugin {name} runs no scripts: its connection has no run_script"
+            raise UsageError(message)
+        return cast("ScriptRunner", connection)
     # Netmiko has a driver for every vendor, a tenth of a second to import.
     from netmiko.exceptions import NetmikoAuthenticationException, NetmikoBaseException  # noqa: PLC0415
     from paramiko import SSHException  # noqa: PLC0415

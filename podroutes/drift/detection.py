@@ -13,7 +13,7 @@ from podroutes.outcomes import HostOutcome, Outcome
 from podroutes.plan.desired_routes import FEW, desired_routes, some_of
 from podroutes.plan.foreign_routes import find_foreign_routes
 from podroutes.plan.forwarding import plan_forwarding
-from podroutes.plan.host import Provisioning
+from podroutes.plan.host import Planner
 from podroutes.plan.managed_files import plan_leftovers
 from podroutes.plan.persist import plan_persist, removing_managers
 from podroutes.plan.routes import plan_routes
@@ -24,7 +24,7 @@ from podroutes.plan.unresolved_routes import Unresolved, unresolved_lookups, unr
 _UNIT_WITHOUT_ROUTES: Final = frozenset({"route-missing", "route-wrong-next-hop", "route-wrong-device"})
 
 
-def find_drift(planner: Provisioning, node: Node, state: HostState) -> tuple[Finding, ...]:
+def find_drift(planner: Planner, node: Node, state: HostState) -> tuple[Finding, ...]:
     """Compare a host with what it should have.
 
     Args:

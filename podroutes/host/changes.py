@@ -3,7 +3,6 @@
 from typing import Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 Layer = Literal["forwarding", "routes", "persist", "routes_service", "subnet", "ports"]
 Action = Literal["add", "replace", "remove", "set", "write", "enable", "disable", "start", "reload", "restore"]
@@ -108,10 +107,6 @@ class Change(Struct, frozen=True):
     def __repr__(self) -> str:
         """Without its steps, which hold whole files."""
         return f"Change({self.layer!r}, {self.action!r}, {self.subject!r}, {self.before!r}, {self.after!r})"
-
-    def without_content(self) -> "Change":
-        """The same without what its file held and holds, and without its steps; itself if it is not of a file."""
-        return replace(self, before="", after="", steps=()) if is_file(self.subject) else self
 
 
 def is_file(subject: str) -> bool:

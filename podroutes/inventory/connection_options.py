@@ -44,7 +44,7 @@ class ConnectionPlugins(Protocol):
 
 
 def check_connections(element: Mapping[Any, Any], holder: Holder, plugins: ConnectionPlugins) -> Iterator[Problem]:
-    """Check the connection options of a host, a group or the defaults.
+    """Check how a host, a group or the defaults are to be connected to.
 
     Those of a plugin that is not installed are for other programs, unless its name is close to one that is.
 
@@ -56,6 +56,10 @@ def check_connections(element: Mapping[Any, Any], holder: Holder, plugins: Conne
     Yields:
         Every problem.
     """
+    data = element.get("data")
+    chosen = data.get("connection") if isinstance(data, Mapping) else None
+    if isinstance(chosen, str) and chosen not in plugins.names():
+        yield holder.problem("data.connection", _no_such_plugin(chosen, plugins.names()))
     written = element.get(CONNECTION_OPTIONS)
     for name, options in written.items() if isinstance(written, Mapping) else ():
         if not isinstance(name, str):

@@ -78,10 +78,12 @@ class HostData(Struct, frozen=True, kw_only=True):
         Networks | None, Meta(description="The worker's pod CIDRs, one a family, instead of the computed ones.")
     ] = None
     connection: Annotated[
-        Literal["linux_exec", "lxd", "netmiko"],
+        str,
         Meta(
-            description="What reaches the machine: linux_exec (SSH), lxd (LXD or Incus, by the instance's name), or"
-            " netmiko (nornir-netmiko's connection)."
+            min_length=1,
+            description="The connection plugin that reaches the machine: linux_exec (SSH), lxd (LXD or Incus, by the "
+            "instance's name), netmiko (nornir-netmiko's), or another one that is installed and runs scripts.",
+            examples=["linux_exec", "lxd", "netmiko"],
         ),
     ] = "linux_exec"
     interface: Annotated[

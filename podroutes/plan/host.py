@@ -1,4 +1,4 @@
-"""A whole host: what all capabilities together make of it, in the order in which it has to happen."""
+"""Planners: each decides what hosts need of one capability; a composition of them decides what they need of all."""
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -7,73 +7,79 @@ from podroutes.host.changes import HostPlan
 from podroutes.host.routes import PROTOCOL
 from podroutes.host.state import HostState
 from podroutes.inventory.network_plan import NetworkPlan, Node
-from podroutes.plan.desired_routes import desired_routes
-from podroutes.plan.forwarding import plan_forwarding, plan_forwarding_removal
-from podroutes.plan.managed_files import plan_leftovers
-from podroutes.plan.persist import plan_persist, plan_persist_removal, releases_routes
-from podroutes.plan.routes import plan_routes, plan_routes_removal
-from podroutes.plan.routes_service import ServiceFiles, plan_routes_service, plan_routes_service_removal
-from podroutes.plan.unresolved_routes import unresolved_lookups
+from podroutes.plan.desired_routes import DesiredRoutes, desired_routes
+from podroutes.plan.persist import releases_routes
+from podroutes.plan.routes import plan_routes
 
 
-class Provisioning(Struct, frozen=True):
-    """Plans what hosts need to be as the network plan says.
+class Planner(Struct, frozen=True):
+    """Decides what hosts need; a capability derives its own from it.
 
     Attributes:
         plan: The cluster's network.
-        files: The service's files.
     """
 
     plan: NetworkPlan
-    files: ServiceFiles
 
     def plan_host(self, node: Node, state: HostState) -> HostPlan:
-        """Plan everything that one host needs."""
-        desired = desired_routes(self.plan, node, state)
-        # Leftovers of interrupted writes go first, so that another interrupted run does not add to them.
-        forwarding = plan_leftovers(state) + plan_forwarding(self.plan, state)
-        routes = plan_routes(self.plan, node, state, desired)
-        persist = plan_persist(self.plan, node, state, desired)
-        service = plan_routes_service(self.plan, node, state, self.files, desired)
-        if not releases_routes(persist) and (node.routes_service or not service.changes):
-            return forwarding + routes + persist + service
-        # The unit removes the routes that it knows when it stops, and systemd-networkd when it is no longer to keep
-        # them. So routes are removed before, and all others of ours are restored after.
-        removals = tuple(change for change in routes.changes if change.action == "remove")
-        gone = {change.before for change in removals}
-        left = {
-            family: tuple(route for route in present if route.protocol != PROTOCOL and str(route) not in gone)
-            for family, present in state.routes.items()
-        }
-        again = plan_routes(self.plan, node, replace(state, routes=left), desired)
-        restored = tuple(change if change in routes.changes else replace(change, drift="") for change in again.changes)
-        return forwarding + HostPlan(removals) + persist + service + replace(again, changes=restored)
+        """Plan what one host needs.
 
-    def remaining(self, node: Node, state: HostState) -> HostPlan:
-        """What is still not as it should be, the kernel's own choice of routes included."""
-        left = self.plan_host(node, state)
-        desired = desired_routes(self.plan, node, state)
-        lookups = tuple(one.message for one in unresolved_lookups(self.plan, node, state, desired))
-        return replace(left, unresolved=left.unresolved + lookups)
+        Args:
+            node: The host.
+            state: What was read.
+        """
+        return self.plan_part(node, state, desired_routes(self.plan, node, state))
+
+    def plan_part(self, node: Node, state: HostState, desired: DesiredRoutes) -> HostPlan:
+        """Plan what one host needs, given the routes that it should have; a capability decides here."""
+        raise NotImplementedError
+
+    def unresolved(self, node: Node, state: HostState) -> tuple[str, ...]:  # for those that verify more
+        """What is wrong on a host that needs no change: a line each."""
+        return ()
 
 
-class Deprovisioning(Struct, frozen=True):
-    """Plans the removal from hosts of exactly what provisioning put there.
+class Composition(Planner, frozen=True):
+    """Several planners as one.
 
     Attributes:
-        plan: The cluster's network.
+        planners: In the order of their changes on the host.
     """
 
-    plan: NetworkPlan
+    planners: tuple[Planner, ...]
 
-    def plan_host(self, node: Node, state: HostState) -> HostPlan:  # the same for every node
-        """Plan the removal of everything that is ours on one host."""
-        return (
-            plan_leftovers(state)
-            + plan_routes_removal(self.plan, state)
-            + plan_persist_removal(state)
-            + plan_routes_service_removal(state)
-            + plan_forwarding_removal(state)
-        )
+    def plan_part(self, node: Node, state: HostState, desired: DesiredRoutes) -> HostPlan:
+        """Plan what one host needs of all capabilities."""
+        merged = HostPlan()
+        for planner in self.planners:
+            merged += planner.plan_part(node, state, desired)
+        stops_unit = any(change.layer == "routes_service" and change.action == "disable" for change in merged.changes)
+        if stops_unit or releases_routes(merged):
+            return _with_routes_restored(merged, self.plan, node, state, desired)
+        return merged
 
-    remaining = plan_host
+    def unresolved(self, node: Node, state: HostState) -> tuple[str, ...]:
+        """What is wrong on a host that needs no change, of all capabilities."""
+        return tuple(line for planner in self.planners for line in planner.unresolved(node, state))
+
+
+def _with_routes_restored(
+    merged: HostPlan, plan: NetworkPlan, node: Node, state: HostState, desired: DesiredRoutes
+) -> HostPlan:
+    """The same plan where it makes the kernel lose routes of ours.
+
+    The unit removes the routes that it knows when it stops, and systemd-networkd those that it is no longer to keep.
+    Routes that have to go do so before, and all others are added again after.
+    """
+    routes = [change for change in merged.changes if change.layer == "routes"]
+    others = [change for change in merged.changes if change.layer != "routes"]
+    removals = [change for change in routes if change.action == "remove"]
+    gone = {change.before for change in removals}
+    left = {
+        family: tuple(route for route in present if route.protocol != PROTOCOL and str(route) not in gone)
+        for family, present in state.routes.items()
+    }
+    added = plan_routes(plan, node, replace(state, routes=left), desired).changes
+    # A route that is there now is not missing: it only goes with the unit.
+    restored = [change if change in routes else replace(change, drift="") for change in added]
+    return replace(merged, changes=(*removals, *others, *restored))

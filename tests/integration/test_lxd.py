@@ -217,8 +217,6 @@ def test_a_script_that_takes_too_long_is_ended_and_one_that_reads_gets_nothing(
     while "sleep 987" in containers.on("worker-0", "ps", "-eo", "args"):
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    plugin.connection.push_file("/root/own", b"content\n", mode=0o640, uid=2, gid=3)
-    assert containers.on("worker-0", "stat", "-c", "%a %u %g %s", "/root/own") == "640 2 3 8\n"
     plugin.close()
 
 

@@ -13,7 +13,6 @@ from podroutes.script_runner import ScriptResult
 if TYPE_CHECKING:
     from podroutes.plugins.lxd.client import ApiError, LxdClient
 
-CONNECTION_NAME: Final = "lxd"
 # The file is gone before the script starts, however that ends; `timeout` ends what nobody waits for any more. The exit
 # status goes another way, since LXD takes 126 and 127 for a command that could not be started.
 _LAUNCH: Final = """
@@ -46,15 +45,6 @@ class Lxd:
         configuration: Config | None = None,
     ) -> None:
         """Find the instance and see that it runs.
-
-        Args:
-            hostname: The instance's name.
-            username: Not needed: the daemon runs commands as root.
-            password: Likewise.
-            port: Likewise.
-            platform: Likewise.
-            extras: See above.
-            configuration: Not needed.
 
         Raises:
             UsageError: The settings or lxc's own configuration can't be used.
@@ -106,8 +96,7 @@ class LxdInstance:
         try:
             status = self._client.status(self.name)
         except ApiError as error:
-            message = f"{self.name}: {remote.label}: {error.reason}"
-            raise UnreachableError(message) from error
+            raise UnreachableError(f"{self.name}: {remote.label}: {error}") from error
         except HostError as error:
             raise type(error)(f"{self.name}: {error}") from error
         if status != RUNNING:
@@ -117,15 +106,7 @@ class LxdInstance:
             raise UnreachableError(f"{self.name}: the instance is {status.lower() or 'in no known state'}{hint}")
 
     def run_script(self, script: str, *, timeout: float, public: bool = False) -> ScriptResult:
-        """Run a POSIX shell script as root.
-
-        Args:
-            script: The text of the script.
-            timeout: Seconds until the whole of it must have ended.
-            public: Makes no difference here.
-
-        Returns:
-            Exit status and output, also where the status is not 0.
+        """Run a POSIX shell script as root, as `podroutes.script_runner.ScriptRunner` says.
 
         Raises:
             ValueError: The timeout is not a positive number.
@@ -159,27 +140,6 @@ class LxdInstance:
             raise RemoteCommandError(message)
         return ScriptResult(int(status), output.stdout, output.stderr)
 
-    def push_file(self, path: str, content: bytes, *, mode: int, uid: int = 0, gid: int = 0) -> None:
-        """Write a file inside the instance.
-
-        Args:
-            path: Absolute path there.
-            content: What is to be in it.
-            mode: Permission bits.
-            uid: Owner, as the instance numbers them.
-            gid: Group, likewise.
-
-        Raises:
-            UnreachableError: The instance or the daemon went away.
-            RemoteCommandError: The file can't be written there.
-        """
-        from podroutes.plugins.lxd.client import ApiError  # noqa: PLC0415  # see above
-
-        try:
-            self._client.push_file(self.name, path, content, mode=mode, uid=uid, gid=gid)
-        except ApiError as error:
-            raise self._explain(error) from error
-
     def close(self) -> None:
         """Close the connection; never raises."""
         self._client.close()
@@ -190,4 +150,4 @@ class LxdInstance:
             self.check()
         except UnreachableError as unreachable:
             return unreachable
-        return RemoteCommandError(f"{self.name}: {error.reason}")
+        return RemoteCommandError(f"{self.name}: {error}")

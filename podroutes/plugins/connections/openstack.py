@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from nornir.core.configuration import Config
 
 from podroutes.errors import CloudError
+from podroutes.inventory.typed_keys import read_keys
 from podroutes.text import first_line
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 # Seconds until the API must have answered, where neither the inventory nor clouds.yaml says it.
 _API_TIMEOUT: Final = 30.0
+_EXTRAS: Final = "connection_options.openstack.extras"
 _WHERE: Final = "the current folder, ~/.config/openstack or /etc/openstack, or where OS_CLIENT_CONFIG_FILE says"
 
 
@@ -34,7 +36,7 @@ class OpenStack:
     """Connects to a cloud of clouds.yaml; credentials come from there and from nowhere else.
 
     Inventory:
-        extras: `cloud`, the cloud's name, and `api_timeout`, the seconds until a request must have been answered.
+        extras: As `OpenStackExtras`; the task adds `cloud`, the cloud's name.
     """
 
     connection: "Connection"
@@ -59,7 +61,9 @@ class OpenStack:
         from openstack.connection import Connection  # noqa: PLC0415
 
         _keep_quiet()
-        name, timeout = _options(extras or {})
+        options = dict(extras or {})
+        name = str(options.pop("cloud", ""))
+        settings = _parse(options, _EXTRAS)
         path, known = _first_file(), list[str]()
         try:
             config = OpenStackConfig(app_name="pod-routes")
@@ -67,11 +71,11 @@ class OpenStack:
             known = sorted(set(config.get_cloud_names()) - {"defaults"})
             if name in known:
                 region = config.get_one(cloud=name)
-                own = region.config.get("api_timeout") or _API_TIMEOUT
-                region.config["api_timeout"] = timeout or _seconds(own, "api_timeout")
+                own = _parse({"api_timeout": region.config.get("api_timeout")}, f"cloud {name}: {path}: clouds.{name}")
+                region.config["api_timeout"] = settings.api_timeout or own.api_timeout or _API_TIMEOUT
                 self.connection = Connection(config=region)
-        except CloudError as error:
-            raise CloudError(f"cloud {name}: {path}: {error}") from error
+        except CloudError:
+            raise
         except Exception as error:
             # Whatever it is made of: a library reads a file that a person wrote. Its message may quote the file, and so
             # a password, unless it is one of the library's own.
@@ -99,21 +103,11 @@ def _missing(name: str, path: str | None, read: str | None, known: Sequence[str]
     return f"there is no cloud {name} in {path}; it has: {', '.join(known) or 'none'}"
 
 
-def _options(extras: dict[str, Any]) -> tuple[str, float | None]:
-    options = dict(extras)
-    name, timeout = str(options.pop("cloud", "")), options.pop("api_timeout", None)
-    where = "connection_options.openstack.extras"
-    if options:
-        message = f"{where}: unknown key {', '.join(sorted(options))}; known keys: api_timeout"
-        raise CloudError(message)
-    return name, None if timeout is None else _seconds(timeout, f"{where}.api_timeout")
-
-
-def _seconds(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        message = f"{where} must be a number of seconds above 0, without quotes"
-        raise CloudError(message)
-    return float(value)
+def _parse(options: dict[str, Any], where: str) -> OpenStackExtras:
+    settings, problems = read_keys(OpenStackExtras, options)
+    if settings is None:
+        raise CloudError("; ".join(problem.below(where) for problem in problems))
+    return settings
 
 
 def _shown(error: Exception) -> str:

@@ -55,7 +55,7 @@ class LXDInventory:
         try:
             answer = client.instances()
         except ApiError as error:
-            raise RemoteCommandError(f"{remote.label}: {error.reason}") from error
+            raise RemoteCommandError(f"{remote.label}: {error}") from error
         finally:
             client.close()
         files = Files.load(options.host_file, options.group_file, options.defaults_file)

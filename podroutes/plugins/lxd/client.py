@@ -10,15 +10,16 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
 from msgspec import Struct
 
-from podroutes.errors import AuthenticationError, RemoteCommandError, RemoteTimeoutError, UnreachableError, UsageError
-from podroutes.plugins.lxd.remotes import Certificates, Remote
+from podroutes.errors import AuthenticationError, RemoteCommandError, RemoteTimeoutError, UnreachableError
+from podroutes.plugins.lxd.remotes import Remote
+from podroutes.plugins.lxd.tls import tls_context
 from podroutes.text import one_line
 
 MAX_OUTPUT_BYTES: Final = 64 << 20
@@ -31,24 +32,13 @@ _STOPPING: Final = " is shutting down"
 # What a wait that ended before its operation did is answered with, by LXD from the end of 2023 on; older ones send the
 # operation as it is.
 _WAIT_ENDED: Final = "context deadline exceeded"
-_SUCCESS: Final = 200
-_FAILED: Final = range(400, 500)
+_ENDED: Final = frozenset({200, *range(400, 500)})
 _RETRY_SECONDS: Final = 0.1
 logger = logging.getLogger(__name__)
 
 
 class ApiError(Exception):
-    """The daemon refused a request.
-
-    Attributes:
-        status: HTTP status.
-        reason: What it said, one line.
-    """
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
+    """The daemon refused a request; its text is what it said, one line."""
 
 
 class ExecResult(Struct, frozen=True):
@@ -61,6 +51,8 @@ class ExecResult(Struct, frozen=True):
 
 class LxdClient:
     """Requests to one daemon; not to be shared between threads.
+
+    Each method raises UnreachableError where the daemon does not answer, and ApiError where it refuses.
 
     Args:
         remote: Where it is.
@@ -76,9 +68,7 @@ class LxdClient:
         self._conn_timeout = conn_timeout
         self._patience = conn_timeout if patient else 0.0
         self._known_to_listen = False
-        verify: ssl.SSLContext | bool = True
-        if remote.certificates is not None:
-            verify = _tls(remote.certificates)
+        verify = True if remote.certificates is None else tls_context(remote.certificates)
         self._http = httpx.Client(
             base_url=remote.url,
             params={"project": remote.project},
@@ -92,53 +82,31 @@ class LxdClient:
         self._http.close()
 
     def instances(self) -> list[Any]:
-        """All instances of the project, with their state and addresses, in one request.
-
-        Raises:
-            UnreachableError: The daemon does not answer.
-            ApiError: It refuses.
-        """
-        listed = self._metadata("GET", "/1.0/instances", params={"recursion": "2"})
+        """All instances of the project, with their state and addresses, in one request."""
+        listed = self._metadata("/1.0/instances", params={"recursion": "2"})
         return listed if isinstance(listed, list) else []
 
     def status(self, instance: str) -> str:
-        """Whether an instance runs: `Running`, `Stopped`, `Frozen` and the like.
+        """Whether an instance runs: `Running`, `Stopped`, `Frozen` and the like."""
+        return str(_mapping(self._metadata(_instance(instance))).get("status", ""))
 
-        Raises:
-            UnreachableError: The daemon does not answer.
-            ApiError: There is no such instance (404), or the daemon refuses.
-        """
-        return str(_mapping(self._metadata("GET", _instance(instance))).get("status", ""))
-
-    def push_file(self, instance: str, path: str, content: bytes, *, mode: int, uid: int = 0, gid: int = 0) -> None:
-        """Write a file inside an instance.
-
-        Args:
-            instance: Its name.
-            path: Absolute path there.
-            content: What is to be in it.
-            mode: Permission bits.
-            uid: Owner, as the instance numbers them.
-            gid: Group, likewise.
-
-        Raises:
-            UnreachableError: The daemon does not answer.
-            ApiError: It refuses.
-        """
-        owner = {"uid": str(uid), "gid": str(gid), "mode": f"{mode:04o}", "type": "file", "write": "overwrite"}
+    def push_file(self, instance: str, path: str, content: bytes, *, mode: int) -> None:
+        """Write a file of root's inside an instance, with `mode` as its permission bits."""
+        owner = {"uid": "0", "gid": "0", "mode": f"{mode:04o}", "type": "file", "write": "overwrite"}
         headers = {f"X-{server}-{key}": value for server in ("LXD", "Incus") for key, value in owner.items()}
-        url = f"{_instance(instance)}/files"
-        deadline = time.monotonic() + self._patience
+        deadline = self._deadline()
         while True:
             try:
-                self._send("POST", url, params={"path": path}, content=content, headers=headers)
+                self._send(
+                    "POST", f"{_instance(instance)}/files", params={"path": path}, content=content, headers=headers
+                )
                 return
             except ApiError as error:
                 # The daemon has a process for each instance's files, which leaves when it is idle or the daemon
-                # restarts; who comes just then is told that its socket is gone. Writing a file twice does no harm.
-                if _FILE_SERVER not in error.reason or time.monotonic() >= deadline:
+                # restarts; a request that comes just then fails. Writing a file twice does no harm.
+                if _FILE_SERVER not in str(error):
                     raise
-            time.sleep(_RETRY_SECONDS)
+                _pause(deadline, error)
 
     def execute(self, instance: str, argv: Sequence[str], *, timeout: float) -> ExecResult:
         """Run a command in an instance, as its root, without standard input.
@@ -149,18 +117,15 @@ class LxdClient:
             timeout: Seconds until it must have ended.
 
         Raises:
-            UnreachableError: The daemon does not answer, or does not know any more what became of the command.
             RemoteTimeoutError: It did not end in time.
             RemoteCommandError: It could not be started, or ended without an exit status.
-            ApiError: The daemon refuses.
         """
         deadline = time.monotonic() + timeout
-        operation = self._start(instance, argv)
-        ended = self._wait(operation, deadline, timeout)
+        ended = self._wait(self._start(instance, argv), deadline, timeout)
         answer = _mapping(ended.get("metadata"))
         files = [str(_mapping(answer.get("output")).get(number, "")) for number in ("1", "2")]
         try:
-            if ended.get("status_code") != _SUCCESS:
+            if ended.get("status_code") != httpx.codes.OK:
                 raise RemoteCommandError(f"it could not be started: {one_line(ended.get('err') or '')}")
             status = answer.get("return")
             if not isinstance(status, int) or not 0 <= status <= 255:
@@ -171,16 +136,8 @@ class LxdClient:
             for file in files:
                 self._delete(file)
 
-    # One request
-
     def _start(self, instance: str, argv: Sequence[str]) -> str:
-        body = {
-            "command": list(argv),
-            "record-output": True,
-            "wait-for-websocket": False,
-            "interactive": False,
-            "environment": {},
-        }
+        body = {"command": list(argv), "record-output": True, "wait-for-websocket": False, "interactive": False}
         # Sent once: it could have been started although the answer is lost.
         answer = self._send("POST", f"{_instance(instance)}/exec", json=body, again=False).json()
         operation = str(_mapping(answer).get("operation", "")).partition("?")[0]
@@ -191,22 +148,18 @@ class LxdClient:
     def _wait(self, operation: str, deadline: float, timeout: float) -> Mapping[str, Any]:
         while True:
             remaining = max(1, round(deadline - time.monotonic()))
+            patience = httpx.Timeout(self._conn_timeout, read=remaining + self._conn_timeout)
             try:
                 ended = _mapping(
-                    self._metadata(
-                        "GET",
-                        f"{operation}/wait",
-                        params={"timeout": str(remaining)},
-                        timeout=httpx.Timeout(self._conn_timeout, read=remaining + self._conn_timeout),
-                    )
+                    self._metadata(f"{operation}/wait", params={"timeout": str(remaining)}, timeout=patience)
                 )
             except ApiError as error:
-                if error.reason != _WAIT_ENDED:
-                    # A daemon that restarts forgets what it was about.
+                if str(error) != _WAIT_ENDED:
+                    # A daemon that restarts forgets its operations.
                     message = "the daemon restarted while a command ran: what became of it is not known"
                     raise UnreachableError(message) from error
                 ended = {}
-            if ended.get("status_code") == _SUCCESS or ended.get("status_code") in _FAILED:
+            if ended.get("status_code") in _ENDED:
                 return ended
             if time.monotonic() >= deadline:
                 raise RemoteTimeoutError(f"the command did not end within {timeout:.1f} s")
@@ -215,26 +168,21 @@ class LxdClient:
         if file == "":
             return b""
         _check_log(file)
-        deadline = time.monotonic() + self._patience
+        deadline = self._deadline()
         while True:
-            content = bytearray()
             try:
                 with self._http.stream("GET", file) as response:
-                    if response.status_code != _SUCCESS:
-                        response.read()
-                    else:
-                        for part in response.iter_bytes():
-                            content += part
-                            if len(content) > MAX_OUTPUT_BYTES:
-                                raise RemoteCommandError(f"the command printed more than {MAX_OUTPUT_BYTES >> 20} MiB")
-                        return bytes(content)
+                    if response.is_success:
+                        return _body(response)
+                    response.read()
             except httpx.TransportError as error:
                 raise UnreachableError(self._explain(error, _os_error(error))) from error
-            # One that stops fails at what it is asked, in many words.
-            if not response.is_server_error or time.monotonic() >= deadline:
-                said = f"HTTP {response.status_code}: {_reason(response)}"
-                raise RemoteCommandError(f"the command's output could not be read ({said})")
-            time.sleep(_RETRY_SECONDS)
+            said = f"HTTP {response.status_code}: {_reason(response)}"
+            failure = RemoteCommandError(f"the command's output could not be read ({said})")
+            # One that stops fails in many ways.
+            if not response.is_server_error:
+                raise failure
+            _pause(deadline, failure)
 
     def _delete(self, file: str) -> None:
         try:
@@ -244,9 +192,8 @@ class LxdClient:
         except Exception:  # it is a file in the daemon's log folder; the command's result is what counts
             logger.debug("%s could not be deleted", file, exc_info=True)
 
-    def _metadata(self, method: str, url: str, **request: Any) -> Any:  # noqa: ANN401  # JSON; each caller checks it
-        answer = self._send(method, url, **request).json()
-        return _mapping(answer).get("metadata")
+    def _metadata(self, url: str, **request: Any) -> Any:  # noqa: ANN401  # JSON; each caller checks it
+        return _mapping(self._send("GET", url, **request).json()).get("metadata")
 
     def _send(
         self,
@@ -257,7 +204,7 @@ class LxdClient:
         **request: Any,  # noqa: ANN401  # httpx's own
     ) -> httpx.Response:
         """Send a request; one that surely did not arrive, or may arrive twice (`again`), is sent until it does."""
-        deadline = time.monotonic() + self._patience
+        deadline = self._deadline()
         while True:
             try:
                 self._knock()
@@ -265,24 +212,22 @@ class LxdClient:
             except (httpx.TransportError, OSError) as error:
                 self._known_to_listen = False
                 cause = _os_error(error)
-                never_arrived = isinstance(error, httpx.ConnectError | OSError)
-                final = isinstance(cause, PermissionError | ssl.SSLError)
-                if final or not (again or never_arrived) or time.monotonic() >= deadline:
-                    raise UnreachableError(self._explain(error, cause)) from error
-                time.sleep(_RETRY_SECONDS)
+                failure = UnreachableError(self._explain(error, cause))
+                may_pass = not isinstance(cause, PermissionError | ssl.SSLError)
+                if not (may_pass and (again or isinstance(error, httpx.ConnectError | OSError))):
+                    raise failure from error
+                _pause(deadline, failure)
                 continue
             if response.is_success:
                 return response
             reason = _reason(response)
             # It starts or stops. One that came past the first door as it began to stop is refused a new operation.
             if response.status_code == httpx.codes.SERVICE_UNAVAILABLE or reason.endswith(_STOPPING):
-                if time.monotonic() >= deadline:
-                    raise UnreachableError(f"{self.remote.label}: {reason}")
-                time.sleep(_RETRY_SECONDS)
+                _pause(deadline, UnreachableError(f"{self.remote.label}: {reason}"))
                 continue
             if response.status_code == httpx.codes.FORBIDDEN:
                 raise AuthenticationError(f"{self.remote.label}: {reason}; is this client's certificate trusted there?")
-            raise ApiError(response.status_code, reason)
+            raise ApiError(reason)
 
     def _knock(self) -> None:
         """See that somebody listens on the unix socket: httpcore leaves open what it can't connect."""
@@ -292,8 +237,10 @@ class LxdClient:
                 knocking.connect(self.remote.socket)
             self._known_to_listen = True
 
+    def _deadline(self) -> float:
+        return time.monotonic() + self._patience
+
     def _explain(self, error: Exception, cause: OSError | None) -> str:
-        where = self.remote.socket or self.remote.url
         if isinstance(cause, PermissionError):
             hint = "permission denied: run this as root, or as a user of the socket's group"
         elif isinstance(cause, ssl.SSLCertVerificationError):
@@ -307,30 +254,23 @@ class LxdClient:
             hint = f"no answer within {self._conn_timeout:.0f} s"
         else:
             hint = one_line(error) or type(error).__name__
-        return f"{self.remote.label} ({where}): {hint}"
+        return f"{self.remote.label} ({self.remote.socket or self.remote.url}): {hint}"
 
 
-def _tls(files: Certificates) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        if files.server is not None:
-            # This very certificate and no other, whatever names it has: that is what the client's user agreed to.
-            context.check_hostname = False
-            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-            context.load_verify_locations(cafile=str(files.server))
-        if files.authority is not None:
-            context.load_verify_locations(cafile=str(files.authority))
-        if files.server is None and files.authority is None:
-            context.load_default_certs()
-        context.load_cert_chain(str(files.certificate), str(files.key), password=_no_password)
-    except (OSError, ssl.SSLError, ValueError) as error:
-        raise UsageError(f"the certificates beside {files.certificate} can't be used: {one_line(error)}") from error
-    return context
+def _pause(deadline: float, failure: Exception) -> None:
+    """Wait a moment before the next attempt; if there is no time left for one, raise what it failed by."""
+    if time.monotonic() >= deadline:
+        raise failure
+    time.sleep(_RETRY_SECONDS)
 
 
-def _no_password() -> str:
-    message = "the key has a password"
-    raise ValueError(message)
+def _body(response: httpx.Response) -> bytes:
+    content = bytearray()
+    for part in response.iter_bytes():
+        content += part
+        if len(content) > MAX_OUTPUT_BYTES:
+            raise RemoteCommandError(f"the command printed more than {MAX_OUTPUT_BYTES >> 20} MiB")
+    return bytes(content)
 
 
 def _instance(name: str) -> str:
@@ -354,11 +294,7 @@ def _reason(response: httpx.Response) -> str:
     return one_line(said or "") or f"HTTP {response.status_code}"
 
 
-def _os_error(error: BaseException) -> OSError | None:
-    return next((cause for cause in _causes(error) if isinstance(cause, OSError)), None)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
+def _os_error(error: BaseException | None) -> OSError | None:
+    while error is not None and not isinstance(error, OSError):
         error = error.__cause__ or error.__context__
+    return error

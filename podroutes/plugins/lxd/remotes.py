@@ -12,6 +12,7 @@ from ruamel.yaml.error import YAMLError
 
 from podroutes.errors import UsageError
 from podroutes.plugins.lxd.settings import LxdSettings, Server
+from podroutes.plugins.lxd.tls import Certificates
 
 LOCAL: Final = "local"
 DEFAULT_PROJECT: Final = "default"
@@ -36,34 +37,18 @@ class _Client(Struct, frozen=True):
 
 _CLIENTS: Final[Mapping[Server, _Client]] = {
     "lxd": _Client(
-        "lxc",
-        "LXD",
-        ("snap/lxd/common/config", ".config/lxc"),
-        ("/var/snap/lxd/common/lxd/unix.socket", "/var/lib/lxd/unix.socket"),
+        program="lxc",
+        prefix="LXD",
+        folders=("snap/lxd/common/config", ".config/lxc"),
+        sockets=("/var/snap/lxd/common/lxd/unix.socket", "/var/lib/lxd/unix.socket"),
     ),
     "incus": _Client(
-        "incus",
-        "INCUS",
-        (".config/incus",),
-        ("/run/incus/unix.socket", "/var/lib/incus/unix.socket"),
+        program="incus",
+        prefix="INCUS",
+        folders=(".config/incus",),
+        sockets=("/run/incus/unix.socket", "/var/lib/incus/unix.socket"),
     ),
 }
-
-
-class Certificates(Struct, frozen=True):
-    """Files for TLS.
-
-    Attributes:
-        certificate: The client's own.
-        key: Its key.
-        server: The one certificate that the server must show; None where public authorities vouch for it.
-        authority: The private authority that vouches for servers (`client.ca`), where there is one.
-    """
-
-    certificate: Path
-    key: Path
-    server: Path | None = None
-    authority: Path | None = None
 
 
 class Remote(Struct, frozen=True):
@@ -96,8 +81,8 @@ def find_remote(settings: LxdSettings, environment: Mapping[str, str] = os.envir
     """Find out where a daemon is.
 
     Args:
-        settings: What the engineer says.
-        environment: The process's; `LXD_CONF`, `LXD_DIR`, `LXD_SOCKET` and `LXD_PROJECT` count, or Incus' own.
+        settings: Of the connection.
+        environment: `LXD_CONF`, `LXD_DIR`, `LXD_SOCKET` and `LXD_PROJECT` count, or Incus' own.
         home: The home folder; the user's where None.
 
     Raises:
@@ -137,19 +122,16 @@ def find_remote(settings: LxdSettings, environment: Mapping[str, str] = os.envir
 def _config_folder(settings: LxdSettings, client: _Client, environment: Mapping[str, str], home: Path) -> Path:
     if settings.config_folder is not None:
         return settings.config_folder.expanduser()
-    named = environment.get(f"{client.prefix}_CONF")
-    if named:
+    if named := environment.get(f"{client.prefix}_CONF"):
         return Path(named)
     folders = [home / folder for folder in client.folders]
     return next((folder for folder in folders if folder.is_dir()), folders[-1])
 
 
 def _socket(client: _Client, environment: Mapping[str, str]) -> str:
-    named = environment.get(f"{client.prefix}_SOCKET")
-    if named:
+    if named := environment.get(f"{client.prefix}_SOCKET"):
         return named
-    folder = environment.get(f"{client.prefix}_DIR")
-    if folder:
+    if folder := environment.get(f"{client.prefix}_DIR"):
         return str(Path(folder) / "unix.socket")
     return next((path for path in client.sockets if Path(path).exists()), client.sockets[-1])
 

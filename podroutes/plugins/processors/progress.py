@@ -6,9 +6,9 @@ A processor that raises would lose every host's result, so nothing here may rais
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from nornir.core.inventory import Host
 from nornir.core.task import AggregatedResult, MultiResult, Task
@@ -17,9 +17,7 @@ from podroutes.outcomes import HostOutcome
 from podroutes.text import printable
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
-_REFRESHES_PER_SECOND: Final = 10
+    from rich.progress import Progress
 
 
 class ProgressProcessor:
@@ -45,13 +43,12 @@ class ProgressProcessor:
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._progress: Progress | None = None
-        self._bar: TaskID | None = None
         self.started: set[str] = set()
 
     def __enter__(self) -> "ProgressProcessor":
         """Start drawing."""
         if self._file.isatty():
-            # What only a terminal needs, the others need not wait for.
+            # A run without a terminal need not wait for these imports.
             from rich.progress import (  # noqa: PLC0415
                 BarColumn,
                 MofNCompleteColumn,
@@ -70,9 +67,8 @@ class ProgressProcessor:
                 TimeElapsedColumn(),
                 console=rich_console(self._file),
                 transient=True,
-                refresh_per_second=_REFRESHES_PER_SECOND,
             )
-            self._bar = self._progress.add_task(self._title, total=self._total, counts="")
+            self._progress.add_task(self._title, total=self._total, counts="")
             self._progress.start()
         return self
 
@@ -82,11 +78,6 @@ class ProgressProcessor:
         """Stop drawing."""
         if self._progress is not None:
             self._progress.stop()
-
-    @contextlib.contextmanager
-    def _quietly(self) -> Iterator[None]:
-        with contextlib.suppress(Exception), self._lock:
-            yield
 
     def task_started(self, task: Task) -> None:
         """Nothing to show."""
@@ -100,17 +91,15 @@ class ProgressProcessor:
 
     def task_instance_completed(self, task: Task, host: Host, result: MultiResult) -> None:
         """Count the host's outcome."""
-        with self._quietly():
+        with contextlib.suppress(Exception), self._lock:
             outcome = self._outcome_of(host.name, result)
             self._counts[str(outcome.outcome)] += 1
-            if self._progress is not None and self._bar is not None:
+            if self._progress is not None:
                 counts = ", ".join(f"{number} {name}" for name, number in self._counts.items())
-                self._progress.update(self._bar, advance=1, counts=counts)
+                self._progress.update(self._progress.task_ids[0], advance=1, counts=counts)
             else:
-                done = sum(self._counts.values())
                 reason = f": {outcome.reason}" if outcome.reason else ""
-                line = f"[{done}/{self._total}] {host.name} {outcome.outcome}{reason}"
-                # A console does a hundred times the work for a line without colours.
+                line = f"[{self._counts.total()}/{self._total}] {host.name} {outcome.outcome}{reason}"
                 print(printable(line), file=self._file, flush=True)
 
     def subtask_instance_started(self, task: Task, host: Host) -> None:

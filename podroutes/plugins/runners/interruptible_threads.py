@@ -1,4 +1,8 @@
-"""A runner for many hosts that closes connections as it goes and survives Ctrl-C."""
+"""A runner for many hosts that closes connections as it goes and survives Ctrl-C.
+
+Nornir's ThreadedRunner does neither: it starts every host in spite of a Ctrl-C, and one error outside of a task, such
+as a processor's, costs it all hosts' results.
+"""
 
 import logging
 import math
@@ -6,13 +10,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from typing import Final
 
 from nornir.core.inventory import Host
 from nornir.core.task import AggregatedResult, MultiResult, Result, Task
 
 logger = logging.getLogger(__name__)
-
-NOTICE_SECONDS = 0.1
+_NOTICE_SECONDS: Final = 0.1
 
 
 class InterruptibleResult(AggregatedResult):
@@ -69,16 +73,15 @@ class InterruptibleThreads:
             work.start(min(self.num_workers, len(hosts)))
             work.wait(math.inf)
         except KeyboardInterrupt:
+            self.interrupted = True
             try:
-                self.interrupted = True
-                logger.warning(
-                    "interrupted: no further host is started; waiting %.0f s for those that are running", self.grace
-                )
+                logger.warning("interrupted: no further host is started; waiting %.0f s for the others", self.grace)
                 work.stop()
                 work.wait(self.grace)
             except KeyboardInterrupt:
                 logger.warning("interrupted again: hosts that are still running are left behind")
-        result = work.result()
+        result = InterruptibleResult(task.name)
+        result.update(work.finished())
         result.interrupted = self.interrupted
         return result
 
@@ -112,21 +115,16 @@ class _Work:
         with self._change:
             # In short waits: a Ctrl-C that comes just before a wait begins is noticed only when that wait ends.
             while self._open > 0 and (remaining := deadline - time.monotonic()) > 0:
-                self._change.wait(min(remaining, NOTICE_SECONDS))
+                self._change.wait(min(remaining, _NOTICE_SECONDS))
 
     def stop(self) -> None:
         with self._change:
             self._open -= len(self._waiting)
             self._waiting.clear()
 
-    def result(self) -> InterruptibleResult:
+    def finished(self) -> dict[str, MultiResult]:
         with self._change:
-            finished = dict(self._finished)
-        result = InterruptibleResult(self._task.name)
-        for host in self._hosts:
-            if host.name in finished:
-                result[host.name] = finished[host.name]
-        return result
+            return {host.name: self._finished[host.name] for host in self._hosts if host.name in self._finished}
 
     def _work(self) -> None:
         while True:
@@ -146,18 +144,12 @@ class _Work:
             return task.start(host)
         except BaseException as error:  # a processor's, or SystemExit from a library
             logger.debug("host %s: an error outside of its task", host.name, exc_info=True)
-            outcome = MultiResult(task.name)
-            failure = Result(
-                host,
-                result=f"{type(error).__name__}: {error}",
-                failed=True,
-                exception=error,
-                severity_level=logging.ERROR,
-            )
+            said = f"{type(error).__name__}: {error}"
+            failure = Result(host, result=said, failed=True, exception=error, severity_level=logging.ERROR)
             failure.name = task.name  # type: ignore[assignment]  # Nornir sets it so itself
-            outcome.append(failure)
+            outcome = MultiResult(task.name)
             # What the task itself had to say is kept behind it.
-            outcome.extend(task.results)
+            outcome += [failure, *task.results]
             return outcome
         finally:
             if self._close_connections:

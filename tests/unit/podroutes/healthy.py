@@ -11,9 +11,10 @@ from podroutes.host.state import FileState, HostState, UnitState
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.plan.desired_routes import desired_routes
 from podroutes.plan.forwarding import plan_forwarding
-from podroutes.plan.host import Provisioning
+from podroutes.plan.host import Composition
 from podroutes.plan.routes import plan_routes
 from podroutes.plan.routes_service import ServiceFiles, render_data
+from tasks.provision import provisioning
 from tests.unit.podroutes.builders import link, routes_by_family, state
 
 FILES = ServiceFiles(script="#!/bin/sh\n# Managed by pod-routes\n", unit="# Managed by pod-routes\n[Unit]\n")
@@ -21,9 +22,9 @@ ON = {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1"}
 MASKS = {4: 24, 6: 64}
 
 
-def work_of(plan: NetworkPlan) -> Provisioning:
+def work_of(plan: NetworkPlan) -> Composition:
     """What provisioning would do."""
-    return Provisioning(plan, FILES)
+    return provisioning(plan, FILES)
 
 
 def planned_routes(plan: NetworkPlan, node: Node, found: HostState) -> HostPlan:

@@ -70,7 +70,7 @@ class Hosts:
         self.runner: Any = SerialRunner()
         for name in NAMES:
             self.set(name, healthy(PLAN, name))
-        monkeypatch.setattr("runbooks._check.load_service_files", lambda: FILES)
+        monkeypatch.setattr("tasks.provision.load_service_files", lambda: FILES)
         monkeypatch.setattr("tasks.apply.apply_script", self._keep_changes)
         self.unreachable: dict[str, Exception] = {}
 

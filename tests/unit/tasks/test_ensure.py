@@ -14,12 +14,13 @@ from podroutes.host.changes import Change
 from podroutes.host.managed_files import DATA_PATH
 from podroutes.host.state import SysctlSetting
 from podroutes.outcomes import HostOutcome
-from podroutes.plan.host import Deprovisioning, Provisioning
+from podroutes.plan.host import Planner
 from podroutes.plan.routes_service import ServiceFiles
 from podroutes.script_runner import ScriptResult
-from tasks.ensure import ChangeResult, Work, ensure
+from tasks.ensure import ChangeResult, ensure
 from tasks.forwarding import Forwarding, ensure_forwarding
 from tasks.outcome import outcome_of
+from tasks.provision import Deprovisioning, provisioning
 from tasks.routes import Routes, ensure_routes
 from tasks.service_files import load_service_files
 from tests.unit.podroutes.builders import ipv4_cluster, link, state
@@ -28,7 +29,7 @@ from tests.unit.tasks.fake_hosts import FakeHost, nornir_with
 
 PLAN = ipv4_cluster()
 FILES = ServiceFiles(script="#!/bin/bash\n# Managed by pod-routes\n", unit="# Managed by pod-routes\n[Unit]\n")
-WORK = Provisioning(PLAN, FILES)
+PLANNER = provisioning(PLAN, FILES)
 NAME = "worker-0"
 APPLIES = "flock --nonblock"
 OVERRULING = SysctlSetting("/etc/sysctl.d/99-site.conf", "net.ipv4.ip_forward", "0", "net.ipv4.ip_forward=0")
@@ -49,12 +50,12 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
 
 def run(
     fake: FakeHost | Exception,
-    work: Work = WORK,
+    planner: Planner = PLANNER,
     *,
     dry_run: bool = False,
     approved: dict[str, tuple[Change, ...]] | None = None,
 ) -> tuple[HostOutcome, MultiResult]:
-    result = nornir_with({NAME: fake}, dry_run=dry_run).run(task=ensure, work=work, approved=approved)[NAME]
+    result = nornir_with({NAME: fake}, dry_run=dry_run).run(task=ensure, planner=planner, approved=approved)[NAME]
     return outcome_of(NAME, result), result
 
 
@@ -237,32 +238,11 @@ def test_what_is_not_so_after_the_changes_is_a_failure(fake: FakeHost) -> None:
     assert result[0].result.state is not None
 
 
-@pytest.mark.parametrize("keep_state", [False, True])
-def test_what_was_read_of_a_host_that_is_as_wanted_is_kept_only_for_who_asks(
-    fake: FakeHost, *, keep_state: bool
-) -> None:
+def test_what_was_read_last_is_in_the_result(fake: FakeHost) -> None:
     for expected in ("changed", "ok"):
-        result = nornir_with({NAME: fake}, dry_run=False).run(task=ensure, work=WORK, keep_state=keep_state)[NAME]
-        assert str(outcome_of(NAME, result).outcome) == expected
-        assert (result[0].result.state is not None) is keep_state
-
-
-@pytest.mark.parametrize("dry_run", [False, True])
-def test_what_was_written_is_let_go_only_when_it_is_made_and_nobody_asks(fake: FakeHost, *, dry_run: bool) -> None:
-    whole = WORK.plan_host(PLAN.nodes[NAME], fake.host.state).changes
-    files = [change for change in whole if change.subject.startswith("/")]
-    assert files != []
-    result = nornir_with({NAME: fake}, dry_run=dry_run).run(task=ensure, work=WORK, keep_contents=False)[NAME]
-    kept = result[0].result.changes
-    if dry_run:
-        assert kept == whole
-        return
-    assert [(change.layer, change.action, change.subject, change.reason) for change in kept] == [
-        (change.layer, change.action, change.subject, change.reason) for change in whole
-    ]
-    for change, before in zip(kept, whole, strict=True):
-        assert (change.before, change.after, change.steps) == ("", "", ()) if before in files else change == before
-    assert fake.host.state.files[files[0].subject].content == files[0].after
+        outcome, result = run(fake)
+        assert str(outcome.outcome) == expected
+        assert result[0].result.state.sysctls["net.ipv4.ip_forward"] == "1"
 
 
 def test_a_host_that_fails_keeps_what_was_to_be_written(fake: FakeHost) -> None:
@@ -272,7 +252,7 @@ def test_a_host_that_fails_keeps_what_was_to_be_written(fake: FakeHost) -> None:
         real(tuple(change for change in changes if change.subject != DATA_PATH))
 
     fake.host.apply = forget_a_file  # type: ignore[method-assign]
-    result = nornir_with({NAME: fake}, dry_run=False).run(task=ensure, work=WORK, keep_contents=False)[NAME]
+    _, result = run(fake)
     assert result[0].failed
     assert "route 10.200.1.0/24" in next(
         change.after for change in result[0].result.changes if change.subject == DATA_PATH

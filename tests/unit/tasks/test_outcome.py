@@ -7,8 +7,8 @@ from nornir.core.task import MultiResult, Result, Task
 from podroutes.errors import HostKeyError, RemoteCommandError, UnreachableError
 from podroutes.host.changes import Change
 from tasks.ensure import ChangeResult
-from tasks.outcome import outcome_of, reason_of
-from tasks.record import root_error
+from tasks.outcome import outcome_of
+from tasks.record import reason_of, root_error
 from tests.unit.tasks.fake_hosts import nornir_with
 
 CHANGE = Change("routes", "add", "10.200.1.0/24", "", "x", "missing", ())

@@ -10,8 +10,8 @@ import pytest
 from podroutes.drift.detection import find_drift
 from podroutes.host.routes import DEFAULT_METRIC
 from podroutes.inventory.network_plan import NetworkPlan
-from podroutes.plan.host import Provisioning
 from podroutes.plan.routes_service import ServiceFiles, render_data
+from tasks.provision import provisioning
 from tasks.service_files import fill
 from tests.route_cases import CASES, NODE, PLAN, RouteCase, lines_of, ours_of, state_of
 from tests.unit.podroutes.builders import dual_stack_cluster
@@ -86,7 +86,7 @@ def test_planner_drift_check_and_script_agree(case: RouteCase, tmp_path: Path) -
     assert status == int(is_wrong)
     kernel = [
         finding
-        for finding in find_drift(Provisioning(PLAN, ServiceFiles("", "")), NODE, state_of(lines_of(case)))
+        for finding in find_drift(provisioning(PLAN, ServiceFiles("", "")), NODE, state_of(lines_of(case)))
         if finding.is_drift
         and (finding.code.startswith("route-") or finding.code in ("plan-conflict", "own-cidr-hijack"))
     ]

@@ -5,16 +5,16 @@ from collections.abc import Callable
 import pytest
 from keystoneauth1 import exceptions as keystone
 from msgspec.structs import replace
+from openstack.connection import Connection
 
 from podroutes.errors import AuthenticationError, CloudBusyError, CloudError, UnreachableError, VerificationError
-from podroutes.host.cloud import CloudState
 from podroutes.inventory.key_types import SubnetNames
 from podroutes.inventory.network_plan import Cloud
 from podroutes.plan.cloud import CloudPlan, plan_cloud
 from tasks.cloud import collect_cloud
-from tasks.ports import ensure_address_pairs
-from tasks.reconcile import ATTEMPTS, LONGEST_PAUSE
-from tasks.subnet import ensure_host_routes
+from tasks.ports import address_pairs
+from tasks.reconcile import ATTEMPTS, LONGEST_PAUSE, Part, Planned, reconcile
+from tasks.subnet import host_routes
 from tests.unit.podroutes.builders import ipv4_cluster
 from tests.unit.tasks.neutron import Neutron, raising, refusal
 
@@ -36,7 +36,7 @@ class Run:
         self.slept: list[float] = []
         self.during_sleep: list[Callable[[], None]] = []
 
-    def plan_now(self) -> tuple[CloudState, CloudPlan]:
+    def plan_now(self) -> Planned:
         state = collect_cloud(self.neutron.connection, self.cloud)
         return state, plan_cloud(ipv4_cluster(), self.cloud, state)
 
@@ -45,15 +45,15 @@ class Run:
         if self.during_sleep:
             self.during_sleep.pop(0)()
 
+    def reconcile(self, part: Callable[[Connection, Cloud], Part]) -> CloudPlan:
+        chosen = part(self.neutron.connection, self.cloud)
+        return reconcile(chosen, self.plan_now, self.plan_now(), sleep=self.sleep)[1]
+
     def routes(self) -> CloudPlan:
-        return ensure_host_routes(
-            self.neutron.connection, self.cloud, self.plan_now, self.plan_now(), sleep=self.sleep
-        )[1]
+        return self.reconcile(host_routes)
 
     def pairs(self) -> CloudPlan:
-        return ensure_address_pairs(
-            self.neutron.connection, self.cloud, self.plan_now, self.plan_now(), sleep=self.sleep
-        )[1]
+        return self.reconcile(address_pairs)
 
 
 @pytest.fixture

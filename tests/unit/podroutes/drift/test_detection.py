@@ -32,7 +32,7 @@ from podroutes.host.network_managers import ManagedLink, Manager
 from podroutes.host.routes import RA
 from podroutes.host.state import FileState, HostState, SysctlSetting, UnitState
 from podroutes.inventory.network_plan import NetworkPlan
-from podroutes.plan.host import Provisioning
+from podroutes.plan.host import Composition
 from tests.unit.podroutes.builders import (
     IPV4,
     controller,
@@ -468,13 +468,12 @@ def test_a_check_finds_drift_wherever_provisioning_would_act_or_refuse(
     for mutate in mutations:
         found = mutate(found)
     node = plan.nodes[W0]
-    work: Provisioning = work_of(plan)
+    work: Composition = work_of(plan)
     findings = find_drift(work, node, found)
     assert len({finding.key for finding in findings}) == len(findings)
     assert all("\n" not in finding.message and finding.message for finding in findings)
     planned = work.plan_host(node, found)
-    left = work.remaining(node, found)
-    would = bool(planned.changes or planned.conflicts or left.unresolved)
+    would = bool(planned.changes or planned.conflicts or planned.unresolved or work.unresolved(node, found))
     drifted = any(finding.is_drift for finding in findings)
     # Before its changes are made, provisioning does not ask where packets go.
     assert drifted == would
@@ -487,8 +486,7 @@ def verdicts(found: HostState, plan: NetworkPlan, name: str) -> tuple[str, str, 
     """
     node, work = plan.nodes[name], work_of(plan)
     planned = work.plan_host(node, found)
-    left = planned if planned.changes else work.remaining(node, found)
-    reasons = {*left.conflicts, *left.unresolved}
+    reasons = {*planned.conflicts, *planned.unresolved, *(() if planned.changes else work.unresolved(node, found))}
     provisioning = "; ".join(sorted(reasons)) or ("fixed" if planned.changes else "ok")
     drift = [finding for finding in find_drift(work, node, found) if finding.is_drift]
     stays = {text for text in reasons if any(text in finding.message for finding in drift)}

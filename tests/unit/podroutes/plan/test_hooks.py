@@ -15,8 +15,8 @@ from podroutes.host.network_managers import HOOK_PATHS, MANAGERS, ManagedLink, M
 from podroutes.host.state import FileState, HostState
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.plan.hooks import HOOKS
-from podroutes.plan.host import Deprovisioning
 from podroutes.plan.persist import plan_persist, plan_persist_removal
+from tasks.provision import Deprovisioning
 from tests.unit.podroutes.builders import IPV4, plan_of, worker
 from tests.unit.podroutes.healthy import healthy, work_of
 

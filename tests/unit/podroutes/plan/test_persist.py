@@ -8,8 +8,8 @@ from podroutes.host.changes import NetworkdFile
 from podroutes.host.network_managers import MANAGERS, ManagedLink, Manager
 from podroutes.host.state import FileState, HostState
 from podroutes.inventory.network_plan import NetworkPlan
-from podroutes.plan.host import Deprovisioning
 from podroutes.plan.persist import plan_persist, plan_persist_removal, removing_managers
+from tasks.provision import Deprovisioning
 from tests.unit.podroutes.builders import DUAL, IPV4, link, plan_of, worker
 from tests.unit.podroutes.healthy import healthy, work_of
 

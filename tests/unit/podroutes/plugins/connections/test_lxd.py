@@ -81,11 +81,6 @@ def test_a_script_is_pushed_run_and_read(daemon: Daemon, instance: LxdInstance) 
     assert b"echo said" not in start.body
 
 
-def test_a_file_is_pushed(daemon: Daemon, instance: LxdInstance) -> None:
-    instance.push_file("/etc/x", b"content", mode=0o644, uid=1, gid=2)
-    assert daemon.requests[-1].query["path"] == ["/etc/x"]
-
-
 @pytest.mark.parametrize(
     ("status", "message"),
     [

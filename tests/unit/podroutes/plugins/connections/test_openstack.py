@@ -63,7 +63,7 @@ def test_the_time_limit_is_the_inventorys_or_else_the_files_or_else_ours(
         (f"clouds:\n  k:\n    auth: {{password: {SECRET}}}\n", "cloud k: {} can't be used: Auth plugin requires "),
         (
             f"clouds:\n  k:\n    api_timeout: {SECRET}\n    auth: {json.dumps(AUTH)}\n",
-            "cloud k: {}: api_timeout must be a number ",
+            "cloud k: {}: clouds.k.api_timeout: must be a number",
         ),
         ("", "there is no cloud k in {}; it has: none"),
         ("clouds: {}\n", "there is no cloud k in {}; it has: none"),
@@ -92,10 +92,10 @@ def test_no_file_at_all(clouds: Path) -> None:
 @pytest.mark.parametrize(
     ("extras", "message"),
     [
-        ({"api_timout": 3}, f"{WHERE}: unknown key api_timout; known keys: api_timeout"),
-        ({"api_timeout": "soon"}, f"{WHERE}.api_timeout must be a number of seconds above 0, without quotes"),
-        ({"api_timeout": 0}, f"{WHERE}.api_timeout must be a number of seconds above 0, without quotes"),
-        ({"api_timeout": True}, f"{WHERE}.api_timeout must be a number of seconds above 0, without quotes"),
+        ({"api_timout": 3}, f"{WHERE}.api_timout: unknown key; did you mean api_timeout?"),
+        ({"api_timeout": "soon"}, f"{WHERE}.api_timeout: must be a number, without quotes"),
+        ({"api_timeout": 0}, f"{WHERE}.api_timeout: must be more than 0"),
+        ({"api_timeout": True}, f"{WHERE}.api_timeout: must be a number, without quotes"),
     ],
 )
 def test_wrong_settings_of_the_connection_are_said(clouds: Path, extras: dict[str, Any], message: str) -> None:

@@ -90,12 +90,12 @@ def test_its_exit_status_is_the_commands(daemon: Daemon, client: LxdClient, stat
 
 
 def test_a_file_is_pushed_with_owner_and_mode_as_either_server_reads_them(daemon: Daemon, client: LxdClient) -> None:
-    client.push_file("worker-0", "/run/a b", b"\x00text", mode=0o640, uid=5, gid=7)
+    client.push_file("worker-0", "/run/a b", b"\x00text", mode=0o640)
     (request,) = daemon.requests
     assert (request.query["path"], request.body) == (["/run/a b"], b"\x00text")
     for server in ("LXD", "Incus"):
         said = {key: request.headers[f"X-{server}-{key}"] for key in ("uid", "gid", "mode", "type")}
-        assert said == {"uid": "5", "gid": "7", "mode": "0640", "type": "file"}
+        assert said == {"uid": "0", "gid": "0", "mode": "0640", "type": "file"}
 
 
 class TestAFileServerThatLeaves:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from podroutes.errors import UsageError
-from podroutes.plugins.lxd.remotes import Certificates, Remote, find_remote
+from podroutes.plugins.lxd.remotes import Remote, find_remote
 from podroutes.plugins.lxd.settings import LxdSettings, parse_options
+from podroutes.plugins.lxd.tls import Certificates
 
 CONFIG = """
 default-remote: lab

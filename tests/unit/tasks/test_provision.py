@@ -13,8 +13,8 @@ from podroutes.host.routes import PROTOCOL
 from podroutes.host.state import FileState, HostState, UnitState
 from podroutes.inventory.network_plan import NetworkPlan, Node
 from podroutes.plan.hooks import HOOKS
-from podroutes.plan.host import Deprovisioning, Provisioning
 from podroutes.plan.routes_service import ServiceFiles
+from tasks.provision import Deprovisioning, provisioning
 from tests.unit.podroutes.builders import DUAL, IPV4, dual_stack_cluster, ipv4_cluster, link, plan_of, state, worker
 from tests.unit.podroutes.plan.kernel_table import KernelTable
 from tests.unit.podroutes.plan.simulated_host import LOADED, REDIRECTS, SimulatedHost
@@ -28,7 +28,7 @@ SYSCTLS = {"net.ipv4.ip_forward": "0", REDIRECTS: "1", "net.ipv6.conf.all.forwar
 
 def test_the_order_forwarding_routes_service() -> None:
     plan = ipv4_cluster()
-    host_plan = Provisioning(plan, FILES).plan_host(plan.nodes["worker-0"], state(ETH0, sysctls=SYSCTLS))
+    host_plan = provisioning(plan, FILES).plan_host(plan.nodes["worker-0"], state(ETH0, sysctls=SYSCTLS))
     assert [(change.layer, change.action, change.subject) for change in host_plan.changes] == [
         ("forwarding", "write", BEFORE_PATH),
         ("forwarding", "set", "net.ipv4.ip_forward"),
@@ -43,15 +43,15 @@ def test_the_order_forwarding_routes_service() -> None:
     ]
 
 
-def test_what_is_left_tells_the_ways_that_the_kernel_takes_too() -> None:
+def test_the_ways_that_the_kernel_takes_are_verified_too() -> None:
     plan = ipv4_cluster()
-    work = Provisioning(plan, FILES)
+    work = provisioning(plan, FILES)
     host = SimulatedHost(state(ETH0, sysctls=SYSCTLS))
     host.apply(work.plan_host(plan.nodes["worker-0"], host.state).changes)
     lookups = state(lookups=["10.200.1.1 via 10.240.0.21 dev eth0", "10.200.2.1 via 10.240.0.99 dev eth0"]).lookups
-    left = work.remaining(plan.nodes["worker-0"], replace(host.state, lookups=lookups))
-    assert left.changes == ()
-    assert [text.partition(" via ")[0] for text in left.unresolved] == [
+    node, found = plan.nodes["worker-0"], replace(host.state, lookups=lookups)
+    assert work.plan_host(node, found).changes == ()
+    assert [text.partition(" via ")[0] for text in work.unresolved(node, found)] == [
         "the kernel sends packets for 10.200.2.1 (worker-2's pods)"
     ]
 
@@ -125,7 +125,7 @@ HOOKED = [plan for setting in ("networkmanager", "ifupdown") for plan in cluster
 
 @given(host_states(), st.sampled_from([*clusters(), *clusters(routes_service=False), *HOOKED]))
 def test_any_host_becomes_right_and_a_second_run_changes_nothing(host_state: HostState, plan: NetworkPlan) -> None:
-    work = Provisioning(plan, FILES)
+    work = provisioning(plan, FILES)
     node = plan.nodes["worker-0"]
     host_state = managed(host_state, node)
     host = SimulatedHost(host_state)
@@ -148,7 +148,7 @@ def test_what_was_there_before_comes_back(host_state: HostState, plan: NetworkPl
     node = plan.nodes["worker-0"]
     host_state = managed(host_state, node)
     host = SimulatedHost(host_state)
-    host.apply(Provisioning(plan, FILES).plan_host(node, host_state).changes)
+    host.apply(provisioning(plan, FILES).plan_host(node, host_state).changes)
     work = Deprovisioning(plan)
     host.apply(work.plan_host(node, host.state).changes)
     assert host.files == files
@@ -159,7 +159,7 @@ def test_what_was_there_before_comes_back(host_state: HostState, plan: NetworkPl
             key: value for key, value in host_state.sysctls.items() if key != REDIRECTS
         }
     assert not any(route.protocol == PROTOCOL and plan.owns(route.destination) for route in host.table.routes)
-    assert [str(change) for change in work.remaining(node, host.state).changes] == []
+    assert [str(change) for change in work.plan_host(node, host.state).changes] == []
 
 
 def test_without_a_unit_every_route_survives_the_stopping_of_the_old_one() -> None:
@@ -167,10 +167,10 @@ def test_without_a_unit_every_route_survives_the_stopping_of_the_old_one() -> No
     plan = plan_of(IPV4, worker(0, routes_service=False), worker(1), worker(2))
     with_unit = ipv4_cluster()
     host = SimulatedHost(state(ETH0, sysctls=SYSCTLS))
-    host.apply(Provisioning(with_unit, FILES).plan_host(with_unit.nodes["worker-0"], host.state).changes)
+    host.apply(provisioning(with_unit, FILES).plan_host(with_unit.nodes["worker-0"], host.state).changes)
     host.table.run("route append 10.200.9.0/24 via 10.240.0.29 dev eth0 proto 201")
     host.table.run("route append 10.200.1.0/24 via 10.240.0.21 dev eth0 proto 201 metric 5")
-    work = Provisioning(plan, FILES)
+    work = provisioning(plan, FILES)
     host.apply(work.plan_host(plan.nodes["worker-0"], host.state).changes)
     assert [str(route) for route in host.table.routes] == [
         "10.200.1.0/24 via 10.240.0.21 dev eth0 proto 201",
@@ -187,7 +187,7 @@ def test_a_second_deprovisioning_changes_nothing(kept: bool) -> None:
     plan = ipv4_cluster()
     node = plan.nodes["worker-0"]
     host = SimulatedHost(state(ETH0, sysctls=SYSCTLS, files=files, unit=unit if kept else None))
-    host.apply(Provisioning(plan, FILES).plan_host(node, host.state).changes)
+    host.apply(provisioning(plan, FILES).plan_host(node, host.state).changes)
     host.apply(Deprovisioning(plan).plan_host(node, host.state).changes)
     assert Deprovisioning(plan).plan_host(node, host.state).changes == ()
     assert host.files == files
