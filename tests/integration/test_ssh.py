@@ -606,7 +606,8 @@ def test_one_session_a_connection_is_enough(own: Site) -> None:
     own.server.config = "MaxSessions 1\n"
     own.server.start()
     with own.connect() as connection:
-        for number in range(5):
+        # Often enough to come before the server has counted down the one before.
+        for number in range(40):
             assert connection.run_script(f"echo {number}", timeout=20, public=number % 2 == 0).stdout == f"{number}\n"
 
 
@@ -716,7 +717,7 @@ def test_round_trips(own: Site, scripts: list[bool], fewest: int) -> None:
     """Names, keys, login; for each script channel and command, and itself where that is apart."""
     turns: list[int] = []
     # A busy computer may tear apart what was sent together: what counts is that it can be done in so few.
-    while len(turns) < 40 and fewest not in turns:
+    while len(turns) < 40 and min(turns, default=fewest + 1) > fewest:
         road = SlowRoad(own.server.port, delay=0.05)
         try:
             with (own.folder / "known_hosts").open("a") as known:
@@ -727,7 +728,7 @@ def test_round_trips(own: Site, scripts: list[bool], fewest: int) -> None:
                 turns.append(road.turns())
         finally:
             road.close()
-    assert min(turns) == fewest
+    assert min(turns) <= fewest
 
 
 # Many hosts

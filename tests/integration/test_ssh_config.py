@@ -13,6 +13,7 @@ from nornir.core.configuration import Config, SSHConfig
 from podroutes.errors import AuthenticationError, HostKeyError, UsageError
 from podroutes.plugins.connections.ssh.host import SshHost
 from tests.integration import ssh_site
+from tests.integration.security_key import SecurityKey
 from tests.integration.ssh_server import Sshd, User, public_key, ssh_agent, ssh_keygen
 from tests.integration.ssh_site import Site
 
@@ -138,6 +139,15 @@ def test_an_ssh_config_that_is_named_has_to_be_there(own: Site, tmp_path: Path) 
     assert said == f"w0: there is no ssh_config {tmp_path}/none"
 
 
+def test_without_any_ssh_config_the_usual_files_count(own: Site, tmp_path: Path) -> None:
+    """As Nornir's configuration is where nobody says anything about ssh: it names a file that need not be there."""
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/id_ed25519").symlink_to(own.key)
+    (tmp_path / ".ssh/known_hosts").symlink_to(own.folder / "known_hosts")
+    with own.connect("root", config=Config()) as connection:
+        assert connection.run_script("echo in", timeout=20).stdout == "in\n"
+
+
 @pytest.fixture
 def link(tmp_path: Path) -> Iterator[str]:
     """A device with an address of its link alone; the way to it needs its zone."""
@@ -202,6 +212,16 @@ def test_an_identity_file_may_be_the_public_half_of_the_agents_key(
     monkeypatch.delenv("SSH_AUTH_SOCK")
     said = fail(own, AuthenticationError, config)
     assert f"key file {tmp_path}/held.pub is a public key, and the agent does not have the private one" in said
+
+
+@pytest.mark.parametrize("line", ["", "IdentityFile {}/sk.pub\nIdentitiesOnly yes\n"], ids=["any", "named"])
+def test_a_security_key_in_the_agent(own: Site, tmp_path: Path, line: str) -> None:
+    key = SecurityKey()
+    (tmp_path / "sk.pub").write_text(key.public)
+    own.server.authorize(tmp_path / "sk")
+    config = config_of(tmp_path, f"{base(own)}IdentityAgent {tmp_path}/agent\n{line.format(tmp_path)}")
+    with key.agent(tmp_path / "agent"):
+        log_in(own, config)
 
 
 def sign(authority: Path, public: Path, *options: str) -> None:

@@ -3,8 +3,7 @@
 import math
 import re
 import secrets
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from podroutes.errors import HostError, PrivilegeError, RemoteCommandError
 
@@ -30,21 +29,15 @@ _NOT_FOUND = 127
 _LINE_LENGTH = 300
 
 
-class Output(Struct, frozen=True):
-    """What a wrapped script printed.
-
-    Attributes:
-        started: Whether the script was reached at all.
-        stdout: Its standard output, without what came before it.
-        stderr: Its standard error, likewise.
-    """
+class Output(NamedTuple):
+    """What a wrapped script printed, without what came before it; `started`: whether it was reached at all."""
 
     started: bool
     stdout: str
     stderr: str
 
 
-class Request(Struct, frozen=True):
+class Request(NamedTuple):
     """What to ask a host for.
 
     Attributes:
@@ -74,9 +67,6 @@ def wrap(script: str, marker: str) -> bytes:
     Args:
         script: The text of a POSIX shell script.
         marker: Printed on both outputs where the script starts.
-
-    Returns:
-        The bytes for the shell's standard input.
     """
     return f"printf '%s\\n' {marker}; printf '%s\\n' {marker} >&2\n{{ :\n{script}\n}}\n".encode()
 
@@ -96,7 +86,8 @@ def request(script: str, marker: str, *, sudo: bool, password: bool, public: boo
     Returns:
         The request; the script is its input where it is too long for a command.
     """
-    limited = _limit(wrap(script, marker).decode(), marker, seconds)
+    wrapped = wrap(script, marker).decode()
+    limited = _LIMITED.format(seconds=math.ceil(seconds) + 1, end=f"{marker}-end", script=wrapped)
     if sudo and password:
         prompt, ready = f"{marker}-password:", f"{marker}-root"
         return Request(_SUDO_THAT_ASKS.format(prompt=prompt, ready=ready), limited.encode(), prompt, ready)
@@ -107,33 +98,17 @@ def request(script: str, marker: str, *, sudo: bool, password: bool, public: boo
     return Request(_WITH_SUDO if sudo else _AS_ROOT, limited.encode())
 
 
-def _limit(wrapped: str, marker: str, seconds: float) -> str:
-    return _LIMITED.format(seconds=math.ceil(seconds) + 1, end=f"{marker}-end", script=wrapped)
-
-
 def _in_command(limited: str, marker: str, *, sudo: bool) -> str:
     # What sudo would log as its argument is its input here as well.
     inner = f"exec sudo -n -- /bin/sh -s <<'{marker}'\n{limited}{marker}\n" if sudo else limited
-    return _PUBLIC.format(_escape(f"export LC_ALL=C\n{inner}"))
-
-
-def _escape(text: str) -> str:
+    text = f"export LC_ALL=C\n{inner}"
     for character, escaped in _ESCAPES:
         text = text.replace(character, escaped)
-    return text
+    return _PUBLIC.format(text)
 
 
 def unwrap(stdout: bytes | bytearray, stderr: bytes | bytearray, marker: str) -> Output:
-    """Cut off what a noisy login shell or sudo printed before the script.
-
-    Args:
-        stdout: All of standard output.
-        stderr: All of standard error.
-        marker: The one that was given to `wrap`.
-
-    Returns:
-        What the script itself printed.
-    """
+    """Cut off what a noisy login shell or sudo printed before the script, whose marker it is."""
     line = f"{marker}\n".encode()
     return Output(started=line in stdout, stdout=_after(stdout, line), stderr=_after(stderr, line))
 
@@ -145,19 +120,7 @@ def _after(output: bytes | bytearray, line: bytes) -> str:
 
 
 def explain_not_started(host: str, user: str, status: int, output: Output, *, sudo: bool, password: bool) -> HostError:
-    """Say why a shell was never reached.
-
-    Args:
-        host: Its name.
-        user: Who logged in.
-        status: The exit status.
-        output: What was printed instead.
-        sudo: Whether it was to go through sudo.
-        password: Whether sudo could have a password.
-
-    Returns:
-        The error to raise.
-    """
+    """Say why a shell was never reached: what was printed instead, through sudo or not, with a password or without."""
     said = last_line(output.stderr) or last_line(output.stdout) or f"exit status {status}"
     if sudo and _SUDO.search(output.stderr) is not None:
         if status == _NOT_FOUND:

@@ -2,10 +2,9 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import asyncssh
-from msgspec import Struct
 
 from podroutes.errors import RemoteCommandError, RemoteTimeoutError, UnreachableError
 from podroutes.plugins.connections.wrapping import Request
@@ -16,14 +15,8 @@ _SETTLE_SECONDS: Final = 0.2
 _BROKEN: Final = "the connection broke while a command ran"
 
 
-class ExecResult(Struct, frozen=True):
-    """How a command ended.
-
-    Attributes:
-        status: Exit status, 0 to 255.
-        stdout: Standard output.
-        stderr: Standard error.
-    """
+class ExecResult(NamedTuple):
+    """How a command ended: exit status, 0 to 255, and both outputs."""
 
     status: int
     stdout: bytearray
@@ -95,26 +88,23 @@ async def execute(
         timeout: Seconds until it must have ended; the clock does not start anew when output trickles in.
         host: Its name, for messages.
 
-    Returns:
-        Exit status and outputs.
-
     Raises:
         RemoteTimeoutError: It did not end in time.
         UnreachableError: The connection ended first.
         RemoteCommandError: The host refused the command, or there was no exit status, or more than 64 MiB of output.
     """
     channel: asyncssh.SSHClientChannel[bytes] | None = None
-    session = _Session(request, password)
     try:
         async with asyncio.timeout(timeout):
-            channel, _ = await connection.create_session(
-                lambda: session,
-                request.command,
-                encoding=None,
-                env=None,
-                send_env=None,
-                request_pty=False,
-            )
+            try:
+                channel, session = await _start(connection, request, password)
+            except (asyncssh.ChannelOpenError, OSError):
+                # A connection that dies refuses channels before it says that it is dead; and a server that allows one
+                # session at a time may not have counted down the one before.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_SETTLE_SECONDS):
+                        await connection.wait_closed()
+                channel, session = await _start(connection, request, password)
             await session.ended
     except TimeoutError as error:
         # Nobody will ever use a channel that opens after all.
@@ -122,10 +112,6 @@ async def execute(
         message = f"{host}: the command did not end within {timeout:.1f} s"
         raise RemoteTimeoutError(message) from error
     except (asyncssh.ChannelOpenError, OSError) as error:
-        # A connection that dies refuses channels before it says that it is dead.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE_SECONDS):
-                await connection.wait_closed()
         if connection.is_closed():
             raise UnreachableError(f"{host}: {_BROKEN}") from error
         message = f"{host}: user {connection.get_extra_info('username')} is not allowed to run commands over SSH"
@@ -140,3 +126,13 @@ async def execute(
         raise UnreachableError(f"{host}: {_BROKEN}")
     message = f"{host}: the command was ended by a signal; it has no exit status"
     raise RemoteCommandError(message)
+
+
+async def _start(
+    connection: asyncssh.SSHClientConnection, request: Request, password: Secret | None
+) -> tuple[asyncssh.SSHClientChannel[bytes], _Session]:
+    session = _Session(request, password)
+    channel, _ = await connection.create_session(
+        lambda: session, request.command, encoding=None, env=None, send_env=None, request_pty=False
+    )
+    return channel, session

@@ -2,44 +2,35 @@
 
 import asyncio
 import secrets
-import socket
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from typing import Final
 
 import asyncssh
 
 from podroutes.errors import PodRoutesError, UnreachableError
-from podroutes.plugins.connections.ssh.failures import MayPassError
 from podroutes.plugins.connections.ssh.identities import Offers
 from podroutes.plugins.connections.ssh.login import Login
+from podroutes.plugins.connections.ssh.parameters import SshParameters
 from podroutes.plugins.connections.ssh.proxy import Proxy
-from podroutes.plugins.connections.ssh.settings import SshSettings
 from podroutes.plugins.connections.ssh.target import SshTarget
-from podroutes.plugins.connections.ssh.tcp import open_tcp
-from podroutes.secret import Secret
+from podroutes.plugins.connections.ssh.tcp import MayPassError, open_tcp
 
-LOGGER: Final = "asyncssh"
 _PAUSE_SECONDS: Final = (0.2, 1.0)
 _CLOSE_SECONDS: Final = 0.5
 
 
 class Connection:
-    """An open connection and what has to be closed with it.
+    """An open connection.
 
     Args:
-        target: The host.
         ssh: Authenticated.
-        proxy: The command it goes through; None for a direct connection.
-        jump: The jump host it goes through; None for none.
+        way: What has to be closed after it.
     """
 
-    def __init__(
-        self, target: SshTarget, ssh: asyncssh.SSHClientConnection, proxy: Proxy | None, jump: "Shared | None"
-    ) -> None:
-        self.target = target
+    def __init__(self, ssh: asyncssh.SSHClientConnection, way: AsyncExitStack) -> None:
         self.ssh = ssh
-        self._proxy = proxy
-        self._jump = jump
+        self._way = way
 
     async def close(self) -> None:
         """Close all of it; waits for no host."""
@@ -48,70 +39,14 @@ class Connection:
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self.ssh.wait_closed()
-        if self._proxy is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self._proxy.close)
-        if self._jump is not None:
-            await self._jump.release()
+        await self._way.aclose()
 
 
-class Shared:
-    """A jump host's connection, which all hosts behind it use; opened with the first, closed with the last.
-
-    Args:
-        target: The jump host.
-        settings: Its settings.
-    """
-
-    _open: Final[dict[SshTarget, "Shared"]] = {}
-
-    def __init__(self, target: SshTarget, settings: SshSettings) -> None:
-        self._target = target
-        self._users = 0
-        self.connection = asyncio.create_task(connect(target, settings, None))
-
-    @classmethod
-    async def acquire(cls, target: SshTarget, settings: SshSettings) -> tuple["Shared", asyncssh.SSHClientConnection]:
-        """Use the connection to a jump host; open it where nobody does.
-
-        Raises:
-            UnreachableError: There is none to be had.
-        """
-        shared = cls._open.get(target)
-        if shared is None or shared._is_dead():
-            shared = cls._open[target] = cls(target, settings)
-        shared._users += 1
-        try:
-            return shared, (await asyncio.shield(shared.connection)).ssh
-        except BaseException:
-            await shared.release()
-            raise
-
-    def _is_dead(self) -> bool:
-        task = self.connection
-        return task.done() and (task.cancelled() or task.exception() is not None or task.result().ssh.is_closed())
-
-    async def release(self) -> None:
-        """Use it no more."""
-        self._users -= 1
-        if self._users > 0:
-            return
-        if Shared._open.get(self._target) is self:
-            del Shared._open[self._target]
-        self.connection.cancel()
-        with suppress(asyncio.CancelledError, PodRoutesError):
-            await (await self.connection).close()
-
-
-async def connect(target: SshTarget, settings: SshSettings, password: Secret | None) -> Connection:
+async def connect(target: SshTarget) -> Connection:
     """Connect and log in.
 
     Args:
         target: The host.
-        settings: Its settings.
-        password: From the inventory; None for none.
-
-    Returns:
-        The connection.
 
     Raises:
         UnreachableError: The network or the host.
@@ -121,9 +56,9 @@ async def connect(target: SshTarget, settings: SshSettings, password: Secret | N
     attempt = 1
     while True:
         try:
-            return await _connect_once(target, settings, password)
+            return await _connect_once(target)
         except MayPassError as error:
-            if attempt >= settings.connect_attempts:
+            if attempt >= target.parameters.settings.connect_attempts:
                 tries = f" ({attempt} attempts)" if attempt > 1 else ""
                 message = f"{error}{tries}"
                 raise UnreachableError(message) from error
@@ -132,56 +67,72 @@ async def connect(target: SshTarget, settings: SshSettings, password: Secret | N
         attempt += 1
 
 
-async def _connect_once(target: SshTarget, settings: SshSettings, password: Secret | None) -> Connection:
-    offers = Offers(target, settings)
-    jump: Shared | None = None
-    proxy: Proxy | None = None
-    sock: socket.socket | None = None
-    tunnel: asyncssh.SSHClientConnection | None = None
-    try:
+async def _connect_once(target: SshTarget) -> Connection:
+    with closing(Offers(target)) as offers:
         await offers.prepare()
-        if target.jump is not None:
-            jump, tunnel = await _through(target, target.jump, settings)
-        elif target.proxy_command is not None:
-            proxy = _start_proxy(target, target.proxy_command)
-            sock = proxy.sock
-        else:
-            sock = await open_tcp(target)
-        ssh = await Login(target, settings, offers, password, proxy).run(sock, tunnel)
-        return Connection(target, ssh, proxy, jump)
-    except BaseException:
-        if sock is not None:
-            sock.close()
-        if proxy is not None:
-            await asyncio.get_running_loop().run_in_executor(None, proxy.close)
-        if jump is not None:
-            await jump.release()
-        raise
-    finally:
-        offers.close()
+        async with AsyncExitStack() as way:
+            sock = tunnel = proxy = None
+            if target.jump is not None:
+                tunnel = await way.enter_async_context(_jump_host(target, target.jump))
+            elif target.proxy_command is not None:
+                proxy = await way.enter_async_context(_proxy(target, target.proxy_command))
+                sock = proxy.sock
+            else:
+                sock = await open_tcp(target)
+            try:
+                ssh = await Login(target, offers, proxy).run(sock, tunnel)
+            except BaseException:
+                if sock is not None:
+                    sock.close()
+                raise
+            return Connection(ssh, way.pop_all())
 
 
-async def _through(
-    target: SshTarget, jump: SshTarget, settings: SshSettings
-) -> tuple[Shared, asyncssh.SSHClientConnection]:
+@asynccontextmanager
+async def _proxy(target: SshTarget, command: str) -> AsyncIterator[Proxy]:
     try:
-        # Those that resolve_target() took over for it.
-        return await Shared.acquire(
-            jump,
-            SshSettings(
-                banner_timeout=settings.banner_timeout,
-                auth_timeout=settings.auth_timeout,
-                connect_attempts=settings.connect_attempts,
-            ),
-        )
-    except UnreachableError as error:
-        message = f"{target.title}: the jump host failed: {error}"
-        raise type(error)(message) from error
-
-
-def _start_proxy(target: SshTarget, command: str) -> Proxy:
-    try:
-        return Proxy(command)
+        proxy = Proxy(command)
     except OSError as error:
         message = f"{target.title}: the ProxyCommand cannot be started: {error.strerror}"
         raise UnreachableError(message) from error
+    try:
+        yield proxy
+    finally:
+        await asyncio.get_running_loop().run_in_executor(None, proxy.close)
+
+
+class _JumpHost:
+    """A jump host's connection, which all hosts behind it use; opened with the first, closed with the last."""
+
+    open: Final[dict[tuple[SshParameters, ...], "_JumpHost"]] = {}
+
+    def __init__(self, target: SshTarget) -> None:
+        self.users = 0
+        self.connecting = asyncio.create_task(connect(target))
+
+    def is_dead(self) -> bool:
+        task = self.connecting
+        return task.done() and (task.cancelled() or task.exception() is not None or task.result().ssh.is_closed())
+
+
+@asynccontextmanager
+async def _jump_host(target: SshTarget, jump: SshTarget) -> AsyncIterator[asyncssh.SSHClientConnection]:
+    shared = _JumpHost.open.get(jump.way)
+    if shared is None or shared.is_dead():
+        shared = _JumpHost.open[jump.way] = _JumpHost(jump)
+    shared.users += 1
+    try:
+        try:
+            connection = await asyncio.shield(shared.connecting)
+        except UnreachableError as error:
+            message = f"{target.title}: the jump host failed: {error}"
+            raise type(error)(message) from error
+        yield connection.ssh
+    finally:
+        shared.users -= 1
+        if shared.users == 0:
+            if _JumpHost.open.get(jump.way) is shared:
+                del _JumpHost.open[jump.way]
+            shared.connecting.cancel()
+            with suppress(asyncio.CancelledError, PodRoutesError):
+                await (await shared.connecting).close()

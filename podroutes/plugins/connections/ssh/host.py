@@ -8,7 +8,7 @@ from podroutes.errors import PrivilegeError, RemoteCommandError, UnreachableErro
 from podroutes.plugins.connections import wrapping
 from podroutes.plugins.connections.ssh import loop
 from podroutes.plugins.connections.ssh.channel import execute
-from podroutes.plugins.connections.ssh.connect import LOGGER, Connection, connect
+from podroutes.plugins.connections.ssh.connect import Connection, connect
 from podroutes.plugins.connections.ssh.parameters import SshParameters
 from podroutes.plugins.connections.ssh.sudo_password import sudo_password
 from podroutes.plugins.connections.ssh.target import resolve_target
@@ -37,7 +37,7 @@ class SshHost:
     """
 
     def __init__(self, parameters: SshParameters) -> None:
-        library = logging.getLogger(LOGGER)
+        library = logging.getLogger("asyncssh")
         if library.level == logging.NOTSET:
             # It logs each command and each failure, which are ours to tell.
             library.setLevel(logging.CRITICAL)
@@ -45,26 +45,17 @@ class SshHost:
         self.target = resolve_target(parameters)
         self._sudo = parameters.settings.sudo and self.target.username != "root"
         self._password = sudo_password(parameters.settings) if self._sudo else None
-        self._connection: Connection | None = loop.run(connect(self.target, parameters.settings, parameters.password))
+        self._connection: Connection | None = loop.run(connect(self.target))
         # Others have limits of their own, down to 1 KB.
         self._takes_long_commands = "OpenSSH" in self._connection.ssh.get_extra_info("server_version", "")
 
     def run_script(self, script: str, *, timeout: float, public: bool = False) -> ScriptResult:
-        """Run a POSIX shell script as root.
+        """Run a POSIX shell script as root, as `podroutes.script_runner.ScriptRunner.run_script`.
 
-        Args:
-            script: The text of the script; nothing of it runs before all of it has arrived.
-            timeout: Seconds until the whole of it must have ended; the host ends it about a second later.
-            public: Whether the host's process list may show the script, which saves a round trip.
-
-        Returns:
-            Exit status and output, also where the status is not 0.
+        Nothing of it runs before all of it has arrived; the host ends it about a second after its time.
 
         Raises:
             ValueError: The timeout is not a positive number.
-            UnreachableError: The connection broke; whether the script ended is not known.
-            PrivilegeError: The user may not become root; the script did not start.
-            RemoteTimeoutError: It did not end in time.
             RemoteCommandError: It ended without an exit status, or the host let no command run.
         """
         if not (math.isfinite(timeout) and timeout > 0):

@@ -1,18 +1,17 @@
 """Who we are: the keys to offer, one by one."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import asyncssh
-from msgspec import Struct
 
 from podroutes.errors import AuthenticationError
-from podroutes.plugins.connections.ssh.settings import SshSettings
 from podroutes.plugins.connections.ssh.target import SshTarget
 from podroutes.plugins.connections.wrapping import one_line
 
@@ -20,13 +19,8 @@ DEFAULT_KEYS: Final = ("id_ed25519", "id_ecdsa", "id_rsa")
 _loading = threading.Lock()
 
 
-class Offer(Struct, frozen=True):
-    """A key to offer.
-
-    Attributes:
-        label: What a person calls it.
-        pair: The key, in memory or in the agent.
-    """
+class Offer(NamedTuple):
+    """A key to offer, as a person calls it and as asyncssh does."""
 
     label: str
     pair: asyncssh.SSHKeyPair
@@ -41,21 +35,21 @@ class Offers:
 
     Args:
         target: The host.
-        settings: Its settings.
 
     Attributes:
         keys: Each key once, when it is prepared; with its certificate, where it has one, and then without.
         problems: A line for each key that cannot be offered.
     """
 
-    def __init__(self, target: SshTarget, settings: SshSettings) -> None:
+    def __init__(self, target: SshTarget) -> None:
         self.keys: list[Offer] = []
         self.problems: list[str] = []
         self._target = target
-        self._settings = settings
-        self._agent: asyncssh.SSHAgentClient | None = None
+        self._settings = target.parameters.settings
+        agent = target.options.config.get("IdentityAgent", "SSH_AUTH_SOCK") if self._settings.allow_agent else None
+        path = _agent_path(str(agent or "none"))
+        self._agent = asyncssh.SSHAgentClient(path) if path else None
         self._in_agent: list[asyncssh.SSHKeyPair] = []
-        self._offered: set[bytes] = set()
 
     async def prepare(self) -> None:
         """Ask the agent and load key files.
@@ -63,14 +57,17 @@ class Offers:
         Raises:
             AuthenticationError: The inventory's own `key_file` cannot be used.
         """
-        if self._target.agent is not None:
-            self._agent = asyncssh.SSHAgentClient(self._target.agent)
+        if self._agent is not None:
             try:
                 async with asyncio.timeout(self._settings.auth_timeout):
                     self._in_agent = list(await self._agent.get_keys())
             except (OSError, ValueError, TimeoutError) as error:
                 self.problems.append(f"the SSH agent does not answer ({one_line(str(error)) or 'timed out'})")
-        self.keys = await asyncio.get_running_loop().run_in_executor(None, lambda: list(self._all()))
+        found = await asyncio.get_running_loop().run_in_executor(None, lambda: list(self._all()))
+        first: dict[bytes, Offer] = {}
+        for offer in found:
+            first.setdefault(offer.pair.public_data, offer)
+        self.keys = list(first.values())
 
     def close(self) -> None:
         """Leave the agent."""
@@ -78,14 +75,17 @@ class Offers:
             self._agent.close()
 
     def _all(self) -> Iterator[Offer]:
-        certificates = [cert for path in self._target.certificate_files for cert in self._certificates(path)]
-        for path in self._target.identity_files:
+        settings, target = self._settings, self._target
+        files = target.paths("IdentityFile") if settings.use_keys else []
+        if settings.key_file:
+            files = [Path(settings.key_file).expanduser()]
+        certificates = [cert for path in target.paths("CertificateFile") for cert in self._certificates(path)]
+        for path in files:
             yield from self._of_file(path, certificates)
-        if not self._target.identities_only:
+        if not target.options.config.get("IdentitiesOnly"):
             for pair in self._in_agent:
-                name = pair.get_comment(errors="replace") or pair.get_algorithm()
-                yield from self._fresh(f"agent key {name}", pair)
-        if self._settings.use_keys and not self._target.identity_files:
+                yield Offer(f"agent key {pair.get_comment(errors='replace') or pair.get_algorithm()}", pair)
+        if settings.use_keys and not files:
             for path in (Path.home() / ".ssh" / name for name in DEFAULT_KEYS):
                 if path.exists():
                     yield from self._of_file(path, certificates)
@@ -93,28 +93,23 @@ class Offers:
     def _of_file(self, path: Path, certificates: list[asyncssh.SSHCertificate]) -> Iterator[Offer]:
         beside = path.with_name(f"{path.name.removesuffix('.pub')}-cert.pub")
         certificates = [*certificates, *(self._certificates(beside) if beside.exists() else [])]
-        public = public_key(path)
+        public, secret = public_key(path), self._settings.passphrase
         held = [pair for pair in self._in_agent if public is not None and pair.public_data == public.public_data]
-        if held:
-            mine = [cert for cert in certificates if cert.key.public_data == held[0].public_data]
-            for pair in _with_certificates(held[0], mine):
-                yield from self._fresh(_label(f"agent key {path}", pair), pair)
-            return
-        passphrase = self._settings.passphrase
         try:
-            key = load_key(path, passphrase.reveal() if passphrase is not None else None)
+            # A pair remembers what it is used for, so each host has its own.
+            pair = held[0] if held else asyncssh.load_keypairs([load_key(path, secret.reveal() if secret else None)])[0]
         except KeyFileError as error:
             if self._settings.key_file is not None:
                 raise AuthenticationError(f"{self._target.alias}: {error}") from error
             self.problems.append(str(error))
             return
-        for pair in asyncssh.load_keypairs([key], certlist=certificates):
-            yield from self._fresh(_label(str(path), pair), pair)
-
-    def _fresh(self, label: str, pair: asyncssh.SSHKeyPair) -> Iterator[Offer]:
-        if pair.public_data not in self._offered:
-            self._offered.add(pair.public_data)
-            yield Offer(label, pair)
+        label = f"agent key {path}" if held else str(path)
+        for certificate in certificates:
+            if certificate.key.public_data == pair.public_data:
+                certified = copy(pair)
+                certified.set_certificate(certificate)
+                yield Offer(f"{label} with its certificate", certified)
+        yield Offer(label, pair)
 
     def _certificates(self, path: Path) -> list[asyncssh.SSHCertificate]:
         try:
@@ -124,18 +119,11 @@ class Offers:
             return []
 
 
-def _with_certificates(
-    pair: asyncssh.SSHKeyPair, certificates: list[asyncssh.SSHCertificate]
-) -> Iterator[asyncssh.SSHKeyPair]:
-    for certificate in certificates:
-        certified = copy(pair)
-        certified.set_certificate(certificate)
-        yield certified
-    yield pair
-
-
-def _label(name: str, pair: asyncssh.SSHKeyPair) -> str:
-    return f"{name} with its certificate" if pair.has_cert else name
+def _agent_path(name: str) -> str | None:
+    """The agent's socket: a path, the name of a variable that holds one, or `SSH_AUTH_SOCK`, which is one."""
+    if name == "SSH_AUTH_SOCK" or name.startswith("$"):
+        name = os.environ.get(name.removeprefix("$"), "none")
+    return None if name.lower() in {"none", ""} else str(Path(name).expanduser())
 
 
 def public_key(path: Path) -> asyncssh.SSHKey | None:
@@ -155,9 +143,6 @@ def load_key(path: Path, passphrase: str | None) -> asyncssh.SSHKey:
         path: Of the file.
         passphrase: To decrypt it with, where it is encrypted.
 
-    Returns:
-        The key.
-
     Raises:
         KeyFileError: It is missing, unreadable, encrypted or no key.
     """
@@ -171,7 +156,7 @@ def load_key(path: Path, passphrase: str | None) -> asyncssh.SSHKey:
     except OSError as error:
         message = f"key file {path} cannot be read: {error.strerror}"
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-        if public_key(path) is not None and path.suffix == ".pub":
+        if path.suffix == ".pub" and public_key(path) is not None:
             message = f"key file {path} is a public key, and the agent does not have the private one"
         elif passphrase is None and "passphrase" in str(error).lower():
             message = f"key file {path} needs a passphrase: load it into the agent with ssh-add"

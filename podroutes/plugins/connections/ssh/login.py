@@ -8,86 +8,73 @@ from typing import Final
 import asyncssh
 
 from podroutes.errors import AuthenticationError, HostKeyError, UnreachableError
-from podroutes.plugins.connections.ssh.failures import MayPassError
 from podroutes.plugins.connections.ssh.identities import Offer, Offers
-from podroutes.plugins.connections.ssh.known_hosts import algorithms, load_known_hosts
+from podroutes.plugins.connections.ssh.known_hosts import TrustedKeys
 from podroutes.plugins.connections.ssh.proxy import Proxy, may_pass
-from podroutes.plugins.connections.ssh.settings import SshSettings
 from podroutes.plugins.connections.ssh.target import SshTarget
+from podroutes.plugins.connections.ssh.tcp import MayPassError
 from podroutes.plugins.connections.wrapping import one_line
-from podroutes.secret import Secret
 
 _CLOSE_SECONDS: Final = 0.5
 # Before asyncssh's own first: a packet takes a third of the time.
 _CIPHERS: Final = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 
 
-class _Client(asyncssh.SSHClient):
-    """Answers what asyncssh asks while it logs in, and notes how far it came."""
-
-    def __init__(self, offers: list[Offer], password: Secret | None) -> None:
-        self.connection: asyncssh.SSHClientConnection | None = None
-        self.shown: asyncssh.SSHKey | None = None
-        self.shown_authority: asyncssh.SSHKey | None = None
-        self.logging_in = False
-        self.tried: list[str] = []
-        self._offers: Iterator[Offer] = iter(offers)
-        self._password = password
-
-    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
-        self.connection = conn
-
-    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        self.shown = key
-        return False
-
-    def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        self.shown_authority = key
-        return False
-
-    def begin_auth(self, username: str) -> None:
-        self.logging_in = True
-
-    def public_key_auth_requested(self) -> asyncssh.SSHKeyPair | None:
-        offer = next(self._offers, None)
-        if offer is None:
-            return None
-        self.tried.append(offer.label)
-        return offer.pair
-
-    def password_auth_requested(self) -> str | None:
-        password, self._password = self._password, None
-        if password is None:
-            return None
-        self.tried.append("password")
-        return password.reveal()
-
-    @property
-    def answered(self) -> bool:
-        """Whether an SSH server has named itself."""
-        return self.connection is not None and bool(self.connection.get_extra_info("server_version"))
-
-
-class Login:
-    """One attempt to log in over a connection that there is.
+class Login(asyncssh.SSHClient):
+    """One attempt to log in over a connection that there is; asyncssh asks it for keys, and tells how far it came.
 
     Args:
         target: The host.
-        settings: Its settings.
         offers: The keys to offer, prepared.
-        password: Tried after them; None for none.
         proxy: The command that the connection goes through; None for none.
     """
 
-    def __init__(
-        self, target: SshTarget, settings: SshSettings, offers: Offers, password: Secret | None, proxy: Proxy | None
-    ) -> None:
+    def __init__(self, target: SshTarget, offers: Offers, proxy: Proxy | None) -> None:
         self._target = target
-        self._settings = settings
-        self._known = load_known_hosts(target.known_hosts_files)
-        self._offers = offers
-        self._client = _Client(offers.keys, password)
+        self._settings = target.parameters.settings
+        self._trusted = TrustedKeys(target)
+        self._problems = offers.problems
+        self._offers: Iterator[Offer] = iter(offers.keys)
+        self._password = target.parameters.password
         self._proxy = proxy
+        self._connection: asyncssh.SSHClientConnection | None = None
+        self._shown: tuple[asyncssh.SSHKey, bool] | None = None
+        self._logging_in = False
+        self._tried: list[str] = []
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        """The host has been reached."""
+        self._connection = conn
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        """A host's key is none of the known ones."""
+        self._shown = key, False
+        return False
+
+    def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        """A CA's key is none of the known ones."""
+        self._shown = key, True
+        return False
+
+    def begin_auth(self, username: str) -> None:
+        """The host is the right one."""
+        self._logging_in = True
+
+    def public_key_auth_requested(self) -> asyncssh.SSHKeyPair | None:
+        """The next key to offer."""
+        offer = next(self._offers, None)
+        if offer is None:
+            return None
+        self._tried.append(offer.label)
+        return offer.pair
+
+    def password_auth_requested(self) -> str | None:
+        """The password, once."""
+        password, self._password = self._password, None
+        if password is None:
+            return None
+        self._tried.append("password")
+        return password.reveal()
 
     async def run(
         self, sock: socket.socket | None, tunnel: asyncssh.SSHClientConnection | None
@@ -106,21 +93,23 @@ class Login:
         """
         title, settings = self._target.title, self._settings
         # Behind a proxy the time for the TCP connection is part of the wait for the first line.
-        waited = settings.banner_timeout + (
-            0 if sock is not None and self._proxy is None else self._target.connect_timeout
-        )
+        direct = sock is not None and self._proxy is None
+        waited = settings.banner_timeout + (0 if direct else self._target.connect_timeout)
         login = asyncio.create_task(self._open(sock, tunnel))
         try:
             await asyncio.wait({login}, timeout=waited)
-            if not login.done() and not self._client.answered:
+            if not login.done() and not self._answered:
                 message = f"{title}: the connection is open, but no SSH server answered within {waited:.1f} s"
                 raise MayPassError(message)
             await asyncio.wait({login}, timeout=settings.auth_timeout)
             if not login.done():
-                raise UnreachableError(f"{title}: {self._stuck()} within {settings.auth_timeout:.1f} s")
+                what = "the SSH server stopped answering while keys were exchanged"
+                if self._logging_in:
+                    what = f"the SSH server or the agent did not finish the login of user {self._target.username}"
+                raise UnreachableError(f"{title}: {what} within {settings.auth_timeout:.1f} s")
             return login.result()
         except asyncssh.HostKeyNotVerifiable as error:
-            raise self._untrusted(error) from error
+            raise HostKeyError(f"{self._target.alias}: {self._untrusted(error)}") from error
         except asyncssh.PermissionDenied as error:
             raise self._refused("") from error
         except asyncssh.ChannelOpenError as error:
@@ -131,7 +120,7 @@ class Login:
             raise await self._broken(error) from error
         except asyncssh.DisconnectError as error:
             reason = one_line(error.reason)
-            if self._client.logging_in:
+            if self._logging_in:
                 raise self._refused(reason) from error
             message = f"{title}: no SSH connection could be agreed on: {reason}"
             raise UnreachableError(message) from error
@@ -140,29 +129,32 @@ class Login:
             if not login.done():
                 await asyncio.wait({login}, timeout=_CLOSE_SECONDS)
 
+    @property
+    def _answered(self) -> bool:
+        """Whether an SSH server has named itself."""
+        return self._connection is not None and bool(self._connection.get_extra_info("server_version"))
+
     async def _open(
         self, sock: socket.socket | None, tunnel: asyncssh.SSHClientConnection | None
     ) -> asyncssh.SSHClientConnection:
-        target, settings = self._target, self._settings
-        trusted = self._known.of(target)
-        config = target.options.config.get
+        options, trusted, config = self._target.options, self._trusted, self._target.options.config.get
         extra: dict[str, object] = {}
         if not config("HostKeyAlgorithms"):
-            extra["server_host_key_algs"] = algorithms(trusted)
+            extra["server_host_key_algs"] = trusted.algorithms()
         if not config("Ciphers"):
             extra["encryption_algs"] = _CIPHERS
-        if settings.keepalive > 0:
-            extra["keepalive_interval"] = settings.keepalive
-        if settings.ssh_strict:
+        if self._settings.keepalive > 0:
+            extra["keepalive_interval"] = self._settings.keepalive
+        if self._settings.ssh_strict:
             extra["known_hosts"] = (trusted.keys, trusted.authorities, trusted.revoked)
         return await asyncssh.connect(
-            target.hostname,
-            target.port,
+            options.host,
+            options.port,
             sock=sock,
             tunnel=tunnel or (),
             config=None,
-            options=target.options,
-            client_factory=lambda: self._client,
+            options=options,
+            client_factory=lambda: self,
             connect_timeout=None,
             login_timeout=0,
             gss_auth=bool(config("GSSAPIAuthentication")),
@@ -170,50 +162,37 @@ class Login:
             **extra,
         )
 
-    def _stuck(self) -> str:
-        if not self._client.logging_in:
-            return "the SSH server stopped answering while keys were exchanged"
-        return f"the SSH server or the agent did not finish the login of user {self._target.username}"
-
-    def _untrusted(self, error: asyncssh.HostKeyNotVerifiable) -> HostKeyError:
-        """Why a host's key is not taken."""
-        shown, authority = self._client.shown, self._client.shown_authority
-        if shown is not None or authority is not None:
-            key = authority if authority is not None else shown
-            assert key is not None  # noqa: S101  # one of the two is not
-            said = self._known.explain(self._target, key, is_authority=authority is not None)
-            return HostKeyError(f"{self._target.alias}: {said}")
-        revoked = self._known.revocation(self._target)
+    def _untrusted(self, error: asyncssh.HostKeyNotVerifiable) -> str:
+        if self._shown is not None:
+            key, is_authority = self._shown
+            return self._trusted.explain(key, is_authority=is_authority)
+        revoked = self._trusted.revocation()
         if revoked is not None:
-            said = f"host key of {self._target.title} is revoked ({revoked}): do not trust this host"
-        else:
-            said = f"host certificate of {self._target.title} is not valid: {one_line(error.reason)}"
-        return HostKeyError(f"{self._target.alias}: {said}")
+            return f"host key of {self._target.title} is revoked ({revoked}): do not trust this host"
+        return f"host certificate of {self._target.title} is not valid: {one_line(error.reason)}"
 
     def _refused(self, reason: str) -> AuthenticationError:
-        user, tried = self._target.username, self._client.tried
+        user, tried = self._target.username, self._tried
         if reason:
             what = f"closed the connection ({reason}) before it let user {user} in"
         elif tried:
             what = f"refused user {user}"
         else:
             what = f"has nothing to let user {user} in with"
-        keys = (
-            f"tried: {', '.join(tried)}"
-            if tried
-            else "no key in the agent, in ssh_config or in ~/.ssh could be offered"
-        )
-        return AuthenticationError("; ".join([f"{self._target.alias}: the host {what}", keys, *self._offers.problems]))
+        keys = f"tried: {', '.join(tried)}"
+        if not tried:
+            keys = "no key in the agent, in ssh_config or in ~/.ssh could be offered"
+        return AuthenticationError("; ".join([f"{self._target.alias}: the host {what}", keys, *self._problems]))
 
     async def _broken(self, error: Exception) -> UnreachableError:
         """Before the server's first line a busy server may have turned us away; after it, trying again is not safe."""
-        title, early = self._target.title, not self._client.answered
-        proxy = self._proxy if early else None
-        complaint = "" if proxy is None else await asyncio.get_running_loop().run_in_executor(None, proxy.failure)
-        if complaint:
-            message = f"{title}: the ProxyCommand failed: {complaint}"
-            return MayPassError(message) if may_pass(complaint) else UnreachableError(message)
-        if self._client.logging_in and self._client.tried:
+        title, early = self._target.title, not self._answered
+        if early and self._proxy is not None:
+            complaint = await asyncio.get_running_loop().run_in_executor(None, self._proxy.failure)
+            if complaint:
+                message = f"{title}: the ProxyCommand failed: {complaint}"
+                return MayPassError(message) if may_pass(complaint) else UnreachableError(message)
+        if self._logging_in and self._tried:
             return self._refused("no reason given")
         stage = "before it said anything" if early else "during the login"
         how = "was reset" if isinstance(error, ConnectionResetError) else "was closed by the host"

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct
+from nornir.core.configuration import DEFAULT_SSH_CONFIG
 
 from podroutes.errors import UsageError
 from podroutes.plugins.connections.ssh.settings import SshSettings, parse_settings
 from podroutes.secret import Secret
 
-PLATFORMS: Final = (None, "linux", "linux_ssh", "linux_exec")
-CONFIG_FILE: Final = "ssh_config_file"
+_PLATFORMS: Final = (None, "linux", "linux_ssh", "linux_exec")
 DEFAULT_CONFIG_FILE: Final = "~/.ssh/config"
 
 
@@ -45,16 +45,7 @@ def parse_parameters(
     extras: Mapping[str, Any] | None,
     config_file: str | None,
 ) -> SshParameters:
-    """Validate what Nornir hands to a connection plugin.
-
-    Args:
-        hostname: Name or address, or a name that ssh_config knows.
-        username: The user to log in as.
-        password: Only if keys are not enough.
-        port: TCP port.
-        platform: One of `PLATFORMS`.
-        extras: See `SshExtras`.
-        config_file: Path of the ssh_config, unless the extras name one.
+    """Validate what Nornir hands to a connection plugin; `config_file` is for where the extras (`SshExtras`) name none.
 
     Raises:
         UsageError: The inventory's values cannot be used, or name a file that is not there.
@@ -62,14 +53,16 @@ def parse_parameters(
     if not hostname:
         message = "a host has no hostname: write its name or address under 'hostname' in the inventory"
         raise UsageError(message)
-    if platform not in PLATFORMS:
+    if platform not in _PLATFORMS:
         message = (
             f"{hostname}: platform {platform!r} cannot be reached by linux_exec: write linux_exec, linux or nothing"
         )
         raise UsageError(message)
     rest = dict(extras or {})
-    config_file = rest.pop(CONFIG_FILE, None) or config_file
-    named = None if config_file in (None, DEFAULT_CONFIG_FILE) else Path(str(config_file)).expanduser()
+    config_file = rest.pop("ssh_config_file", None) or config_file
+    # Nornir names the usual one where nobody names any.
+    usual = (None, DEFAULT_SSH_CONFIG, DEFAULT_CONFIG_FILE)
+    named = None if config_file in usual else Path(str(config_file)).expanduser()
     if named is not None and not named.is_file():
         message = f"{hostname}: there is no ssh_config {named}"
         raise UsageError(message)

@@ -62,13 +62,7 @@ class SshExtras(SshSettings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def parse_settings(extras: Mapping[str, Any]) -> SshSettings:
-    """Validate the extras of a host.
-
-    Args:
-        extras: What the inventory holds under `connection_options.linux_exec.extras`.
-
-    Returns:
-        The settings.
+    """Validate what the inventory holds under `connection_options.linux_exec.extras`.
 
     Raises:
         UsageError: One line that names every setting that is unknown, has a wrong value or names a file that is not
@@ -80,13 +74,10 @@ def parse_settings(extras: Mapping[str, Any]) -> SshSettings:
         path = extras.get(name)
         if isinstance(path, str) and path and not Path(path).expanduser().exists():
             lines.append(f"{name}: there is no file {path}")
-    if settings is not None and sum(map(bool, _password_sources(settings))) > 1:
+    given = settings and (settings.sudo_password_file, settings.sudo_password_command, settings.ask_sudo_password)
+    if given and sum(map(bool, given)) > 1:
         lines.append("sudo_password_file, sudo_password_command and ask_sudo_password: write one of them")
     if settings is None or lines:
         message = f"connection_options.linux_exec.extras: {'; '.join(lines)}"
         raise UsageError(message)
     return settings
-
-
-def _password_sources(settings: SshSettings) -> tuple[object, ...]:
-    return settings.sudo_password_file, settings.sudo_password_command, settings.ask_sudo_password

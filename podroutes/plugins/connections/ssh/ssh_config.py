@@ -1,19 +1,21 @@
-"""Which files of ssh_config there are for a host, and that asyncssh reads them as `ssh` does.
+"""What ssh_config says of a host, as `ssh` reads it.
 
-asyncssh's own parser reads a file fifteen times as fast as an `ssh` process. Where the two differ, `ssh -G` is asked
-what holds for the host, and asyncssh reads its answer. `docs/decisions/0018-asyncssh.md` has the differences.
+asyncssh's own parser takes a fifteenth of the time of an `ssh` process. Where it would read something else than `ssh`,
+`ssh -G` is asked what holds for the host, and asyncssh reads the answer. `docs/decisions/0018-asyncssh.md` has the
+differences.
 """
 
 import re
-import shlex
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from contextlib import suppress
 from functools import lru_cache
 from glob import glob
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import asyncssh
 
 from podroutes.errors import UsageError
 from podroutes.plugins.connections.ssh.parameters import DEFAULT_CONFIG_FILE
@@ -21,20 +23,14 @@ from podroutes.plugins.connections.ssh.parameters import DEFAULT_CONFIG_FILE
 SYSTEM_FILE: Final = Path("/etc/ssh/ssh_config")
 _INCLUDE_DEPTH: Final = 16
 _ASK_SECONDS: Final = 60.0
-_LINE: Final = re.compile(r"(\w+)(?:\s*(=)\s*|\s+)(.*)")
-# asyncssh leaves these out, or takes them at another time than `ssh`.
-_ONLY_SSH: Final = re.compile(
-    r"canonical|knownhostscommand|revokedhostkeys|proxyusefdpass|bindinterface|pkcs11provider"
-)
+_LINE: Final = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*)")
+# asyncssh does without these, and some only `ssh` can do.
+_ONLY_SSH: Final = re.compile("canonical|knownhostscommand|revokedhostkeys|bindinterface|pkcs11provider")
 # asyncssh takes these as they are written.
 _LITERAL: Final = frozenset({"userknownhostsfile", "globalknownhostsfile", "hostkeyalias", "proxyjump", "user"})
-# What else `ssh -G` says is about terminals and forwarding, or for ssh alone.
-_ANSWERS: Final = re.compile(
-    "addressfamily|bindaddress|certificatefile|ciphers|connecttimeout|globalknownhostsfile|hostkeyalias|hostname"
-    "|identitiesonly|identityagent|identityfile|kexalgorithms|macs|passwordauthentication|port"
-    "|preferredauthentications|proxycommand|proxyjump|pubkeyauthentication|serveralivecountmax|serveraliveinterval"
-    "|user|userknownhostsfile"
-)
+_TOKEN: Final = re.compile("[%$]")
+_UNLIKE: Final = re.compile(r"#|\\|%%")
+_MATCH: Final = re.compile(r"%|\b(canonical|final)\b", re.IGNORECASE)
 _REFUSED: Final = {
     "knownhostscommand": "name files in UserKnownHostsFile",
     "revokedhostkeys": "write @revoked lines into known_hosts",
@@ -42,113 +38,147 @@ _REFUSED: Final = {
     "bindinterface": "use BindAddress",
     "pkcs11provider": "load its keys into the agent with ssh-add -s",
 }
-_USUAL_KEY: Final = re.compile(r"~/\.ssh/id_\w+")
+# Nothing that a terminal or a forwarding would need, no X.509, and no keys yet: they come one by one, when asked for.
+_NO: Final[dict[str, Any]] = {
+    "agent_forwarding": None,
+    "agent_path": None,
+    "canonicalize_hostname": False,
+    "client_keys": None,
+    "known_hosts": None,
+    "pkcs11_provider": None,
+    "proxy_command": None,
+    "tunnel": None,
+    "x11_forwarding": False,
+    "x509_trusted_certs": None,
+    "x509_trusted_cert_paths": [],
+}
+
+
+def read_ssh_config(
+    host: str, port: int | None, username: str | None, named: Path | None
+) -> asyncssh.SSHClientConnectionOptions:
+    """Read what holds for a host; once, and again only when a file has changed.
+
+    Args:
+        host: The name that `Host` lines match.
+        port: The port, where that is decided.
+        username: The user, likewise.
+        named: The only file to read, as with `ssh -F`; None for the user's and the system's.
+
+    Returns:
+        asyncssh's options, with what else ssh_config says in their `config`.
+
+    Raises:
+        UsageError: `ssh` refuses the file, or an option is set that asyncssh can't do.
+    """
+    stamps = tuple((file, file.stat().st_mtime_ns) for file in config_files(named))
+    return _read(host, port, username, named, stamps)
+
+
+@lru_cache(maxsize=1024)
+def _read(
+    host: str, port: int | None, username: str | None, named: Path | None, stamps: tuple[tuple[Path, int], ...]
+) -> asyncssh.SSHClientConnectionOptions:
+    decided = {key: value for key, value in (("port", port), ("username", username)) if value is not None}
+    files = [file for file, _ in stamps]
+    if all(map(reads_alike, files)):
+        # What asyncssh does not understand `ssh` may, or says why nobody does.
+        with suppress(asyncssh.ConfigParseError):
+            options = _parse(files, host, decided)
+            # `ssh` alone says whether a ProxyCommand or a ProxyJump came first.
+            if options.config.get("ProxyCommand", "") == "":
+                return options
+    with tempfile.NamedTemporaryFile("w", prefix="podroutes-", suffix=".ssh_config") as file:
+        file.writelines(f"{line}\n" for line in answer_of_ssh(host, port, username, named))
+        file.flush()
+        try:
+            return _parse([Path(file.name)], host, decided)
+        except ValueError as error:
+            message = f"{named or 'ssh_config'}: for host {host}: {error}"
+            raise UsageError(message) from error
+
+
+def _parse(files: list[Path], host: str, decided: dict[str, Any]) -> asyncssh.SSHClientConnectionOptions:
+    return asyncssh.SSHClientConnectionOptions(
+        config=[str(file) for file in files] or None, host=host, **decided, **_NO
+    )
 
 
 def config_files(named: Path | None) -> list[Path]:
-    """The files that `ssh` reads: the one that is named, else the user's and the system's, as far as they are there.
-
-    Args:
-        named: The one that is named, if any.
-    """
+    """The files that `ssh` reads, as far as they are there: the one that is named, else the user's and the system's."""
     files = [Path(DEFAULT_CONFIG_FILE).expanduser(), SYSTEM_FILE] if named is None else [named]
     return [file for file in files if file.is_file()]
 
 
-def difference(files: list[Path]) -> str | None:
-    """Where asyncssh would read something else than `ssh`.
-
-    Args:
-        files: In order.
-
-    Returns:
-        File and line; None where both read the same.
+def reads_alike(file: Path, depth: int = 0) -> bool:
+    """Whether asyncssh reads a file, and what it includes, as `ssh` does.
 
     Raises:
-        UsageError: A file can't be read.
+        UsageError: It can't be read.
     """
-    for file in files:
-        found = _difference(file, 0)
-        if found is not None:
-            return found
-    return None
-
-
-def _difference(file: Path, depth: int) -> str | None:
-    for number, keyword, equals, value in _lines(file, file.stat().st_mtime_ns):
-        where = f"{file} line {number}"
-        if _differs(keyword, equals, value) or depth > _INCLUDE_DEPTH:
-            return where
-        if keyword == "include":
-            included = _included(value, file)
-            if included is None:
-                return where
-            found = [line for one in included if (line := _difference(one, depth + 1)) is not None]
-            if found:
-                return found[0]
-    return None
+    for keyword, value in _lines(file, file.stat().st_mtime_ns):
+        if keyword != "include":
+            if _differs(keyword, value):
+                return False
+        elif depth == _INCLUDE_DEPTH or re.search(r'(^|\s)"?[^/~\s"]|[%$]', value):
+            return False
+        else:
+            patterns = (str(Path(pattern.strip('"')).expanduser()) for pattern in value.split())
+            included = [Path(name) for pattern in patterns for name in glob(pattern)]  # noqa: PTH207  # it is absolute
+            # asyncssh reads the files of one line in any order.
+            if len(included) > 1 or not all(reads_alike(one, depth + 1) for one in included):
+                return False
+    return True
 
 
 @lru_cache(maxsize=64)
-def _lines(file: Path, _stamp: int) -> tuple[tuple[int, str, bool, str], ...]:
+def _lines(file: Path, _stamp: int) -> tuple[tuple[str, str], ...]:
     try:
         text = file.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         message = f"{file}: cannot be read: {error.strerror}"
         raise UsageError(message) from error
-    lines = ((number, _LINE.match(line.strip())) for number, line in enumerate(text.splitlines(), 1))
-    return tuple((number, line[1].lower(), bool(line[2]), line[3]) for number, line in lines if line is not None)
+    return tuple((line[1].lower(), line[2]) for line in map(_LINE.match, text.splitlines()) if line is not None)
 
 
-def _differs(keyword: str, equals: bool, value: str) -> bool:
-    if _ONLY_SSH.match(keyword) or "%%" in value:
-        return True
-    if keyword in {"proxycommand", "remotecommand"}:
-        return equals
-    words = value.lower().split()
-    if keyword == "match" and ("%" in value or {"canonical", "final", "!canonical", "!final"} & set(words)):
-        return True
-    return "#" in value or "\\" in value or (keyword in _LITERAL and ("%" in value or "$" in value))
+def _differs(keyword: str, value: str) -> bool:
+    unlike = _MATCH if keyword == "match" else _TOKEN if keyword in _LITERAL else None
+    return bool(_ONLY_SSH.match(keyword) or _UNLIKE.search(value) or (unlike is not None and unlike.search(value)))
 
 
-def _included(value: str, file: Path) -> list[Path] | None:
-    """The one file, or none, that is included; None where there are more, whose order asyncssh leaves to chance."""
-    try:
-        patterns = shlex.split(value)
-    except ValueError:
-        return None
-    names: list[str] = []
-    for pattern in patterns:
-        path = Path(pattern).expanduser()
-        if "%" in pattern or "$" in pattern or (file == SYSTEM_FILE and not path.is_absolute()):
-            return None
-        found = glob(str(Path("~/.ssh").expanduser() / path))  # noqa: PTH207  # it may be absolute
-        if len(found) > 1:
-            return None
-        names += found
-    return [Path(name) for name in names if Path(name).is_file()]
-
-
-@contextmanager
-def answer_of_ssh(host: str, port: int | None, user: str | None, named: Path | None) -> Iterator[list[Path]]:
-    """What `ssh -G` says that holds for a host, as a file of ssh_config.
-
-    Args:
-        host: The name that `Host` lines match.
-        port: The port, where that is decided.
-        user: The user, likewise.
-        named: The ssh_config that is named, if any.
-
-    Yields:
-        The file, which is gone afterwards.
+def answer_of_ssh(host: str, port: int | None, user: str | None, named: Path | None) -> list[str]:
+    """What `ssh -G` says that ssh_config changes for a host, as lines of ssh_config.
 
     Raises:
         UsageError: There is no `ssh`, it refuses the file, or an option is set that asyncssh can't do.
     """
-    argv = ["ssh", "-G", *(["-F", str(named)] if named is not None else [])]
-    argv += [*(["-p", str(port)] if port is not None else []), *(["-l", user] if user else []), "--", host]
+    argv = [*(["-F", str(named)] if named is not None else []), *(["-p", str(port)] if port is not None else [])]
+    answer = _ask([*argv, *(["-l", user] if user else []), "--", host], host)
+    defaults = _defaults()
+    lines: list[str] = []
+    for keyword, values in answer.items():
+        if keyword == "host" or (keyword != "hostname" and values == defaults.get(keyword)):
+            continue
+        if keyword in _REFUSED:
+            message = f"{host}: ssh_config sets {keyword} {values[0]}, which is not supported: {_REFUSED[keyword]}"
+            raise UsageError(message)
+        if keyword == "pubkeyauthentication":  # of which there are more kinds than yes and no
+            lines.append(f"{keyword} {'no' if values[0] in {'no', 'false'} else 'yes'}")
+        else:
+            lines += (f"{keyword} {value.replace('%', '%%') if keyword == 'hostname' else value}" for value in values)
+    return lines
+
+
+@lru_cache(maxsize=1)
+def _defaults() -> dict[str, list[str]]:
+    return _ask(["-F", "none", "--", "localhost"], "localhost")
+
+
+def _ask(argv: list[str], host: str) -> dict[str, list[str]]:
     try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_SECONDS, check=False)
+        done = subprocess.run(
+            ["ssh", "-G", *argv], stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         message = f"{host}: `ssh -G`, which reads this ssh_config, cannot be run: {error}"
         raise UsageError(message) from error
@@ -156,23 +186,8 @@ def answer_of_ssh(host: str, port: int | None, user: str | None, named: Path | N
         said = done.stderr.decode(errors="replace").splitlines()
         message = f"{host}: {next((line for line in said if ' line ' in line), '; '.join(said))}"
         raise UsageError(message)
-    with tempfile.NamedTemporaryFile("w", prefix="podroutes-", suffix=".ssh_config") as file:
-        file.writelines(f"{line}\n" for line in _relevant(done.stdout.decode(errors="surrogateescape"), host))
-        file.flush()
-        yield [Path(file.name)]
-
-
-def _relevant(answer: str, host: str) -> Iterator[str]:
-    for line in answer.splitlines():
+    answer = defaultdict[str, list[str]](list)
+    for line in done.stdout.decode(errors="surrogateescape").splitlines():
         keyword, _, value = line.partition(" ")
-        if keyword in _REFUSED and value not in {"none", "no", "false", ""}:
-            message = f"{host}: ssh_config sets {keyword} {value}, which is not supported: {_REFUSED[keyword]}"
-            raise UsageError(message)
-        usual = keyword == "identityfile" and _USUAL_KEY.fullmatch(value) is not None
-        if _ANSWERS.fullmatch(keyword) is None or (usual and not Path(value).expanduser().exists()):
-            continue
-        if keyword == "connecttimeout" and value == "none":
-            continue
-        if keyword == "pubkeyauthentication":
-            value = "no" if value in {"no", "false"} else "yes"
-        yield f"{keyword} {value.replace('%', '%%') if keyword == 'hostname' else value}"
+        answer[keyword].append(value)
+    return answer

@@ -16,63 +16,47 @@ _asking = threading.Lock()
 
 
 def sudo_password(settings: SshSettings) -> Secret | None:
-    """The password, if the settings name a source of one.
-
-    Args:
-        settings: Of the connection.
-
-    Returns:
-        None where sudo must not ask.
+    """The password; None where the settings name no source of one, so that sudo must not ask.
 
     Raises:
         UsageError: The source has none.
     """
+    file, command = settings.sudo_password_file, settings.sudo_password_command
+    if not (file or command or settings.ask_sudo_password):
+        return None
     with _asking:
-        if settings.sudo_password_file is not None:
-            return _from_file(settings.sudo_password_file)
-        if settings.sudo_password_command is not None:
-            return _from_command(settings.sudo_password_command)
-        return _from_terminal() if settings.ask_sudo_password else None
+        return _read(file, command)
 
 
 @lru_cache(maxsize=16)
-def _from_file(name: str) -> Secret:
+def _read(file: str | None, command: str | None) -> Secret:
     try:
-        text = Path(name).expanduser().read_text(encoding="utf-8")
+        if file is not None:
+            where, text = f"sudo_password_file {file}", Path(file).expanduser().read_text(encoding="utf-8")
+        elif command is not None:
+            # Its own questions are the terminal's: a password manager may want to be unlocked.
+            where = "sudo_password_command"
+            done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, timeout=_COMMAND_SECONDS, check=True)  # noqa: S602  # the engineer's own, as ssh's ProxyCommand
+            text = done.stdout.decode("utf-8", "replace")
+        else:
+            where, text = "the answer", _ask()
     except (OSError, UnicodeDecodeError) as error:
-        message = f"sudo_password_file {name} cannot be read: {error}"
+        message = f"sudo_password_file {file} cannot be read: {error}"
+        if file is None:
+            message = "ask_sudo_password needs a terminal; use sudo_password_file or sudo_password_command without one"
         raise UsageError(message) from error
-    return _first_line(text, f"sudo_password_file {name}")
-
-
-@lru_cache(maxsize=16)
-def _from_command(command: str) -> Secret:
-    try:
-        # Its own questions are the terminal's: a password manager may want to be unlocked.
-        done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, timeout=_COMMAND_SECONDS, check=False)  # noqa: S602  # the engineer's own, as ssh's ProxyCommand
-    except subprocess.TimeoutExpired as error:
+    except subprocess.SubprocessError as error:
         message = f"sudo_password_command did not end within {_COMMAND_SECONDS:.0f} s"
+        if isinstance(error, subprocess.CalledProcessError):
+            message = f"sudo_password_command failed (exit status {error.returncode})"
         raise UsageError(message) from error
-    if done.returncode != 0:
-        message = f"sudo_password_command failed (exit status {done.returncode})"
-        raise UsageError(message)
-    return _first_line(done.stdout.decode("utf-8", "replace"), "sudo_password_command")
-
-
-@lru_cache(maxsize=1)
-def _from_terminal() -> Secret:
-    try:
-        with Path("/dev/tty").open("r+b", buffering=0):
-            pass
-        return _first_line(getpass.getpass("Password for sudo on the hosts: "), "the answer")
-    except OSError as error:
-        message = "ask_sudo_password needs a terminal; use sudo_password_file or sudo_password_command without one"
-        raise UsageError(message) from error
-
-
-def _first_line(text: str, where: str) -> Secret:
     password = text.split("\n", 1)[0].removesuffix("\r")
     if not password:
         message = f"{where} has no password in its first line"
         raise UsageError(message)
     return Secret(password)
+
+
+def _ask() -> str:
+    with Path("/dev/tty").open("r+b", buffering=0):
+        return getpass.getpass("Password for sudo on the hosts: ")

@@ -62,7 +62,7 @@ def offers_of(home: Path, config: str, agent: str = "none", **extras: object) ->
     file = home / ".ssh/config"
     file.write_text(f"{config}\nIdentityAgent {agent}\n")
     settings = parse_settings(extras)
-    offers = Offers(resolve_target(SshParameters("w", "kim", None, None, file, settings)), settings)
+    offers = Offers(resolve_target(SshParameters("w", "kim", None, None, file, settings)))
 
     async def prepare() -> None:
         try:

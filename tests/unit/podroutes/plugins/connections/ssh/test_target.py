@@ -35,25 +35,32 @@ def resolve(
 
 
 def said(target: SshTarget) -> dict[str, object]:
-    return {name: getattr(target, name) for name in SshTarget.__struct_fields__ if name != "options"}
+    return {
+        "hostname": target.options.host,
+        "port": target.options.port,
+        "username": target.username,
+        "identity_files": target.paths("IdentityFile"),
+        "certificate_files": target.paths("CertificateFile"),
+        "identities_only": target.options.config.get("IdentitiesOnly"),
+        "agent": target.text("IdentityAgent"),
+        "known_hosts_files": [*target.paths("UserKnownHostsFile", ("usual",)), *target.paths("GlobalKnownHostsFile")],
+        "host_key_alias": target.text("HostKeyAlias"),
+        "proxy_command": target.proxy_command,
+        "jump": target.jump,
+        "connect_timeout": target.connect_timeout,
+    }
 
 
 def test_without_a_file_the_usual_values_count(home: Path) -> None:
     assert said(resolve(home, None)) == {
-        "alias": "worker-0",
         "hostname": "worker-0",
         "port": 22,
         "username": getpass.getuser(),
-        "identity_files": (),
-        "certificate_files": (),
-        "identities_only": False,
+        "identity_files": [],
+        "certificate_files": [],
+        "identities_only": None,
         "agent": None,
-        "known_hosts_files": (
-            home / ".ssh/known_hosts",
-            home / ".ssh/known_hosts2",
-            Path("/etc/ssh/ssh_known_hosts"),
-            Path("/etc/ssh/ssh_known_hosts2"),
-        ),
+        "known_hosts_files": [Path("usual")],
         "host_key_alias": None,
         "proxy_command": None,
         "jump": None,
@@ -79,15 +86,14 @@ Host worker-*
 
 def test_everything_is_taken_from_the_file(home: Path) -> None:
     assert said(resolve(home, FULL)) == {
-        "alias": "worker-0",
         "hostname": "192.0.2.20",
         "port": 2022,
         "username": "ubuntu",
-        "identity_files": (home / ".ssh/ubuntu_192.0.2.20", home / ".ssh/second"),
-        "certificate_files": (home / ".ssh/cert",),
+        "identity_files": [home / ".ssh/ubuntu_192.0.2.20", home / ".ssh/second"],
+        "certificate_files": [home / ".ssh/cert"],
         "identities_only": True,
-        "agent": str(home / "agent"),
-        "known_hosts_files": (home / ".ssh/lab", Path("/srv/known hosts")),
+        "agent": "~/agent",
+        "known_hosts_files": [home / ".ssh/lab", Path("/srv/known hosts")],
         "host_key_alias": None,
         "proxy_command": None,
         "jump": None,
@@ -98,15 +104,14 @@ def test_everything_is_taken_from_the_file(home: Path) -> None:
 def test_the_inventory_wins(home: Path) -> None:
     (home / "k").write_text("")
     target = resolve(home, FULL, port=2200, username="root", conn_timeout=7.5, key_file="~/k")
-    assert (target.port, target.username, target.connect_timeout) == (2200, "root", 7.5)
-    assert target.identity_files == (home / "k",)
-    assert target.hostname == "192.0.2.20"
+    assert (target.options.port, target.username, target.connect_timeout) == (2200, "root", 7.5)
+    assert target.options.host == "192.0.2.20"
 
 
 def test_tokens_take_the_inventorys_user_and_port(home: Path) -> None:
     config = "Host *\n Port 22\n IdentityFile ~/.ssh/%r\n ProxyCommand nc -b %h:%p %r\n"
     target = resolve(home, config, port=2200, username="kim")
-    assert target.identity_files == (home / ".ssh/kim",)
+    assert target.paths("IdentityFile") == [home / ".ssh/kim"]
     assert target.proxy_command == "nc -b worker-0:2200 kim"
 
 
@@ -124,7 +129,7 @@ def test_tokens_take_the_inventorys_user_and_port(home: Path) -> None:
     ],
 )
 def test_blocks_are_matched_as_ssh_matches_them(home: Path, config: str, want: int) -> None:
-    assert resolve(home, config, username="kim").port == want
+    assert resolve(home, config, username="kim").options.port == want
 
 
 def test_included_files_stand_in_their_place(home: Path) -> None:
@@ -134,15 +139,15 @@ def test_included_files_stand_in_their_place(home: Path) -> None:
     (home / "absolute").write_text("User included\n")
     config = f"Include conf.d/*\nInclude {home}/absolute missing\nConnectTimeout 4\nHost *\n Port 102\n"
     target = resolve(home, config)
-    assert (target.port, target.username, target.connect_timeout) == (100, "included", 4.0)
-    assert resolve(home, config, "worker-2").port == 102
+    assert (target.options.port, target.username, target.connect_timeout) == (100, "included", 4.0)
+    assert resolve(home, config, "worker-2").options.port == 102
 
 
 def test_an_include_inside_a_block_counts_in_it(home: Path) -> None:
     (home / ".ssh/more").write_text("Port 99\nHost other\n User kim\n")
     config = "Host worker-0 other\n Include more\nHost *\n User me\n"
     targets = [resolve(home, config, host) for host in ("worker-0", "other", "third")]
-    assert [(target.port, target.username) for target in targets] == [(99, "me"), (99, "kim"), (22, "me")]
+    assert [(target.options.port, target.username) for target in targets] == [(99, "me"), (99, "kim"), (22, "me")]
 
 
 def test_files_that_include_each_other_are_an_error_as_for_ssh(home: Path) -> None:
@@ -151,27 +156,13 @@ def test_files_that_include_each_other_are_an_error_as_for_ssh(home: Path) -> No
 
 
 def test_a_changed_file_is_read_again(home: Path) -> None:
-    assert resolve(home, "Port 5\n").port == 5
-    assert resolve(home, "Port 6\n").port == 6
+    assert resolve(home, "Port 5\n").options.port == 5
+    assert resolve(home, "Port 6\n").options.port == 6
 
 
 def test_an_alias_for_the_host_key_has_no_port(home: Path) -> None:
     target = resolve(home, "HostKeyAlias cluster\nPort 2022\n")
-    assert (target.host_key_alias, target.port) == ("cluster", 2022)
-
-
-@pytest.mark.parametrize(
-    ("inventory", "names"),
-    [
-        ({"system_host_keys": False}, []),
-        ({"system_host_keys": False, "alt_host_keys": True, "alt_key_file": "~/own"}, ["own"]),
-        ({"alt_key_file": "~/own"}, ["user"]),
-    ],
-)
-def test_known_hosts_files_may_be_chosen(home: Path, inventory: dict[str, Any], names: list[str]) -> None:
-    config = "UserKnownHostsFile ~/user\nGlobalKnownHostsFile none\n"
-    (home / "own").write_text("")
-    assert [file.name for file in resolve(home, config, **inventory).known_hosts_files] == names
+    assert (target.text("HostKeyAlias"), target.options.port) == ("cluster", 2022)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +181,7 @@ def test_the_first_of_proxy_command_and_jump_counts(home: Path, config: str, wan
 def chain(target: SshTarget) -> list[str]:
     """The jump hosts on the way, the nearest first."""
     jump = target.jump
-    return [] if jump is None else [*chain(jump), f"{jump.username}@{jump.hostname}:{jump.port}"]
+    return [] if jump is None else [*chain(jump), f"{jump.username}@{jump.options.host}:{jump.options.port}"]
 
 
 @pytest.mark.parametrize(
@@ -220,8 +211,12 @@ def test_hosts_behind_one_jump_host_share_it(home: Path) -> None:
     config = "Host worker-*\n ProxyJump bastion,inner\n"
     one, other = resolve(home, config, "worker-0"), resolve(home, None, "worker-1", sudo=False)
     assert one.jump is not None
-    assert one.jump is other.jump
-    assert resolve(home, None, conn_timeout=4).jump is not one.jump
+    assert other.jump is not None
+    assert one.jump.way == other.jump.way
+    assert len(one.way) == 3
+    patient = resolve(home, None, conn_timeout=4).jump
+    assert patient is not None
+    assert patient.way != one.jump.way
 
 
 def test_a_jump_host_that_is_behind_itself_in_every_block_is_reached_directly(home: Path) -> None:
@@ -259,13 +254,13 @@ def test_what_cannot_be_used_is_one_clear_line(home: Path, config: str, host: st
 
 @pytest.mark.parametrize("keyword", ["Match exec", "match host worker-* exec"])
 def test_match_exec_asks_the_command(home: Path, keyword: str) -> None:
-    assert resolve(home, f'{keyword} "test %h = worker-0"\n  Port 2222\n').port == 2222
-    assert resolve(home, f'{keyword} "test %h = worker-1"\n  Port 2222\n').port == 22
+    assert resolve(home, f'{keyword} "test %h = worker-0"\n  Port 2222\n').options.port == 2222
+    assert resolve(home, f'{keyword} "test %h = worker-1"\n  Port 2222\n').options.port == 22
 
 
 def test_match_exec_has_no_input_and_prints_nothing(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     config = 'Match exec "cat; echo out; echo error >&2; missing-command || test ! -t 0"\n  Port 2222\n'
-    assert resolve(home, config).port == 2222
+    assert resolve(home, config).options.port == 2222
     assert capfd.readouterr() == ("", "")
 
 
@@ -274,8 +269,8 @@ def test_match_exec_has_no_input_and_prints_nothing(home: Path, capfd: pytest.Ca
 )
 def test_a_file_that_is_the_same_for_all_hosts_leaves_each_its_own_name(home: Path, config: str | None) -> None:
     one, other = (resolve(home, config, host) for host in ("worker-0", "10.240.0.20"))
-    assert (one.alias, one.hostname, one.host_key_alias) == ("worker-0", "worker-0", None)
-    assert (other.alias, other.hostname, other.host_key_alias) == ("10.240.0.20", "10.240.0.20", None)
+    assert (one.alias, one.options.host, one.text("HostKeyAlias")) == ("worker-0", "worker-0", None)
+    assert (other.alias, other.options.host, other.text("HostKeyAlias")) == ("10.240.0.20", "10.240.0.20", None)
 
 
 @pytest.mark.parametrize(
@@ -289,16 +284,15 @@ def test_a_file_that_is_the_same_for_all_hosts_leaves_each_its_own_name(home: Pa
     ],
 )
 def test_what_a_file_says_of_one_host_is_never_another_s(home: Path, config: str, hostname: str) -> None:
-    assert resolve(home, config, "worker-9").hostname != "worker-0.example"
-    assert resolve(home, config, "worker-0").hostname == hostname
+    assert resolve(home, config, "worker-9").options.host != "worker-0.example"
+    assert resolve(home, config, "worker-0").options.host == hostname
 
 
 def test_another_home_has_other_files(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = "IdentityFile ~/.ssh/key"
-    assert resolve(home, config).identity_files == (home / ".ssh/key",)
+    assert resolve(home, config).paths("IdentityFile") == [home / ".ssh/key"]
     other = home / "other"
     (other / ".ssh").mkdir(parents=True)
     monkeypatch.setenv("HOME", str(other))
     target = resolve(other, config)
-    assert target.identity_files == (other / ".ssh/key",)
-    assert target.known_hosts_files[0] == other / ".ssh/known_hosts"
+    assert target.paths("IdentityFile") == [other / ".ssh/key"]
