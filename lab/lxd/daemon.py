@@ -60,7 +60,7 @@ def start_holder(paths: LxdPaths) -> None:
     """
     cgroup.kill(paths.cgroup)
     cgroup.kill(paths.starter)
-    # Process ids begin anew: a daemon would end what has the ids of its old helpers by now, a new helper say.
+    # Process ids start again: a daemon would kill processes that now have the ids of its old helpers.
     for stale in paths.folder.glob("networks/*/*.pid"):
         stale.unlink()
     stamp = paths.folder / "holder"
