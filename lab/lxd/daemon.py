@@ -30,7 +30,7 @@ set -e
 echo $$ >"$1/cgroup.procs"
 exec unshare --mount --propagation private --cgroup --pid --fork --kill-child --mount-proc sh -ec '
     mount --bind "$1" "$2"
-    # LXC's locks there would stay.
+    # Locks of LXC would stay there.
     mount -t tmpfs -o mode=0755 lxd /run
     mount -t sysfs sysfs /sys
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
