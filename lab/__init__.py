@@ -14,7 +14,7 @@ __all__ = ["Lab", "LabError"]
 
 
 def __getattr__(name: str) -> object:
-    """Load what is asked for: `exec` must not wait for modules that it does not need."""
+    """Import a name when it is first used: `exec` must not wait for modules that it does not need."""
     if name == "Lab":
         from lab.machines import Lab  # noqa: PLC0415 - late on purpose, see above
 

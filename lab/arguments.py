@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     execute.add_argument("host", nargs="?")
     commands.add_parser("shell", parents=[common], help="a shell in the operator's namespace")
-    reboot = commands.add_parser("reboot", parents=[common], help="shut hosts down in good order and boot them again")
+    reboot = commands.add_parser("reboot", parents=[common], help="shut hosts down cleanly and boot them again")
     _add_machines(reboot, "every host")
     reboot.add_argument("--fresh", action="store_true", help="with a pristine root file system")
     break_ = commands.add_parser(

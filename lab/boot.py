@@ -92,7 +92,7 @@ def boot(hosts: Sequence[Host], paths: LabPaths, on_up: Callable[[Host, float], 
 
 
 def shut_down(hosts: Iterable[HostPaths]) -> list[str]:
-    """Shut hosts down in good order, so that their units' stop commands run; cut the power of those that do not stop.
+    """Shut hosts down cleanly, so that their units' stop commands run; cut the power of those that do not stop.
 
     Args:
         hosts: Those to stop; one that is stopped already is fine.

@@ -1,4 +1,4 @@
-"""What takes long to make is made once and kept for later labs, outside their state."""
+"""Files that take long to make: made once and kept for later labs, outside their state."""
 
 import fcntl
 import hashlib
@@ -25,7 +25,7 @@ def digest(*contents: bytes) -> str:
     """A short text that differs when the contents do.
 
     Args:
-        contents: All that decides about what is made.
+        contents: All that the result depends on.
     """
     return hashlib.sha256(b"".join(contents)).hexdigest()[:_DIGITS]
 
@@ -43,7 +43,7 @@ def made_once(folder: Path, make: Callable[[Path, int], None], *, announce: Call
     """Make a folder unless it has been made; of two makers at once, one waits for the other.
 
     What is made may know its own path, so it is made in its place; a stamp says that it is complete. What an
-    interrupted maker has left is removed and made anew, once the programs that it had started have ended.
+    interrupted maker has left is removed and made again, once the programs that it had started have ended.
 
     Args:
         folder: The folder.
@@ -67,7 +67,7 @@ def made_once(folder: Path, make: Callable[[Path, int], None], *, announce: Call
         folder.mkdir(mode=0o700)
         started = time.monotonic()
         make(folder, lock.fileno())
-        # Its text is for a person who wonders.
+        # Its text is for people.
         (folder / _STAMP).write_text(f"made in {time.monotonic() - started:.0f} s\n")
     return folder
 

@@ -10,10 +10,10 @@ _KILL_SECONDS = 10.0
 
 
 def mount_point() -> Path:
-    """Where the unified hierarchy (cgroup v2) is mounted.
+    """The mount point of the unified hierarchy (cgroup v2).
 
     Raises:
-        LabError: Nowhere.
+        LabError: It is not mounted.
     """
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         fields = line.split(" - ")
@@ -47,7 +47,7 @@ def pids(group: str) -> list[int]:
         try:
             found += [int(pid) for pid in (Path(folder) / "cgroup.procs").read_text().split()]
         except OSError:
-            continue  # removed while we looked
+            continue  # removed in the meantime
     return found
 
 

@@ -166,7 +166,7 @@ COMMAND_FAULTS = (
     Fault("duplicate-route", ("CIDR", "VIA"), "add a second route to a pod network, metric 50", _duplicate_route),
     Fault("stale-route", (), "add a route of our own to a worker that was removed", _stale_route),
 )
-"""Those that need no more of a host than a command that runs there."""
+"""Faults that are made by a command on the host alone, so that containers can have them, too."""
 
 FAULTS = (
     *COMMAND_FAULTS,

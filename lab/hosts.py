@@ -64,7 +64,7 @@ class HostsPart:
         return enter.host_argv(self._paths.host(name), command)
 
     def reboot(self, names: Sequence[str] | None, *, fresh: bool) -> None:
-        """Shut hosts down in good order and boot them again."""
+        """Shut hosts down cleanly and boot them again."""
         self.lab().reboot(names, fresh=fresh)
 
     def break_(self, name: str, fault: str, *arguments: str) -> str:

@@ -58,7 +58,7 @@ def is_in_netns(pid: int | None, netns: str) -> bool:
 
     Args:
         pid: Process id; None for no process.
-        netns: Name of the namespace; of one that was deleted and made anew, the new one is meant.
+        netns: Name of the namespace; of one that was deleted and made again, the new one is meant.
     """
     try:
         return pid is not None and Path(f"/proc/{pid}/ns/net").stat().st_ino == (NETNS / netns).stat().st_ino

@@ -174,7 +174,7 @@ class Lab:
         return captured(enter.operator_argv(self.paths, argv), variables, stdin)
 
     def reboot(self, hosts: Iterable[str] | None = None, *, fresh: bool = False) -> None:
-        """Shut hosts down in good order and boot them again; boot those that are stopped.
+        """Shut hosts down cleanly and boot them again; boot those that are stopped.
 
         Routes, kernel parameters and devices are gone and made again, as after a reboot of a real machine; files stay.
 

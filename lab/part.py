@@ -1,4 +1,4 @@
-"""What the command line needs of each part of a lab: its hosts, its cloud, its LXD."""
+"""The protocol of the parts of a lab (hosts, cloud, LXD), through which the command line uses them."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -57,7 +57,7 @@ class Part(Protocol):
         """
 
     def reboot(self, names: Sequence[str] | None, *, fresh: bool) -> None:
-        """Shut machines down in good order and boot them again.
+        """Shut machines down cleanly and boot them again.
 
         Args:
             names: The machines'; None for all.

@@ -50,7 +50,7 @@ class LabPaths(NamedTuple):
 
     @property
     def operator_etc(self) -> Path:
-        """What the operator's commands see in /etc in place of the computer's own: `hosts` and nothing else."""
+        """The files of /etc that the operator's commands see in place of the computer's own: `hosts` alone."""
         return self.operator / "etc"
 
     @property
@@ -108,7 +108,7 @@ class HostPaths(NamedTuple):
 
     @property
     def upper(self) -> Path:
-        """What the host has written: the top layer of its root file system."""
+        """Files that the host has written: the top layer of its root file system."""
         return self.dir / "upper"
 
     @property
@@ -118,7 +118,7 @@ class HostPaths(NamedTuple):
 
     @property
     def mountpoint(self) -> Path:
-        """Where the root file system is mounted, in the host's own mount namespace alone."""
+        """Mount point of the root file system, in the host's own mount namespace alone."""
         return self.dir / "root"
 
     @property
@@ -128,7 +128,7 @@ class HostPaths(NamedTuple):
 
     @property
     def console(self) -> Path:
-        """What the host prints while it boots."""
+        """The host's output while it boots."""
         return self.dir / "console.log"
 
     @property

@@ -1,4 +1,4 @@
-"""Deciding the size of a lab: a new one's, or that of one that is there and may only grow."""
+"""The size of a lab: that of a new one, or of one that is there and may only grow."""
 
 from collections.abc import Callable
 from typing import Any

@@ -67,7 +67,7 @@ class Cloud:
         return self.paths.state.exists()
 
     def auth(self, cloud: str = CLOUD) -> dict[str, str]:
-        """How to log in, from inside the operator's namespace: what `openstack.connect` takes.
+        """Credentials for use in the operator's namespace, as `openstack.connect` takes them.
 
         Args:
             cloud: `kubernetes` or `admin`.

@@ -71,7 +71,7 @@ def url(port: int, *, direct: bool = False, path: str = "") -> str:
 
 
 def behind(port: int) -> int:
-    """Where the service itself listens.
+    """The port of the service itself.
 
     Args:
         port: That of the edge.

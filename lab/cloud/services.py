@@ -73,7 +73,7 @@ def process_id(paths: CloudPaths, service: str) -> int | None:
         Its id as this computer sees it; None if it does not run.
     """
     running = cgroup.pids(f"{paths.cgroup}/{service}")
-    # A namespace that was deleted and made anew leaves the process in the old one, which nothing can reach.
+    # A namespace that was deleted and made again leaves the process in the old one, which nothing can reach.
     return running[0] if running and is_in_netns(running[0], paths.lab.operator_netns) else None
 
 

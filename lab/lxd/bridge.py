@@ -8,7 +8,7 @@ from lab.paths import NETNS
 from lab.process import run
 
 OUTER_BRIDGE = "lxdbr0"
-"""Where the containers have their default route."""
+"""The bridge of the containers' default route."""
 
 _ASIDE = "lab0aside"
 

@@ -1,4 +1,4 @@
-"""What the operator's commands need: settings of `lxc`, and the containers' names."""
+"""The operator's settings of `lxc`, and names of containers."""
 
 import shutil
 from collections.abc import Iterable

@@ -30,7 +30,7 @@ set -e
 echo $$ >"$1/cgroup.procs"
 exec unshare --mount --propagation private --cgroup --pid --fork --kill-child --mount-proc sh -ec '
     mount --bind "$1" "$2"
-    # LXC's locks there would stay.
+    # Locks of LXC would stay there.
     mount -t tmpfs -o mode=0755 lxd /run
     mount -t sysfs sysfs /sys
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
@@ -60,7 +60,7 @@ def start_holder(paths: LxdPaths) -> None:
     """
     cgroup.kill(paths.cgroup)
     cgroup.kill(paths.starter)
-    # Process ids begin anew: a daemon would end what has the ids of its old helpers by now, a new helper say.
+    # Process ids start again: a daemon would kill processes that now have the ids of its old helpers.
     for stale in paths.folder.glob("networks/*/*.pid"):
         stale.unlink()
     stamp = paths.folder / "holder"

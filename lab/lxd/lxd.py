@@ -241,11 +241,11 @@ class Lxd:
         containers.stop(self.paths, [name], force=force)
 
     def reboot(self, names: Iterable[str] | None = None, *, fresh: bool = False) -> None:
-        """Shut containers down in good order and start them again; start those that are stopped.
+        """Shut containers down cleanly and start them again; start those that are stopped.
 
         Args:
             names: Their names; all by default.
-            fresh: Whether to create them anew from the image. Their addresses on the node network stay.
+            fresh: Whether to create them again from the image. Their addresses on the node network stay.
 
         Raises:
             LabError: There is no such container, or one did not come up.

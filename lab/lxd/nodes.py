@@ -1,4 +1,4 @@
-"""Which containers there are and what each has, as pure data. All follows from the name and the node network."""
+"""The containers and their addresses, as pure data. All of it follows from the name and the node network."""
 
 import re
 from collections.abc import Iterable
@@ -86,7 +86,7 @@ def names(controllers: int, workers: int, *, haproxy: bool, first_worker: int = 
 
 
 def node(name: str, network: IPv4Network) -> Node:
-    """What a container of a name has.
+    """The container of a name.
 
     Args:
         name: One that `names` gives.
@@ -110,7 +110,7 @@ def node(name: str, network: IPv4Network) -> Node:
 
 
 def in_order(found: Iterable[str]) -> list[str]:
-    """Names as one would list them: controllers, workers, others; by number.
+    """Sort names: controllers, workers, others; by number.
 
     Args:
         found: Names that `names` gives.

@@ -68,7 +68,7 @@ class LxdPart:
         return container_argv(self._paths, name, command)
 
     def reboot(self, names: Sequence[str] | None, *, fresh: bool) -> None:
-        """Shut containers down in good order and start them again."""
+        """Shut containers down cleanly and start them again."""
         self.lxd().reboot(names, fresh=fresh)
 
     def break_(self, name: str, fault: str, *arguments: str) -> str:

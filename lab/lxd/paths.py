@@ -6,7 +6,7 @@ from typing import NamedTuple
 from lab.paths import LabPaths
 
 INSIDE = "/var/lib/lxd"
-"""Where the daemon itself sees its folder: short, and in place of the one that the computer's own LXD would have."""
+"""The daemon's folder as the daemon sees it: short, and in place of that of the computer's own LXD."""
 
 LXD_HOST = "lxd"
 """The daemon's name where a host's is expected."""

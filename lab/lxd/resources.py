@@ -15,7 +15,7 @@ from lab.network import BRIDGE
 IMAGE = "node"
 
 AT_ONCE = 3
-"""How many containers are created or started at the same time."""
+"""Number of containers that are created or started at the same time."""
 
 
 def configure(api: Api) -> None:

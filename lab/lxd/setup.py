@@ -84,7 +84,7 @@ def bring_up(paths: LxdPaths, layout: Layout, new: Sequence[str], tarball: Path)
 
 
 def remove(paths: LxdPaths) -> None:
-    """Remove every trace of an LXD, as far as there is any. The caller holds the lab's lock.
+    """Remove every trace of an LXD, if there is any. The caller holds the lab's lock.
 
     Args:
         paths: The LXD's.

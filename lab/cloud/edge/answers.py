@@ -1,4 +1,4 @@
-"""What the edge answers in the place of a service: the bodies that real ones send."""
+"""Answers of the edge in place of a service, with the bodies that real services send."""
 
 import json
 

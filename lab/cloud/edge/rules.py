@@ -75,7 +75,7 @@ class Rule:
 
 
 class Treatment(NamedTuple):
-    """What is to be done with one request.
+    """The treatment of one request.
 
     Attributes:
         seconds: How long to wait first.
@@ -114,7 +114,7 @@ class Rules:
         return cleared
 
     def list(self) -> list[Rule]:
-        """Those in force."""
+        """The rules in force."""
         with self._lock:
             return list(self._rules)
 
@@ -161,7 +161,7 @@ class Counted:
 
 
 class Counts:
-    """How many requests there were. May be used by many threads."""
+    """Counters of requests. May be used by many threads."""
 
     def __init__(self) -> None:
         self._counter: Counter[tuple[str, str, str, int | None]] = Counter()
@@ -180,7 +180,7 @@ class Counts:
             self._counter[service, method, path, status] += 1
 
     def list(self, *, reset: bool = False) -> list[Counted]:
-        """What was counted, in the order in which each was first seen.
+        """The requests so far, in the order in which each was first seen.
 
         Args:
             reset: Whether to count from zero from now on.

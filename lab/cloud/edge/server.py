@@ -21,7 +21,7 @@ _NO_BODY = (204, 304)
 
 
 class Front(NamedTuple):
-    """Where the edge stands for a service.
+    """The edge's port for a service.
 
     Attributes:
         service: `identity` or `network`.
