@@ -10,7 +10,7 @@ from benchmarks.results import Results
 from benchmarks.suite import CONTENDERS
 
 _DRAWING = Path(__file__).resolve().parent / "drawing.py"
-# Each can be told from the others, and read on white and on black.
+# Each is distinct from the others, and readable on white and on black.
 _COLOURS = {
     "product": "#2f81f7",
     "floor": "#3fa34d",

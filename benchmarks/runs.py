@@ -52,7 +52,7 @@ def run(
     Raises:
         RunFailedError: It ended with another status.
     """
-    # What Python is told here, not to keep what it compiled say, is no part of what a user would run.
+    # A setting of Python, such as not to keep what it compiled, is no part of what a user would run.
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder, "result.json")

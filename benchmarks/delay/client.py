@@ -35,7 +35,7 @@ class DelayProxy:
     """A running proxy.
 
     Args:
-        process: With pipes; it has been told what to do.
+        process: With pipes; it has been given its job.
     """
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:

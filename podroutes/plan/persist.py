@@ -18,7 +18,7 @@ from podroutes.host.network_managers import BY_SETTING, MANAGERS, ManagedLink, M
 from podroutes.host.routes import Route
 from podroutes.host.state import HostState, Link
 from podroutes.inventory.network_plan import NetworkPlan, Node
-from podroutes.plan.desired_routes import DesiredRoutes, desired_routes
+from podroutes.plan.desired_routes import DesiredRoutes
 from podroutes.plan.hooks import plan_hooks
 from podroutes.plan.managed_files import OURS, is_up_to_date
 
@@ -41,7 +41,7 @@ class RemovingManager(Struct, frozen=True):
 
 
 def removing_managers(
-    plan: NetworkPlan, node: Node, state: HostState, wanted: DesiredRoutes | None = None
+    plan: NetworkPlan, node: Node, state: HostState, desired: DesiredRoutes
 ) -> Iterator[RemovingManager]:
     """Find the managers of the devices of a host's routes that will take these away, and are not set to keep them.
 
@@ -49,14 +49,12 @@ def removing_managers(
         plan: The cluster's network.
         node: The host.
         state: What was read.
-        wanted: The routes that it should have, where they are computed already.
+        desired: The routes that it should have.
     """
     if node.persist != "unit":
         return  # it is set to, or the host's plan says why not
-    if wanted is None:
-        wanted = desired_routes(plan, node, state)
     devices: dict[Manager, list[str]] = {}
-    for device in _by_device(wanted):
+    for device in _by_device(desired):
         managed = state.managers.get(device)
         if managed is not None:
             devices.setdefault(managed.manager, []).append(device)
@@ -72,21 +70,19 @@ def removing_managers(
         )
 
 
-def plan_persist(plan: NetworkPlan, node: Node, state: HostState, wanted: DesiredRoutes | None = None) -> HostPlan:
+def plan_persist(plan: NetworkPlan, node: Node, state: HostState, desired: DesiredRoutes) -> HostPlan:
     """Plan what a host's network manager is to know of the routes, or to do for them.
 
     Args:
         plan: The cluster's network.
         node: The host.
         state: What was read.
-        wanted: The routes that it should have, where they are computed already.
+        desired: The routes that it should have.
     """
-    if wanted is None:
-        wanted = desired_routes(plan, node, state)
-    if wanted.problems:
+    if desired.problems:
         return HostPlan()  # the routes' own plan reports them
     files: dict[str, tuple[str, str]] = {}
-    by_device = _by_device(wanted)
+    by_device = _by_device(desired)
     manager = BY_SETTING.get(node.persist) if by_device else None
     if manager is not None:
         problems = [
@@ -98,7 +94,7 @@ def plan_persist(plan: NetworkPlan, node: Node, state: HostState, wanted: Desire
         for device, routes in by_device.items():
             files[_drop_in_of(state.managers[device])] = (device, render_drop_in(routes))
     changes = [*_removals(state, files), *plan_hooks(state, manager), *_writes(state, files)]
-    notes = tuple(one.message for one in removing_managers(plan, node, state, wanted))
+    notes = tuple(one.message for one in removing_managers(plan, node, state, desired))
     return HostPlan(tuple(changes), notes=notes)
 
 
@@ -128,9 +124,9 @@ def render_drop_in(routes: list[Route]) -> str:
     return "".join(lines)
 
 
-def _by_device(wanted: DesiredRoutes) -> dict[str, list[Route]]:
+def _by_device(desired: DesiredRoutes) -> dict[str, list[Route]]:
     devices: dict[str, list[Route]] = {}
-    for route in wanted.routes:
+    for route in desired.routes:
         if route.dev is not None:
             devices.setdefault(route.dev, []).append(route)
     return devices
@@ -201,12 +197,12 @@ def _writes(state: HostState, files: Mapping[str, tuple[str, str]]) -> Iterator[
         yield Change(_LAYER, "write", path, before, content, reason, (step,), "manager-lacks-routes")
 
 
-def _removals(state: HostState, wanted: Mapping[str, object]) -> Iterator[Change]:
-    """Drop-ins of ours that are not wanted, or that only systemd-networkd still knows."""
+def _removals(state: HostState, expected: Mapping[str, object]) -> Iterator[Change]:
+    """Drop-ins of ours that are not expected, or that only systemd-networkd still knows."""
     users = {_drop_in_of(managed): name for name, managed in state.managers.items() if managed.network_file != ""}
     known = {path for managed in state.managers.values() for path in managed.drop_ins or () if is_drop_in(path)}
     there = {path for path, file in state.files.items() if is_drop_in(path) and file.ours}
-    for path in sorted((there | (known - state.files.keys())) - wanted.keys()):
+    for path in sorted((there | (known - state.files.keys())) - expected.keys()):
         file = state.files.get(path)
         before = "" if file is None else file.content
         step = NetworkdFile(path, "", users.get(path, ""))

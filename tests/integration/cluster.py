@@ -282,7 +282,7 @@ class Cluster:
         self._provisioned = self._provisioned or self.take_snapshots(own_layer=True)
 
     def _other_than(self, wanted: dict[str, Snapshot]) -> list[str]:
-        """Hosts that do not run, or are not as wanted; all of them where nothing is known yet."""
+        """Hosts that do not run, or are not in the expected state; all of them where nothing is known yet."""
         if not wanted:
             return self.hosts
         running = [one.host.name for one in self.lab.status() if one.state == "running"]

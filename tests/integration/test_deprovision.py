@@ -5,7 +5,7 @@ from tests.integration.cluster import Cluster
 
 def test_deprovision_leaves_hosts_as_they_were_byte_for_byte(fresh: Cluster) -> None:
     fresh.everywhere(fresh.leave_traces)
-    # One host had forwarding on before, and one was told to ignore redirects: both have to stay so.
+    # One host had forwarding on before, and one ignored redirects: both have to stay so.
     fresh.shell("controller-0", "sysctl -q -w net.ipv4.ip_forward=1")
     fresh.shell("worker-0", "sysctl -q -w net.ipv4.conf.all.accept_redirects=0")
     before = fresh.take_snapshots()

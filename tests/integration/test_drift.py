@@ -1,4 +1,4 @@
-"""Drift: whatever goes wrong on a host is found, told where it is, and fixed by --fix if it is ours to fix."""
+"""Drift: whatever goes wrong on a host is found, reported with its place, and fixed by --fix if it is ours."""
 
 import re
 

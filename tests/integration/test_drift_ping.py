@@ -40,7 +40,7 @@ def states(run: Run) -> dict[Way, str]:
     return {(one["source"], one["target"]): one["state"] for one in run.report["directions"]}
 
 
-def told(run: Run) -> dict[Way, tuple[str, str, str]]:
+def ways_of(run: Run) -> dict[Way, tuple[str, str, str]]:
     return {
         (one["source"], one["target"]): (one["state"], one["cause"], one["ping"]) for one in run.report["directions"]
     }
@@ -108,7 +108,7 @@ def test_after_fixing_everything_is_open_again(provisioned: Cluster) -> None:
 
     assert run.exit_code == 0
     assert run.hosts_that_are("changed") == {"worker-0", "controller-0"}
-    # What was so before is told on the way, and what is so now in the report.
+    # What was so before is printed on the way, and what is so now is in the report.
     assert "  worker-0 → worker-1: worker-0 has no route to 10.200.1.0/24\n" in run.stdout
     assert {one["state"] for one in run.report["directions"]} == {"ok"}
     workers = {worker.name for worker in provisioned.workers}
@@ -150,7 +150,7 @@ def test_pings_find_what_no_table_tells(network: Cluster) -> None:
     expected |= {("worker-0", "worker-1"): dropped, ("worker-1", "worker-0"): dropped}
     for other in ("worker-0", "worker-1"):
         expected |= {(other, "worker-2"): too_large, ("worker-2", other): too_large}
-    assert told(run) == expected
+    assert ways_of(run) == expected
     found = {
         host: [(one["code"], one["layer"], one["subject"]) for one in run.hosts[host]["findings"]]
         for host in network.hosts
@@ -198,7 +198,7 @@ def test_causes_are_told_apart_and_nothing_is_left_behind(provisioned: Cluster) 
     run = provisioned.run("drift_check", "--ping")
 
     assert run.exit_code == 2
-    ways = told(run)
+    ways = ways_of(run)
     assert ways["worker-0", "worker-1"] == ("cut", "no route", "no answer")
     # What worker-1 sends arrives; that worker-0 can't answer is worker-0's finding.
     assert ways["worker-1", "worker-0"] == ("ok", "", "no answer")
@@ -219,9 +219,9 @@ def test_causes_are_told_apart_and_nothing_is_left_behind(provisioned: Cluster) 
     # With both of those fixed, what is left is the rule's.
     fixed = provisioned.run("drift_check", "--ping", "--fix")
     assert fixed.exit_code == 1
-    assert told(fixed)["worker-1", "worker-2"] == ("cut", "dropped on the way", "no answer")
-    assert told(fixed)["worker-2", "worker-1"] == ("cut", "dropped on the way", "no answer")
-    assert told(fixed)["worker-0", "worker-1"] == ("ok", "", "answered")
+    assert ways_of(fixed)["worker-1", "worker-2"] == ("cut", "dropped on the way", "no answer")
+    assert ways_of(fixed)["worker-2", "worker-1"] == ("cut", "dropped on the way", "no answer")
+    assert ways_of(fixed)["worker-0", "worker-1"] == ("ok", "", "answered")
     assert fixed.outcomes["worker-0"] == "changed"
     assert fixed.outcomes["worker-2"] == "failed"
     assert "still: worker-2 → worker-1: packets are dropped on the way" in fixed.reason("worker-2")

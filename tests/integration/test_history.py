@@ -42,15 +42,15 @@ def test_a_writer_that_is_killed_leaves_its_last_whole_run(tmp_path: Path) -> No
     for attempt in range(6):
         with _start_writer(history.path, "killed", 100_000) as writer:
             assert writer.stdout is not None
-            told = int(writer.stdout.readline())
+            counted = int(writer.stdout.readline())
             # Somewhere inside one of the next writes.
             time.sleep(0.003 * attempt)
             writer.send_signal(signal.SIGKILL)
-            told = max([told, *map(int, writer.stdout.read().split())])
+            counted = max([counted, *map(int, writer.stdout.read().split())])
         assert writer.returncode == -signal.SIGKILL
         last = history.runs(1)[0]
-        # Its last word may have come before or after its last commit, but nothing that was told is lost.
-        assert last.seconds in (told, told + 1)
+        # Its last word may have come before or after its last commit, but nothing that it has printed is lost.
+        assert last.seconds in (counted, counted + 1)
         assert {finding.subject.split("-")[1] for finding in history.open_findings()} == {str(int(last.seconds) % 2)}
         assert len(history.open_findings()) == 200
         assert is_intact(history.path)

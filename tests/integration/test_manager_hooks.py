@@ -150,7 +150,7 @@ def test_routes_are_back_after_whatever_network_manager_does(containers: LxdLab,
         "nmcli -w 60 device disconnect eth1; nmcli -w 60 device connect eth1",
         "systemctl restart NetworkManager",
     ]
-    # With a static address, nobody is told of that.
+    # With a static address, no hook is run at that.
     for event in [*events, *([SHORT] if method == "DHCP" else [])]:
         containers.shell(NM, event)
         comes_back(containers, NM)

@@ -1,4 +1,4 @@
-"""A double of the SDK's `connection.network`: it keeps lists as Neutron does, and fails when it is told to.
+"""A double of the SDK's `connection.network`: it keeps lists as Neutron does, and fails when a test says so.
 
 What it gives are the SDK's own resources, and what it raises are the errors that the SDK makes of an answer.
 """

@@ -59,13 +59,13 @@ def run(
     return outcome_of(NAME, result), result
 
 
-def told(outcome: HostOutcome) -> tuple[str, str, str, int]:
+def summary(outcome: HostOutcome) -> tuple[str, str, str, int]:
     return (str(outcome.outcome), outcome.error, outcome.reason, outcome.commands)
 
 
 def test_a_run_changes_a_second_one_does_not(fake: FakeHost) -> None:
     first, result = run(fake)
-    assert told(first) == ("changed", "", "", 2)
+    assert summary(first) == ("changed", "", "", 2)
     assert [(change.layer, change.action) for change in first.changes] == [
         ("forwarding", "write"), ("forwarding", "set"), ("forwarding", "write"),
         ("routes", "add"), ("routes", "add"),
@@ -75,7 +75,7 @@ def test_a_run_changes_a_second_one_does_not(fake: FakeHost) -> None:
     assert (result[0].changed, result[0].failed) == (True, False)
     assert "routes: add 10.200.1.0/24 (missing)" in result[0].diff
     second, result = run(fake)
-    assert told(second) == ("ok", "", "", 1)
+    assert summary(second) == ("ok", "", "", 1)
     assert (second.changes, result[0].changed, result[0].diff) == ((), False, "")
 
 
@@ -90,7 +90,7 @@ def test_a_host_need_not_send_back_what_is_the_same_on_every_host(fake: FakeHost
 def test_a_dry_run_tells_the_same_and_changes_nothing(fake: FakeHost) -> None:
     before = fake.host.state
     dry, dry_result = run(fake, dry_run=True)
-    assert told(dry) == ("changed", "", "", 1)
+    assert summary(dry) == ("changed", "", "", 1)
     assert fake.host.state == before
     wet, wet_result = run(fake)
     assert wet.changes == dry.changes
@@ -100,8 +100,8 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(fake: FakeHost) -> None:
 def test_deprovisioning_takes_it_all_back(fake: FakeHost) -> None:
     before = fake.host.state
     run(fake)
-    assert told(run(fake, Deprovisioning(PLAN))[0])[0] == "changed"
-    assert told(run(fake, Deprovisioning(PLAN))[0])[0] == "ok"
+    assert summary(run(fake, Deprovisioning(PLAN))[0])[0] == "changed"
+    assert summary(run(fake, Deprovisioning(PLAN))[0])[0] == "ok"
     assert fake.host.state == before
 
 
@@ -118,7 +118,7 @@ def test_deprovisioning_takes_it_all_back(fake: FakeHost) -> None:
 )
 def test_a_host_that_can_not_be_read(error: Exception, outcome: str, reason: str) -> None:
     found, result = run(error)
-    assert told(found) == (outcome, type(error).__name__, reason, 1)
+    assert summary(found) == (outcome, type(error).__name__, reason, 1)
     assert result[0].exception is error
     assert (result[0].failed, found.changes) == (True, ())
 
@@ -132,7 +132,7 @@ def test_an_error_on_the_way_is_kept_with_what_was_attempted(fake: FakeHost) -> 
 
     fake.answer = break_down
     outcome, _ = run(fake)
-    assert told(outcome) == ("unreachable", "UnreachableError", "the connection broke", 2)
+    assert summary(outcome) == ("unreachable", "UnreachableError", "the connection broke", 2)
     assert len(outcome.changes) == 10
 
 
@@ -166,7 +166,7 @@ def only_when_applying(change: Callable[[ScriptResult], ScriptResult]) -> Callab
 def test_a_change_that_fails(fake: FakeHost, status: int, said: str, error: str, reason: str) -> None:
     fake.status, fake.said = status, said
     outcome, result = run(fake)
-    assert told(outcome) == ("failed", error, reason, 2)
+    assert summary(outcome) == ("failed", error, reason, 2)
     assert len(outcome.changes) == 10
     assert not result[0].changed
 
@@ -180,7 +180,7 @@ def test_a_change_that_fails(fake: FakeHost, status: int, said: str, error: str,
 )
 def test_an_answer_without_an_end(fake: FakeHost, answer: ScriptResult, error: str, reason: str) -> None:
     fake.answer = only_when_applying(lambda _: answer)
-    assert told(run(fake)[0]) == ("failed", error, reason, 2)
+    assert summary(run(fake)[0]) == ("failed", error, reason, 2)
 
 
 def test_a_host_that_can_not_be_read_after_the_changes(fake: FakeHost) -> None:
@@ -192,7 +192,7 @@ def test_a_host_that_can_not_be_read_after_the_changes(fake: FakeHost) -> None:
 
 def test_reading_that_fails_says_what_the_host_said(fake: FakeHost) -> None:
     fake.answer = lambda _script, _result: ScriptResult(127, "", "noise\nsh: 1: ip: not found\n\n")
-    assert told(run(fake)[0]) == (
+    assert summary(run(fake)[0]) == (
         "failed", "RemoteCommandError", "reading the host failed with exit status 127: sh: 1: ip: not found", 1,
     )  # fmt: skip
 
@@ -217,11 +217,11 @@ def test_a_unit_that_waits_for_its_next_attempt_is_not_as_wanted(fake: FakeHost)
         fake.host.unit = replace(fake.host.unit, active="activating")
 
     fake.host.apply = start_later  # type: ignore[method-assign]
-    assert told(run(fake)[0]) == ("failed", "VerificationError", "routes.service: still it is not active", 2)
+    assert summary(run(fake)[0]) == ("failed", "VerificationError", "routes.service: still it is not active", 2)
 
 
 def test_what_is_not_so_after_the_changes_is_a_failure(fake: FakeHost) -> None:
-    """The commands all succeed, and the host has not what was wanted."""
+    """The commands all succeed, and the host still lacks what was planned."""
     real = fake.host.apply
 
     def disobey(changes: tuple[Change, ...]) -> None:
@@ -262,7 +262,7 @@ def test_a_host_that_fails_keeps_what_was_to_be_written(fake: FakeHost) -> None:
 def test_a_conflict_changes_nothing(fake: FakeHost) -> None:
     fake.host.set_read_only(links={"eth0": link("eth0", "10.240.0.20/24", up=False)})
     outcome, _ = run(fake)
-    assert told(outcome) == ("failed", "HostConflictError", "eth0 is down: set it up, then run this again", 1)
+    assert summary(outcome) == ("failed", "HostConflictError", "eth0 is down: set it up, then run this again", 1)
     assert outcome.changes == ()
     assert len(fake.scripts) == 1
 
@@ -273,14 +273,14 @@ def test_only_what_was_shown_is_done(fake: FakeHost) -> None:
     fake.host.sysctls["net.ipv4.ip_forward"] = "1"
     before = fake.host.state
     outcome, _ = run(fake, approved=shown)
-    assert told(outcome)[:3] == (
+    assert summary(outcome)[:3] == (
         "failed",
         "HostConflictError",
         "it has changed since the changes were shown: nothing was done; run this again",
     )
     assert fake.host.state == before
     fake.host.sysctls["net.ipv4.ip_forward"] = "0"
-    assert told(run(fake, approved=shown)[0]) == ("changed", "", "", 2)
+    assert summary(run(fake, approved=shown)[0]) == ("changed", "", "", 2)
 
 
 @pytest.mark.parametrize(("task", "layers"), [(ensure_forwarding, {"forwarding"}), (ensure_routes, {"routes"})])
@@ -297,7 +297,7 @@ def test_forwarding_that_is_overruled_at_boot_fails_with_its_changes_made(fake: 
     outcome, _ = run(fake, Forwarding(PLAN))
     assert (str(outcome.outcome), outcome.error) == ("failed", "VerificationError")
     assert fake.host.sysctls["net.ipv4.ip_forward"] == "1"
-    assert told(run(fake, Forwarding(PLAN), dry_run=True)[0])[0] == "failed"
+    assert summary(run(fake, Forwarding(PLAN), dry_run=True)[0])[0] == "failed"
 
 
 def test_routes_that_a_more_specific_one_leads_elsewhere_fail(fake: FakeHost) -> None:

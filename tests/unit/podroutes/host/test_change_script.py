@@ -37,7 +37,7 @@ NONCE = "apply0123456789abcdef"
 FACTS = f"printf '\\n@{NONCE} end\\n'\nexit 0\n"
 SHELLS = [shell for shell in ("dash", "bash") if shutil.which(shell) is not None]
 
-# Does what it is told in a file or on standard input, and fails where the test says so, as `ip` does. The table that it
+# Does what a file says or on standard input, and fails where the test says so, as `ip` does. The table that it
 # shows has a line `10.200.N.0/24 ...` for each route.
 FAKE_IP = """#!/bin/sh
 case "$*" in *"route show"*) touch "$SANDBOX/table"; cat "$SANDBOX/table"; exit ;; esac
@@ -500,7 +500,7 @@ def test_any_word_of_a_step_stays_one_word(text: str) -> None:
 
 
 NETWORKD_FILE = "/etc/systemd/network/eth1.network.d/ours.conf"
-TOLD = ["> write subject"]
+WRITTEN = ["> write subject"]
 
 
 def networkd_file(sandbox: Sandbox, content: str, *, device: str = "eth1") -> tuple[list[str], int]:
@@ -508,10 +508,10 @@ def networkd_file(sandbox: Sandbox, content: str, *, device: str = "eth1") -> tu
 
 
 def test_a_drop_in_of_networkds_is_written_and_taken(sandbox: Sandbox) -> None:
-    assert networkd_file(sandbox, "[Route]\n'$(x)'\n\n") == (TOLD, 0)
+    assert networkd_file(sandbox, "[Route]\n'$(x)'\n\n") == (WRITTEN, 0)
     assert sandbox.path(NETWORKD_FILE[1:]).read_text() == "[Route]\n'$(x)'\n\n"
     assert sandbox.log("networkctl") == ["reload [Route]", "'$(x)'"]
-    assert networkd_file(sandbox, "") == (TOLD, 0)
+    assert networkd_file(sandbox, "") == (WRITTEN, 0)
     assert sandbox.log("networkctl")[2:] == ["reload "]
     assert list(sandbox.path("etc/systemd/network").iterdir()) == []
 
@@ -520,7 +520,7 @@ def test_a_drop_in_that_networkd_does_not_use_goes_without_it(sandbox: Sandbox) 
     networkd_file(sandbox, "ours\n")
     other = sandbox.path("etc/systemd/network/eth1.network.d/other.conf")
     other.write_text("somebody's\n")
-    assert networkd_file(sandbox, "", device="") == (TOLD, 0)
+    assert networkd_file(sandbox, "", device="") == (WRITTEN, 0)
     assert len(sandbox.log("networkctl")) == 1
     assert list(other.parent.iterdir()) == [other]
 
@@ -540,7 +540,7 @@ def test_what_networkd_does_not_take_is_put_back(
         networkd_file(sandbox, before)
     sandbox.path(fault).write_text(content)
     said, status = networkd_file(sandbox, "after\n")
-    assert (said[:2], said[-1], status) == ([*TOLD, words], f"{sandbox.root}{NETWORKD_FILE} is as it was before", 1)
+    assert (said[:2], said[-1], status) == ([*WRITTEN, words], f"{sandbox.root}{NETWORKD_FILE} is as it was before", 1)
     path = sandbox.path(NETWORKD_FILE[1:])
     assert (path.read_text() if path.exists() else "") == before
     reloads = [line for line in sandbox.log("networkctl") if line.startswith("reload")]

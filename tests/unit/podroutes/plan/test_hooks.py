@@ -15,7 +15,8 @@ from podroutes.host.network_managers import HOOK_PATHS, MANAGERS, ManagedLink, M
 from podroutes.host.state import FileState, HostState
 from podroutes.inventory.network_plan import NetworkPlan
 from podroutes.plan.hooks import HOOKS
-from podroutes.plan.persist import plan_persist, plan_persist_removal
+from podroutes.plan.persist import plan_persist_removal
+from tasks.persist import Persist
 from tasks.provision import Deprovisioning
 from tests.unit.podroutes.builders import IPV4, plan_of, worker
 from tests.unit.podroutes.healthy import healthy, work_of
@@ -59,7 +60,7 @@ def test_a_hook_that_is_not_as_it_should_be(manager: Manager, file: dict[str, ob
     path, plan = HOOK_PATHS[manager], cluster(manager)
     node = plan.nodes["worker-0"]
     found = a_host(plan, manager, {} if file is None else {path: replace(ours(manager), **file)})
-    planned = plan_persist(plan, node, found)
+    planned = Persist(plan).plan_host(node, found)
     assert steps(planned.changes) == ([] if finding == "" else [WriteFile(path, 0o755, HOOKS[manager])])
     assert planned.conflicts == planned.notes == ()
     drifted = [(one.code, one.message) for one in find_drift(work_of(plan), node, found)]
@@ -71,7 +72,7 @@ def test_somebody_elses_is_kept_and_put_back(manager: Manager) -> None:
     path, plan = HOOK_PATHS[manager], cluster(manager)
     kept = managed_file_of(path).kept_as
     found = a_host(plan, manager, {path: SOMEBODYS})
-    planned = plan_persist(plan, plan.nodes["worker-0"], found)
+    planned = Persist(plan).plan_host(plan.nodes["worker-0"], found)
     assert steps(planned.changes) == [KeepCopy(path, kept), WriteFile(path, 0o755, HOOKS[manager])]
     assert steps(plan_persist_removal(found).changes) == []
     changed = a_host(plan, manager, {path: ours(manager), kept: SOMEBODYS})
@@ -86,7 +87,7 @@ def test_it_goes_with_the_setting_and_with_everything(manager: Manager) -> None:
         plan = cluster(setting)
         node = plan.nodes["worker-0"]
         found = a_host(plan, other, {path: ours(manager)} | more)
-        assert steps(plan_persist(plan, node, found).changes) == [RemoveFile(path)]
+        assert steps(Persist(plan).plan_host(node, found).changes) == [RemoveFile(path)]
         assert "manager-lacks-routes" in {one.code for one in find_drift(work_of(plan), node, found)}
     layers = [change.layer for change in Deprovisioning(plan).plan_host(node, found).changes]
     # While one is there, an event may bring routes back, which the unit takes along as it stops.
@@ -106,14 +107,14 @@ def test_a_device_of_another_manager_is_refused(manager: Manager, by: Manager | 
         "write persist: unit in the inventory"
     )
     conflicts = () if by == manager else (refused,)
-    assert plan_persist(plan, node, found).conflicts == conflicts
+    assert Persist(plan).plan_host(node, found).conflicts == conflicts
     assert work_of(plan).plan_host(node, found).conflicts == conflicts
 
 
 @BOTH
 def test_without_routes_there_is_no_hook(manager: Manager) -> None:
     plan = cluster(manager, workers=1)
-    assert plan_persist(plan, plan.nodes["worker-0"], a_host(plan, None)).changes == ()
+    assert Persist(plan).plan_host(plan.nodes["worker-0"], a_host(plan, None)).changes == ()
 
 
 # What they run

@@ -1,4 +1,4 @@
-"""What a network manager is told of the routes: a host's state in, the exact changes out."""
+"""What a network manager is given of the routes: a host's state in, the exact changes out."""
 
 import pytest
 from msgspec.structs import replace
@@ -7,8 +7,10 @@ from podroutes.drift.detection import find_drift
 from podroutes.host.changes import NetworkdFile
 from podroutes.host.network_managers import MANAGERS, ManagedLink, Manager
 from podroutes.host.state import FileState, HostState
-from podroutes.inventory.network_plan import NetworkPlan
-from podroutes.plan.persist import plan_persist, plan_persist_removal, removing_managers
+from podroutes.inventory.network_plan import NetworkPlan, Node
+from podroutes.plan.desired_routes import desired_routes
+from podroutes.plan.persist import RemovingManager, plan_persist_removal, removing_managers
+from tasks.persist import Persist
 from tasks.provision import Deprovisioning
 from tests.unit.podroutes.builders import DUAL, IPV4, link, plan_of, worker
 from tests.unit.podroutes.healthy import healthy, work_of
@@ -74,10 +76,14 @@ CHANGES: dict[str, tuple[HostState, list[tuple[str, str, str]]]] = {
 }
 
 
+def removing(plan: NetworkPlan, node: Node, found: HostState) -> list[RemovingManager]:
+    return list(removing_managers(plan, node, found, desired_routes(plan, node, found)))
+
+
 @pytest.mark.parametrize(("found", "expected"), CHANGES.values(), ids=CHANGES)
 def test_changes(found: HostState, expected: list[tuple[str, str, str]]) -> None:
     plan = cluster()
-    planned = plan_persist(plan, plan.nodes["worker-0"], found)
+    planned = Persist(plan).plan_host(plan.nodes["worker-0"], found)
     assert [(change.action, change.subject, change.reason) for change in planned.changes] == expected
     assert planned.conflicts == planned.unresolved == planned.notes == ()
     drifted = {(one.code, one.subject) for one in find_drift(work_of(plan), plan.nodes["worker-0"], found)}
@@ -86,9 +92,9 @@ def test_changes(found: HostState, expected: list[tuple[str, str, str]]) -> None
 
 def test_what_is_written_and_whom_it_waits_for() -> None:
     plan = cluster()
-    (change,) = plan_persist(plan, plan.nodes["worker-0"], a_host()).changes
+    (change,) = Persist(plan).plan_host(plan.nodes["worker-0"], a_host()).changes
     assert change.steps == (NetworkdFile(DROP_IN, CONTENT, "eth0"),)
-    (change,) = plan_persist(plan, plan.nodes["worker-0"], a_host(ours=RIGHT, other=RIGHT)).changes
+    (change,) = Persist(plan).plan_host(plan.nodes["worker-0"], a_host(ours=RIGHT, other=RIGHT)).changes
     assert change.steps == (NetworkdFile(OTHER, "", ""),)  # no interface uses it
 
 
@@ -117,7 +123,7 @@ CONFLICTS: dict[str, tuple[HostState, str]] = {
 def test_what_the_host_contradicts_is_a_conflict_everywhere(found: HostState, message: str) -> None:
     plan = cluster()
     node = plan.nodes["worker-0"]
-    planned = plan_persist(plan, node, found)
+    planned = Persist(plan).plan_host(node, found)
     assert planned.changes == ()
     (conflict,) = planned.conflicts
     assert conflict.startswith(f"persist: networkd: {message}")
@@ -138,7 +144,7 @@ def test_an_address_that_runs_out_counts_where_next_hops_are(dynamic: str, refus
     more = replace(link("eth0", dynamic).addresses[0], dynamic=True)
     kept = [own for own in found.links["eth0"].addresses if own.ip != more.ip]
     links = dict(found.links) | {"eth0": replace(found.links["eth0"], addresses=(*kept, more))}
-    planned = plan_persist(plan, plan.nodes["worker-0"], replace(found, links=links))
+    planned = Persist(plan).plan_host(plan.nodes["worker-0"], replace(found, links=links))
     assert (planned.conflicts != ()) == refused
 
 
@@ -147,19 +153,24 @@ def test_a_manager_that_was_told_nothing_is_named_in_all_reports_alike(manager: 
     plan = cluster("unit")
     node = plan.nodes["worker-0"]
     found = a_host(ManagedLink(manager))
-    (told,) = removing_managers(plan, node, found)
-    assert told.message.startswith(f"{manager} sets up eth0, which the pod routes use: they go with its addresses, ")
-    assert f"; write persist: {MANAGERS[manager].setting} in the inventory, and " in told.message
-    assert work_of(plan).plan_host(node, found).notes == (told.message,)
+    (removes,) = removing(plan, node, found)
+    unit, message = removes.unit, removes.message
+    assert message.startswith(f"{manager} sets up eth0, which the pod routes use: they go with its addresses, ")
+    assert f"; write persist: {MANAGERS[manager].setting} in the inventory, and " in message
+    assert work_of(plan).plan_host(node, found).notes == (message,)
     (finding,) = find_drift(work_of(plan), node, found)
-    assert (finding.code, finding.subject, finding.message) == ("manager-removes-routes", told.unit, told.message)
+    assert (finding.code, finding.subject, finding.message) == (
+        "manager-removes-routes",
+        unit,
+        message,
+    )
     assert not finding.is_drift
 
 
 def test_a_setting_that_needs_the_unit_is_not_advised_without_it() -> None:
     plan = plan_of(IPV4, *(worker(index, routes_service=False) for index in range(3)))
     messages = {
-        manager: [one.message for one in removing_managers(plan, plan.nodes["worker-0"], a_host(ManagedLink(manager)))]
+        manager: [one.message for one in removing(plan, plan.nodes["worker-0"], a_host(ManagedLink(manager)))]
         for manager in MANAGERS
     }
     assert {manager for manager, (message,) in messages.items() if "and routes_service: true in" in message} == {
@@ -171,7 +182,7 @@ def test_a_setting_that_needs_the_unit_is_not_advised_without_it() -> None:
 def test_a_manager_of_another_device_is_not_named() -> None:
     plan = cluster("unit")
     found = replace(a_host(None), managers={"cnio0": NETWORKD})
-    assert list(removing_managers(plan, plan.nodes["worker-0"], found)) == []
+    assert list(removing(plan, plan.nodes["worker-0"], found)) == []
 
 
 def test_routes_that_the_manager_lets_go_are_put_back_and_were_never_missing() -> None:
@@ -224,7 +235,7 @@ def test_routes_of_each_device_go_to_its_own_manager() -> None:
         "eth1": replace(found.links["eth0"], name="eth1", addresses=(v6,)),
     }
     managers = {name: ManagedLink("systemd-networkd", f"/etc/systemd/network/{name}.network") for name in links}
-    planned = plan_persist(plan, plan.nodes["worker-0"], replace(found, links=links, managers=managers))
+    planned = Persist(plan).plan_host(plan.nodes["worker-0"], replace(found, links=links, managers=managers))
     (first, second) = planned.changes
     assert (first.subject, first.after.count("[Route]"), "fd00" in first.after) == (
         "/etc/systemd/network/eth0.network.d/90-kubernetes-pod-routes.conf",

@@ -1,4 +1,4 @@
-"""Scripts in an instance, over a daemon that answers as told."""
+"""Scripts in an instance, over a daemon that answers as a test says."""
 
 import json
 from collections.abc import Callable, Iterator
