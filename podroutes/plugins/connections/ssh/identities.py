@@ -93,7 +93,7 @@ class Offers:
     def _of_file(self, path: Path, certificates: list[asyncssh.SSHCertificate]) -> Iterator[Offer]:
         beside = path.with_name(f"{path.name.removesuffix('.pub')}-cert.pub")
         certificates = [*certificates, *(self._certificates(beside) if beside.exists() else [])]
-        public, secret = public_key(path), self._settings.passphrase
+        public, secret = public_key(path) if self._in_agent else None, self._settings.passphrase
         held = [pair for pair in self._in_agent if public is not None and pair.public_data == public.public_data]
         try:
             # A pair remembers what it is used for, so each host has its own.
