@@ -70,6 +70,9 @@ def _definitions(element: type[Struct], data: type[Struct], extras: Mapping[str,
         for kind in extras.values()
     ]
     references, definitions = schema_components([element, data, ConnectionElement, *options], schema_hook=_schema_of)
+    for definition in definitions.values():
+        if "description" in definition:  # a docstring, of which Python 3.13 indents further lines otherwise
+            definition["description"] = definition["description"].partition("\n")[0]
     _, data_reference, general, *special = ({"anyOf": [reference, {"type": "null"}]} for reference in references)
     properties = definitions[element.__name__]["properties"]
     for choice in properties[CONNECTION_OPTIONS]["anyOf"]:

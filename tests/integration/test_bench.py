@@ -59,7 +59,8 @@ def test_the_product_side_by_side_with_the_floor_near_and_far(lab: Lab) -> None:
     assert one_host["read"] <= 10
     assert one_host["again"] <= 10
     assert one_host["first"] <= 14
-    assert find(far, "product", Work.READ).round_trips == (one_host["read"],)
+    (trips,) = find(far, "product", Work.READ).round_trips
+    assert abs(trips - one_host["read"]) <= 1, "a busy computer may tear apart what was sent together"
     assert descriptors == [0]
 
 

@@ -244,7 +244,7 @@ class TestWhatPasses:
 
 def test_a_cloud_that_changes_while_the_question_is_read_is_left_alone(cloudy: CloudLab) -> None:
     with Terminal(cloudy.lab, cloudy.command("provision", "--limit", CLOUD)) as terminal:
-        terminal.read_until("Apply 6 changes to 1 hosts? [y/N] ")
+        terminal.read_until("Apply 6 changes to 1 host? [y/N] ")
         cloudy.set_routes({"10.200.0.0/24": "10.240.0.9"})
         terminal.answer("y")
         assert terminal.finish() == 1
